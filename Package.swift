@@ -27,7 +27,12 @@ func library(_ name: String, _ pkgConfig: String?, _ apt: String) -> Target {
 let package = Package(
     name: "tillbridge",
     dependencies: [
-        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // System: module maps of C libraries.
@@ -41,6 +46,12 @@ let package = Package(
 
         // Books: pure.
         room("Books", "JSON"),
+        room("Books", "Money"),
+        room("Books", "Domain", ["Money"]),
+        room("Books", "Mapping", ["Domain", "Money"]),
+
+        // Services: the outside world in the business's words.
+        room("Services", "Settings", ["Domain", "Mapping", "Money", .product(name: "Yams", package: "Yams")]),
 
         tests("Clients", "ThreadsTests", ["Threads"]),
         tests("Books", "JSONTests", ["JSON"]),

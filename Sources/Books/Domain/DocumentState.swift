@@ -1,0 +1,32 @@
+/// Where a document stands on its way into the ledger. This is the only place that knows the legal moves:
+///
+/// `ready → claimed → sent → written`, or `refused`, or `uncertain → (look) → written | ready`.
+package enum DocumentState: String, Sendable, Hashable, CaseIterable {
+    /// In the table, its message on the way. This state *is* the outbox.
+    case ready
+    /// A writer holds a lease on it; nothing has been sent.
+    case claimed
+    /// Key and exact bytes are stored and may have reached Xero.
+    case sent
+    /// Sent, and the answer is unknown: look before sending again.
+    case uncertain
+    /// Xero holds it.
+    case written
+    /// Xero will not take it; it lies on the desk.
+    case refused
+
+    package func canMove(to next: DocumentState) -> Bool { Self.moves[self, default: []].contains(next) }
+
+    /// Every state a document may be in right before it moves to this one: what an UPDATE's WHERE clause must ask for.
+    package var predecessors: [DocumentState] { Self.allCases.filter { $0.canMove(to: self) } }
+
+    private static let moves: [DocumentState: Set<DocumentState>] = [
+        .ready: [.claimed],
+        .claimed: [.sent, .ready, .refused],
+        .sent: [.written, .refused, .uncertain, .ready],
+        .uncertain: [.written, .ready, .refused],
+        .written: [],
+        // Put right on the desk and sent again.
+        .refused: [.ready],
+    ]
+}

@@ -1,0 +1,64 @@
+package import Domain
+package import Money
+
+/// How one venue's sales are booked: the part of the operator's configuration the mapping needs, already validated.
+package struct VenueBooks: Sendable {
+    package var company: CompanyKey
+    package var organisation: OrganisationKey
+    package var site: SiteID
+    package var name: String
+    /// Begins every document number of the venue: unique in its organisation.
+    package var numberPrefix: String
+    package var currency: String
+    package var timeZone: TimeZoneRules
+    package var contactNumber: String
+    package var tracking: Tracking?
+    package var accounts: Accounts
+    /// Tax rate (0.1) → Xero's tax type.
+    package var taxTypes: [ExactDecimal: String]
+    /// Tender, lower case → the clearing account it was paid into.
+    package var clearingAccounts: [String: String]
+    /// Takes tenders nobody listed; nil parks their orders.
+    package var fallbackClearingAccount: String?
+    /// The most that a rounding line may carry.
+    package var roundingMax: Money
+    package var paymentTermDays: Int
+
+    package struct Accounts: Sendable {
+        package var sales: String
+        package var tips: String
+        package var rounding: String
+        /// The tax type of lines that are no supply: tips and rounding.
+        package var outsideTaxType: String
+
+        package init(sales: String, tips: String, rounding: String, outsideTaxType: String) {
+            self.sales = sales
+            self.tips = tips
+            self.rounding = rounding
+            self.outsideTaxType = outsideTaxType
+        }
+    }
+
+    package init(
+        company: CompanyKey, organisation: OrganisationKey, site: SiteID, name: String, numberPrefix: String,
+        currency: String, timeZone: TimeZoneRules, contactNumber: String, tracking: Tracking?, accounts: Accounts,
+        taxTypes: [ExactDecimal: String], clearingAccounts: [String: String], fallbackClearingAccount: String?,
+        roundingMax: Money = Money(cents: 5), paymentTermDays: Int = 0
+    ) {
+        self.company = company
+        self.organisation = organisation
+        self.site = site
+        self.name = name
+        self.numberPrefix = numberPrefix
+        self.currency = currency
+        self.timeZone = timeZone
+        self.contactNumber = contactNumber
+        self.tracking = tracking
+        self.accounts = accounts
+        self.taxTypes = taxTypes
+        self.clearingAccounts = clearingAccounts
+        self.fallbackClearingAccount = fallbackClearingAccount
+        self.roundingMax = roundingMax
+        self.paymentTermDays = paymentTermDays
+    }
+}

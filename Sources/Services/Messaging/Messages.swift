@@ -1,0 +1,75 @@
+package import AMQP
+package import Domain
+
+/// A message as a worker sees it.
+package struct IncomingMessage: Sendable {
+    package let body: [UInt8]
+    /// Nil-able parts are the sender's; a failure to read them is a value, because the message must be kept all the same.
+    package let envelope: Result<Envelope, Unreadable>
+    package let queue: String
+    package let messageID: String?
+    package let isRedelivered: Bool
+    /// The body was larger than the client keeps; only its beginning is in `body`.
+    package let isTruncated: Bool
+    /// The whole body's size on the wire.
+    package let bodyBytes: UInt64
+    /// What the broker needs to have it acknowledged.
+    let delivery: AMQPDelivery?
+
+    init(_ delivery: AMQPDelivery, queue: String) {
+        body = delivery.body
+        envelope = Result { () throws(Unreadable) in try Envelope(headers: delivery.headers) }
+        self.queue = queue
+        messageID = delivery.messageID
+        isRedelivered = delivery.redelivered
+        isTruncated = delivery.isTruncated
+        bodyBytes = delivery.bodyBytes
+        self.delivery = delivery
+    }
+
+    /// A message made by hand, for tests of a worker without a broker.
+    package init(body: [UInt8], envelope: Result<Envelope, Unreadable>, queue: String) {
+        self.body = body
+        self.envelope = envelope
+        self.queue = queue
+        messageID = nil
+        isRedelivered = false
+        isTruncated = false
+        bodyBytes = UInt64(body.count)
+        delivery = nil
+    }
+}
+
+package struct OutgoingMessage: Sendable {
+    package var queue: QueueName
+    package var envelope: Envelope
+    package var body: [UInt8]
+    package var messageID: String?
+    /// Only for delay queues: the queue to go back to.
+    package var returnTo: String?
+
+    package init(queue: QueueName, envelope: Envelope, body: [UInt8], messageID: String? = nil) {
+        self.queue = queue
+        self.envelope = envelope
+        self.body = body
+        self.messageID = messageID
+    }
+}
+
+/// Where a worker's messages go.
+package protocol Outbox: Sendable {
+    /// Returns when **every** message is confirmed by the broker; throws when one may not have arrived. Publishing all of
+    /// them again is then right: every effect is idempotent.
+    func publish(_ messages: [OutgoingMessage]) async throws
+}
+
+/// Where a worker's messages come from.
+package protocol Inbox: Sendable {
+    /// The next messages: waits for the first without limit, then at most `linger` for up to `max`. Empty when the
+    /// inbox was stopped: no more will come.
+    func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage]
+    /// Their effects are committed and what follows is confirmed: the broker may forget them.
+    func acknowledge(_ messages: [IncomingMessage]) async
+    /// No more deliveries; what was handed out can still be acknowledged.
+    func stop() async
+}

@@ -1,0 +1,92 @@
+package import AMQP
+package import Domain
+
+/// The fleet's broker: one connection to publish, one to consume, each on a thread of its own, so that a broker that
+/// throttles publishers still gets its acknowledgements.
+package final class RabbitBroker: Sendable, Outbox {
+    package let topology: Topology
+    private let publisher: AMQPPublisher
+    private let consumer: AMQPConsumer
+    private let onConfirm: @Sendable (_ count: Int, _ duration: Duration) -> Void
+
+    package init(
+        endpoint: AMQPEndpoint, name: String, topology: Topology,
+        onEvent: @escaping @Sendable (_ connection: String, AMQPEvent) -> Void,
+        onConfirm: @escaping @Sendable (_ count: Int, _ duration: Duration) -> Void = { _, _ in }
+    ) {
+        self.topology = topology
+        self.onConfirm = onConfirm
+        publisher = AMQPPublisher(
+            endpoint: endpoint, name: "\(name) publish", topology: topology.declarations,
+            onEvent: { onEvent("publish", $0) })
+        consumer = AMQPConsumer(
+            endpoint: endpoint, name: "\(name) consume", topology: topology.declarations,
+            onEvent: { onEvent("consume", $0) })
+    }
+
+    /// Keeps both connections alive until cancelled or closed.
+    package func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.publisher.run() }
+            group.addTask { await self.consumer.run() }
+        }
+    }
+
+    package func waitUntilReady() async {
+        await publisher.waitUntilReady()
+        await consumer.waitUntilReady()
+    }
+
+    package var isReady: Bool {
+        get async {
+            let isPublishing = await publisher.isReady
+            let isConsuming = await consumer.isReady
+            return isPublishing && isConsuming
+        }
+    }
+
+    package func publish(_ messages: [OutgoingMessage]) async throws {
+        guard !messages.isEmpty else { return }
+        let start = ContinuousClock.now
+        try await publisher.publish(
+            messages.map { message in
+                AMQPMessage(
+                    exchange: topology.exchange(for: message.queue),
+                    routingKey: message.returnTo ?? topology.name(message.queue), headers: message.envelope.headers,
+                    contentType: "application/json", messageID: message.messageID, body: message.body)
+            })
+        onConfirm(messages.count, .now - start)
+    }
+
+    package func inbox(_ queue: QueueName, prefetch: Int) async -> RabbitInbox {
+        let name = topology.name(queue)
+        return RabbitInbox(
+            queue: name, subscription: await consumer.subscribe(queue: name, prefetch: UInt16(clamping: prefetch)))
+    }
+
+    /// Flushes what is unconfirmed, then closes both connections.
+    package func close() async {
+        await consumer.close()
+        await publisher.close()
+    }
+}
+
+package final class RabbitInbox: Inbox {
+    private let queue: String
+    private let subscription: AMQPSubscription
+
+    init(queue: String, subscription: AMQPSubscription) {
+        self.queue = queue
+        self.subscription = subscription
+    }
+
+    package func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage] {
+        try await subscription.nextBatch(max: max, linger: linger).map { IncomingMessage($0, queue: queue) }
+    }
+
+    package func acknowledge(_ messages: [IncomingMessage]) async {
+        await subscription.acknowledge(messages.compactMap(\.delivery))
+    }
+
+    package func stop() async { await subscription.stop() }
+}

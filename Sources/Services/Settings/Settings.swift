@@ -1,0 +1,143 @@
+package import Domain
+package import Mapping
+package import Money
+
+/// Everything the fleet can be told: one YAML file plus the environment, validated once at start. Below `Bootstrap`
+/// nothing reads a file of configuration or the environment.
+package struct Settings: Sendable {
+    package var organisations: [OrganisationSettings]
+    package var companies: [CompanySettings]
+    package var polling: PollingSettings
+    package var mapping: MappingSettings
+    package var writing: WritingSettings
+    package var connections: ConnectionSettings
+
+    package func organisation(_ key: OrganisationKey) -> OrganisationSettings? {
+        organisations.first { $0.key == key }
+    }
+
+    /// How each venue is booked, by company and site.
+    package var books: [VenueKey: VenueBooks] {
+        var result: [VenueKey: VenueBooks] = [:]
+        for company in companies {
+            guard let organisation = organisation(company.organisation) else { continue }
+            for venue in company.venues {
+                result[VenueKey(company: company.key, site: venue.site)] = organisation.books(of: venue, in: company)
+            }
+        }
+        return result
+    }
+}
+
+package struct VenueKey: Sendable, Hashable {
+    package let company: CompanyKey
+    package let site: SiteID
+
+    package init(company: CompanyKey, site: SiteID) {
+        self.company = company
+        self.site = site
+    }
+}
+
+/// One Xero organisation.
+package struct OrganisationSettings: Sendable {
+    package var key: OrganisationKey
+    package var name: String
+    /// The `xero-tenant-id`; nil for a custom connection whose token implies it.
+    package var tenant: String?
+    package var currency: String
+    package var timeZoneName: String
+    package var timeZone: TimeZoneRules
+    package var accounts: VenueBooks.Accounts
+    package var taxTypes: [ExactDecimal: String]
+    package var clearingAccounts: [String: String]
+    package var fallbackClearingAccount: String?
+    package var roundingMax: Money
+    package var paymentTermDays: Int
+    package var trackingCategory: String?
+    package var limits: OrganisationLimits
+    package var credential: ClientCredential?
+
+    func books(of venue: VenueSettings, in company: CompanySettings) -> VenueBooks {
+        VenueBooks(
+            company: company.key, organisation: key, site: venue.site, name: venue.name, numberPrefix: venue.prefix,
+            currency: currency, timeZone: timeZone, contactNumber: venue.contactNumber,
+            tracking: trackingCategory.flatMap { category in
+                venue.tracking.map { Tracking(category: category, option: $0) }
+            },
+            accounts: accounts, taxTypes: taxTypes, clearingAccounts: clearingAccounts,
+            fallbackClearingAccount: fallbackClearingAccount, roundingMax: roundingMax, paymentTermDays: paymentTermDays
+        )
+    }
+}
+
+/// What Xero allows one organisation; 0 stands for no limit.
+package struct OrganisationLimits: Sendable, Equatable {
+    package var callsPerMinute: Int
+    package var callsInFlight: Int
+    package var callsPerDay: Int
+}
+
+/// One Kounta company and its venues.
+package struct CompanySettings: Sendable {
+    package var key: CompanyKey
+    /// Kounta's own id of the company.
+    package var kountaID: String
+    package var organisation: OrganisationKey
+    /// Orders created before are never read.
+    package var startFrom: Instant
+    /// 60 with a basic credential, 180 with OAuth; 0 stands for no limit of our own (the service's headers still count).
+    package var callsPerMinute: Int
+    package var venues: [VenueSettings]
+    package var credential: ClientCredential?
+}
+
+package struct VenueSettings: Sendable {
+    package var site: SiteID
+    package var name: String
+    package var prefix: String
+    package var tracking: String?
+    package var contactNumber: String
+    package var contactName: String
+}
+
+package struct PollingSettings: Sendable {
+    package var interval: Duration
+    /// How far before the cursor each poll looks again: orders completed late keep their old `created_at`.
+    package var overlap: Duration
+    package var rescanInterval: Duration
+    package var rescanWindow: Duration
+    /// Details fetched at once.
+    package var concurrency: Int
+    package var leaseDuration: Duration
+}
+
+package struct MappingSettings: Sendable {
+    package var batch: Int
+    package var linger: Duration
+    package var prefetch: Int
+    package var recordBytesMax: Int
+}
+
+package struct WritingSettings: Sendable {
+    package var batch: Int
+    package var linger: Duration
+    /// Batches of one organisation one writer works on at once.
+    package var batchesInFlight: Int
+    package var leaseDuration: Duration
+}
+
+/// Addresses and secrets: from the environment only.
+package struct ConnectionSettings: Sendable {
+    package var rabbitMQ: Secret
+    package var database: Secret
+    package var schema: String
+    package var queuePrefix: String
+    package var kounta: String
+    package var xero: String
+    package var xeroIdentity: String
+    /// host:port of `/live`, `/ready` and `/metrics`; port 0 takes any free one.
+    package var health: String
+    package var trustedCertificates: String?
+    package var grace: Duration
+}

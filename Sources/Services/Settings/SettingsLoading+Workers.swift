@@ -1,0 +1,98 @@
+import Domain
+
+extension CompanySettings {
+    init(reading section: SettingsSection, _ environment: Environment, _ organisations: [OrganisationSettings]) {
+        key = CompanyKey(section.required("key"))
+        kountaID = section.required("kounta_company")
+        let organisationText = section.required("organisation")
+        organisation = OrganisationKey(organisationText)
+        if !organisationText.isEmpty, !organisations.contains(where: { $0.key.text == organisationText }) {
+            let hint = Nearness.nearest(to: organisationText, in: organisations.map(\.key.text))
+            section.report(
+                "no organisation has the key `\(organisationText)`" + (hint.map { ", did you mean `\($0)`?" } ?? ""),
+                at: "organisation")
+        }
+        startFrom =
+            section.value("start_from", "a day such as 2026-07-01") { text in
+                CalendarDate(text).map { Instant(secondsSince1970: Int64($0.daysSince1970) * 86_400) }
+            } ?? Instant(secondsSince1970: 0)
+        if section.text("start_from") == nil {
+            section.report("is missing: the first day whose orders belong in Xero, such as 2026-07-01", at: "start_from")
+        }
+        callsPerMinute = section.integer("calls_per_minute", in: 0...1_000_000, default: 60)
+        venues = section.sections("venues").map { VenueSettings(reading: $0) }
+        if venues.isEmpty { section.report("list at least one venue", at: "venues") }
+        credential = environment.credential("KOUNTA_" + Environment.name(of: key.text))
+        section.finish()
+    }
+}
+
+extension VenueSettings {
+    init(reading section: SettingsSection) {
+        site = SiteID(section.required("site"))
+        name = section.required("name")
+        prefix =
+            section.value("prefix", "2 to 12 letters and digits") { text in
+                let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) }
+                return isPlain && (2...12).contains(text.count) ? text : nil
+            } ?? ""
+        if section.text("prefix") == nil { section.report("is missing: what its invoice numbers begin with", at: "prefix") }
+        tracking = section.text("tracking")
+        contactNumber = section.text("contact_number") ?? "WALKIN-\(prefix)"
+        if contactNumber.count > 50 { section.report("is longer than 50 characters", at: "contact_number") }
+        contactName = section.text("contact_name") ?? "Walk-in customers \(name)"
+        if contactName.count > 255 || contactName.contains(where: { "<>".contains($0) }) {
+            section.report("must have at most 255 characters and no < or >", at: "contact_name")
+        }
+        section.finish()
+    }
+}
+
+extension PollingSettings {
+    init(reading section: SettingsSection) {
+        interval = section.duration("interval", default: .seconds(5))
+        overlap = section.duration("overlap", default: .seconds(6 * 3600))
+        rescanInterval = section.duration("rescan_interval", default: .seconds(3600))
+        rescanWindow = section.duration("rescan_window", default: .seconds(3 * 86_400))
+        concurrency = section.integer("concurrency", in: 1...64, default: 4)
+        leaseDuration = section.duration("lease", default: .seconds(8))
+        section.finish()
+    }
+}
+
+extension MappingSettings {
+    init(reading section: SettingsSection) {
+        batch = section.integer("batch", in: 1...1000, default: 200)
+        linger = section.duration("linger", default: .milliseconds(10))
+        prefetch = section.integer("prefetch", in: 1...2000, default: 600)
+        recordBytesMax = section.integer("record_bytes_max", in: 1000...16_000_000, default: 1_000_000)
+        section.finish()
+    }
+}
+
+extension WritingSettings {
+    init(reading section: SettingsSection) {
+        batch = section.integer("batch", in: 1...50, default: 50)
+        linger = section.duration("linger", default: .milliseconds(200))
+        batchesInFlight = section.integer("batches_in_flight", in: 1...5, default: 2)
+        leaseDuration = section.duration("lease", default: .seconds(120))
+        section.finish()
+    }
+}
+
+extension ConnectionSettings {
+    init(reading environment: Environment) {
+        rabbitMQ = Secret(
+            environment.required("RABBITMQ_URL", "the broker's address, such as amqp://user:password@host:5672/"))
+        database = Secret(
+            environment.required("DATABASE_URL", "the database's address, such as postgresql://user:password@host/db"))
+        schema = environment.value("DATABASE_SCHEMA") ?? "tillbridge"
+        queuePrefix = environment.value("QUEUE_PREFIX") ?? "tillbridge"
+        kounta = environment.value("KOUNTA_URL") ?? "https://api.kounta.com"
+        xero = environment.value("XERO_URL") ?? "https://api.xero.com"
+        xeroIdentity = environment.value("XERO_IDENTITY_URL") ?? "https://identity.xero.com"
+        health = environment.value("HEALTH_ADDRESS") ?? "127.0.0.1:0"
+        trustedCertificates = environment.value("TRUSTED_CERTIFICATES")
+        grace = environment.value("GRACE_PERIOD").flatMap(DurationText.parse) ?? .seconds(30)
+    }
+}

@@ -1,0 +1,166 @@
+package import Domain
+import Mapping
+import Money
+import Yams
+
+extension Settings {
+    /// What loading needs from outside, so that it can be tested without a file system.
+    package struct Sources {
+        package var file: String
+        package var yaml: String
+        package var environment: [String: String]
+        package var readFile: (String) -> String?
+        package var readTimeZone: (String) -> TimeZoneRules?
+
+        package init(
+            file: String, yaml: String, environment: [String: String], readFile: @escaping (String) -> String?,
+            readTimeZone: @escaping (String) -> TimeZoneRules?
+        ) {
+            self.file = file
+            self.yaml = yaml
+            self.environment = environment
+            self.readFile = readFile
+            self.readTimeZone = readTimeZone
+        }
+    }
+
+    /// - Throws: ``SettingsError`` with all problems at once.
+    package init(loading sources: Sources) throws(SettingsError) {
+        let reader = SettingsReader(file: sources.file) { name in
+            sources.environment[Environment.prefix + name].flatMap { $0.isEmpty ? nil : $0 }
+        }
+        let root: SettingsSection
+        do {
+            guard let mapping = try compose(yaml: sources.yaml)?.mapping else {
+                throw SettingsError(problems: [.init(sources.file, "is empty or holds no keys")])
+            }
+            root = SettingsSection(reader: reader, node: mapping, path: "")
+        } catch let error as SettingsError {
+            throw error
+        } catch {
+            throw SettingsError(problems: [.init(sources.file, "is not valid YAML: \(error)")])
+        }
+        let environment = Environment(values: sources.environment, readFile: sources.readFile, reader: reader)
+        organisations = root.sections("organisations").map {
+            OrganisationSettings(reading: $0, environment, sources.readTimeZone)
+        }
+        let known = organisations
+        companies = root.sections("companies").map { CompanySettings(reading: $0, environment, known) }
+        polling = PollingSettings(reading: root.optionalSection("polling"))
+        mapping = MappingSettings(reading: root.optionalSection("mapping"))
+        writing = WritingSettings(reading: root.optionalSection("writing"))
+        connections = ConnectionSettings(reading: environment)
+        root.finish()
+        checkUniqueness(root)
+        guard reader.problems.isEmpty else { throw SettingsError(problems: reader.problems) }
+    }
+
+    private func checkUniqueness(_ root: SettingsSection) {
+        func twice<Key: Hashable>(_ keys: [Key]) -> [Key] {
+            var seen: Set<Key> = []
+            return keys.filter { !seen.insert($0).inserted }
+        }
+        if organisations.isEmpty { root.report("list at least one Xero organisation", at: "organisations") }
+        if companies.isEmpty { root.report("list at least one Kounta company", at: "companies") }
+        for key in twice(organisations.map(\.key)) { root.report("`\(key)` is there twice", at: "organisations") }
+        for key in twice(companies.map(\.key)) { root.report("`\(key)` is there twice", at: "companies") }
+        for company in companies {
+            for site in twice(company.venues.map(\.site)) {
+                root.report("`\(company.key)` lists site \(site) twice", at: "companies")
+            }
+        }
+        // Two venues with one prefix in one organisation would give two orders one invoice number.
+        for organisation in organisations {
+            let venues = companies.filter { $0.organisation == organisation.key }.flatMap(\.venues)
+            for prefix in twice(venues.map { $0.prefix.uppercased() }) {
+                root.report(
+                    "two venues of organisation `\(organisation.key)` share the number prefix \(prefix)", at: "companies")
+            }
+        }
+    }
+}
+
+extension SettingsProblem {
+    init(_ file: String, _ message: String) { self.init(file: file, line: nil, path: "", message: message) }
+}
+
+extension OrganisationSettings {
+    init(reading section: SettingsSection, _ environment: Environment, _ readTimeZone: (String) -> TimeZoneRules?) {
+        key = OrganisationKey(section.key("key"))
+        name = section.required("name")
+        tenant = section.text("tenant")
+        currency =
+            section.value("currency", "a currency with two decimals that the fleet can book (AUD, NZD, GBP, USD, EUR)") {
+                ["AUD", "NZD", "GBP", "USD", "EUR", "CAD", "SGD"].contains($0) ? $0 : nil
+            } ?? "AUD"
+        timeZoneName = section.required("timezone")
+        let rules = readTimeZone(timeZoneName)
+        if rules == nil && !timeZoneName.isEmpty {
+            section.report("`\(timeZoneName)` is no time zone this machine knows, such as Australia/Sydney", at: "timezone")
+        }
+        timeZone = rules ?? .utc
+        let accountSection = section.section("accounts")
+        if accountSection == nil { section.report("is missing: sales, tips and rounding", at: "accounts") }
+        accounts = VenueBooks.Accounts(
+            sales: accountSection?.accountCode("sales") ?? "", tips: accountSection?.accountCode("tips") ?? "",
+            rounding: accountSection?.accountCode("rounding") ?? "",
+            outsideTaxType: accountSection?.text("outside_tax_type") ?? "BASEXCLUDED")
+        accountSection?.finish()
+        taxTypes = section.taxTypes()
+        clearingAccounts = section.clearingAccounts()
+        fallbackClearingAccount = section.text("fallback_clearing_account")
+        roundingMax =
+            section.value("rounding_max", "an amount from 0.00 to 1.00") { text in
+                ExactDecimal(text).flatMap { Money(exactly: $0) }.flatMap { (0...100).contains($0.cents) ? $0 : nil }
+            } ?? Money(cents: 5)
+        paymentTermDays = section.integer("payment_term_days", in: 0...365, default: 0)
+        trackingCategory = section.text("tracking_category")
+        let limitSection = section.section("limits")
+        limits = OrganisationLimits(
+            callsPerMinute: limitSection?.integer("calls_per_minute", in: 0...1_000_000, default: 60) ?? 60,
+            callsInFlight: limitSection?.integer("calls_in_flight", in: 0...1000, default: 5) ?? 5,
+            callsPerDay: limitSection?.integer("calls_per_day", in: 0...100_000_000, default: 5000) ?? 5000)
+        limitSection?.finish()
+        credential = environment.credential("XERO_" + Environment.name(of: key.text))
+        section.finish()
+    }
+}
+
+extension SettingsSection {
+    /// A short name that is safe inside a queue's name and an environment variable's.
+    fileprivate func key(_ name: String) -> String {
+        let text = required(name)
+        let isPlain = text.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "-") } && text.count <= 40
+        if !isPlain { report("`\(text)` may hold only a–z, 0–9 and -, at most 40 of them", at: name) }
+        return text
+    }
+
+    fileprivate func accountCode(_ name: String) -> String {
+        let text = required(name)
+        if text.count > 10 { report("`\(text)` is longer than the 10 characters of an account code", at: name) }
+        return text
+    }
+
+    fileprivate func taxTypes() -> [ExactDecimal: String] {
+        var result: [ExactDecimal: String] = [:]
+        for (rate, type) in table("taxes") {
+            guard let value = ExactDecimal(rate), value >= .zero, value <= .one else {
+                report("`\(rate)` is not a rate such as 0.1 for 10 %", at: "taxes")
+                continue
+            }
+            if result.updateValue(type, forKey: value) != nil { report("the rate \(rate) is there twice", at: "taxes") }
+        }
+        if result.isEmpty { report("is missing: which Xero tax type each rate has, such as `0.1: OUTPUT`", at: "taxes") }
+        return result
+    }
+
+    fileprivate func clearingAccounts() -> [String: String] {
+        var result: [String: String] = [:]
+        for (method, account) in table("payment_methods") {
+            if result.updateValue(account, forKey: method.lowercased()) != nil {
+                report("the payment method `\(method)` is there twice", at: "payment_methods")
+            }
+        }
+        return result
+    }
+}

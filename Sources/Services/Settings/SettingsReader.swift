@@ -1,0 +1,165 @@
+import Yams
+
+/// Reads a YAML document and gathers **every** problem instead of stopping at the first: an operator mends a file once.
+final class SettingsReader {
+    private(set) var problems: [SettingsProblem] = []
+    let file: String
+    /// Values of the environment that win over the file's, by path in upper case: `POLLING_INTERVAL`.
+    private let override: (String) -> String?
+
+    init(file: String, override: @escaping (String) -> String?) {
+        self.file = file
+        self.override = override
+    }
+
+    /// Only single values outside of lists have a name that the environment can carry.
+    func overriding(_ path: String) -> String? {
+        guard path.contains("."), !path.contains("[") else { return nil }
+        return override(path.uppercased().replacing(".", with: "_"))
+    }
+
+    func report(_ message: String, at path: String, line: Int?) {
+        problems.append(SettingsProblem(file: file, line: line, path: path, message: message))
+    }
+}
+
+/// One thing wrong with the configuration: where, what, and how to mend it.
+package struct SettingsProblem: Sendable, Hashable, CustomStringConvertible {
+    package let file: String
+    package let line: Int?
+    package let path: String
+    package let message: String
+
+    package var description: String {
+        let place = line.map { "\(file):\($0)" } ?? file
+        return path.isEmpty ? "\(place): \(message)" : "\(place): \(path): \(message)"
+    }
+}
+
+/// Everything that is wrong, in the file's order.
+package struct SettingsError: Error, Sendable, CustomStringConvertible {
+    package let problems: [SettingsProblem]
+    package init(problems: [SettingsProblem]) { self.problems = problems }
+    package var description: String { problems.map(\.description).joined(separator: "\n") }
+}
+
+/// One mapping of the document; knows which of its keys were asked for, so that the others are reported.
+final class SettingsSection {
+    private let reader: SettingsReader
+    private let node: Node.Mapping
+    let path: String
+    private var known: Set<String> = []
+
+    init(reader: SettingsReader, node: Node.Mapping, path: String) {
+        self.reader = reader
+        self.node = node
+        self.path = path
+    }
+
+    var line: Int? { node.mark?.line }
+    private func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+
+    private func value(_ key: String) -> Node? {
+        known.insert(key)
+        guard let value = node[Node(key)], !(value.scalar.map { $0.string.isEmpty && $0.style == .plain } ?? false)
+        else { return nil }
+        return value
+    }
+
+    func report(_ message: String, at key: String) {
+        reader.report(message, at: path(of: key), line: node[Node(key)]?.mark?.line ?? line)
+    }
+
+    /// Call when every key was asked for: what is left is a mistake.
+    func finish() {
+        for (keyNode, _) in node {
+            let key = keyNode.string ?? "?"
+            guard !known.contains(key) else { continue }
+            let hint = Nearness.nearest(to: key, in: known).map { ", did you mean `\($0)`?" } ?? ""
+            reader.report("this key is not known\(hint)", at: path(of: key), line: keyNode.mark?.line)
+        }
+    }
+
+    // MARK: values
+
+    func text(_ key: String) -> String? {
+        let value = value(key)
+        if let override = reader.overriding(path(of: key)) { return override }
+        guard let value else { return nil }
+        guard let scalar = value.scalar else {
+            report("must be a single value", at: key)
+            return nil
+        }
+        return scalar.string
+    }
+
+    func required(_ key: String) -> String {
+        if let text = text(key), !text.isEmpty { return text }
+        report("is missing", at: key)
+        return ""
+    }
+
+    /// Reads a value with `convert`; what it cannot convert is reported with `expected`.
+    func value<Value>(_ key: String, _ expected: String, _ convert: (String) -> Value?) -> Value? {
+        guard let text = text(key) else { return nil }
+        if let value = convert(text) { return value }
+        report("`\(text)` is not \(expected)", at: key)
+        return nil
+    }
+
+    func integer(_ key: String, in range: ClosedRange<Int>, default fallback: Int) -> Int {
+        value(key, "a whole number from \(range.lowerBound) to \(range.upperBound)") { text in
+            Int(text).flatMap { range.contains($0) ? $0 : nil }
+        } ?? fallback
+    }
+
+    func duration(_ key: String, default fallback: Duration) -> Duration {
+        value(key, "a duration such as 200ms, 5s, 10m, 6h or 3d", DurationText.parse) ?? fallback
+    }
+
+    func section(_ key: String) -> SettingsSection? {
+        guard let value = value(key) else { return nil }
+        guard let mapping = value.mapping else {
+            report("must hold keys and values", at: key)
+            return nil
+        }
+        return SettingsSection(reader: reader, node: mapping, path: path(of: key))
+    }
+
+    /// A section that may be left out: every key of it then has its default or comes from the environment.
+    func optionalSection(_ key: String) -> SettingsSection {
+        section(key) ?? SettingsSection(reader: reader, node: Node.Mapping([]), path: path(of: key))
+    }
+
+    func sections(_ key: String) -> [SettingsSection] {
+        guard let value = value(key) else { return [] }
+        guard let sequence = value.sequence else {
+            report("must be a list", at: key)
+            return []
+        }
+        return sequence.enumerated().compactMap { index, element in
+            let place = "\(path(of: key))[\(index)]"
+            guard let mapping = element.mapping else {
+                reader.report("must hold keys and values", at: place, line: element.mark?.line)
+                return nil
+            }
+            return SettingsSection(reader: reader, node: mapping, path: place)
+        }
+    }
+
+    /// A mapping whose keys are the operator's own words.
+    func table(_ key: String) -> [(key: String, value: String)] {
+        guard let value = value(key) else { return [] }
+        guard let mapping = value.mapping else {
+            report("must hold keys and values", at: key)
+            return []
+        }
+        return mapping.compactMap { keyNode, valueNode in
+            guard let key = keyNode.scalar?.string, let value = valueNode.scalar?.string, !value.isEmpty else {
+                reader.report("must be a single value", at: path(of: key), line: keyNode.mark?.line)
+                return nil
+            }
+            return (key, value)
+        }
+    }
+}
