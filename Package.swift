@@ -38,11 +38,13 @@ let package = Package(
 
         // Clients: one C library each.
         room("Clients", "Threads", ["CLinux"]),
+        room("Clients", "HTTP", ["Threads", "CCurl"]),
 
         // Books: pure.
         room("Books", "JSON"),
 
         tests("Clients", "ThreadsTests", ["Threads"]),
+        tests("Clients", "HTTPTests", ["HTTP"]),
         tests("Books", "JSONTests", ["JSON"]),
     ]
 )
