@@ -43,6 +43,7 @@ let package = Package(
 
         // Clients: one C library each.
         room("Clients", "Threads", ["CLinux"]),
+        room("Clients", "HTTP", ["Threads", "CCurl"]),
 
         // Books: pure.
         room("Books", "JSON"),
@@ -54,6 +55,7 @@ let package = Package(
         room("Services", "Settings", ["Domain", "Mapping", "Money", .product(name: "Yams", package: "Yams")]),
 
         tests("Clients", "ThreadsTests", ["Threads"]),
+        tests("Clients", "HTTPTests", ["HTTP"]),
         tests("Books", "JSONTests", ["JSON"]),
     ]
 )

@@ -13,4 +13,18 @@ static inline CURLcode tb_curl_get_offset(CURL *h, CURLINFO i, curl_off_t *v) { 
 static inline CURLcode tb_curl_get_pointer(CURL *h, CURLINFO i, void **v) { return curl_easy_getinfo(h, i, v); }
 static inline CURLMcode tb_curl_multi_set_long(CURLM *m, CURLMoption o, long v) { return curl_multi_setopt(m, o, v); }
 
+// Callbacks go in by their own types: a function cast to `const void *` in Swift would escape the compiler's check.
+static inline CURLcode tb_curl_set_write(CURL *h, curl_write_callback f, void *context) {
+    CURLcode code = curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, f);
+    return code == CURLE_OK ? curl_easy_setopt(h, CURLOPT_WRITEDATA, context) : code;
+}
+static inline CURLcode tb_curl_set_header(CURL *h, curl_write_callback f, void *context) {
+    CURLcode code = curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, f);
+    return code == CURLE_OK ? curl_easy_setopt(h, CURLOPT_HEADERDATA, context) : code;
+}
+static inline CURLcode tb_curl_set_prereq(CURL *h, curl_prereq_callback f, void *context) {
+    CURLcode code = curl_easy_setopt(h, CURLOPT_PREREQFUNCTION, f);
+    return code == CURLE_OK ? curl_easy_setopt(h, CURLOPT_PREREQDATA, context) : code;
+}
+
 #endif
