@@ -53,6 +53,8 @@ let package = Package(
 
         // Services: the outside world in the business's words.
         room("Services", "Settings", ["Domain", "Mapping", "Money", .product(name: "Yams", package: "Yams")]),
+        room("Services", "Kounta", ["Domain", "HTTP", "JSON", "Money", "Settings"]),
+        room("Services", "Xero", ["Domain", "HTTP", "JSON", "Money", "Settings"]),
 
         tests("Clients", "ThreadsTests", ["Threads"]),
         tests("Clients", "HTTPTests", ["HTTP"]),

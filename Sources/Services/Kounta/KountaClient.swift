@@ -1,0 +1,126 @@
+package import Domain
+import FoundationEssentials
+package import HTTP
+import JSON
+package import Settings
+
+/// Kounta's REST API as the poller needs it: lists of completed orders and single orders, within the rate limit.
+package struct KountaClient: Sendable {
+    private let http: HTTPClient
+    private let base: String
+    private let company: String
+    private let authorization: String
+    private let budget: KountaBudget
+
+    /// - Parameter base: `https://api.kounta.com`, without the version.
+    package init(http: HTTPClient, base: String, company: String, credential: ClientCredential?, budget: KountaBudget) {
+        self.http = http
+        self.base = base.hasSuffix("/") ? String(base.dropLast()) : base
+        self.company = company
+        self.budget = budget
+        let pair = "\(credential?.id ?? ""):\(credential?.secret.revealed ?? "")"
+        authorization = "Basic " + Data(pair.utf8).base64EncodedString()
+    }
+
+    /// One row of a list: enough to see whether the record is new or changed.
+    package struct Row: Sendable {
+        package let id: OrderID
+        package let createdAt: Instant
+        /// The row's bytes; their hash changes when anything the list shows changes.
+        package let bytes: [UInt8]
+    }
+
+    package struct Page: Sendable {
+        package let rows: [Row]
+        package let next: String?
+    }
+
+    /// The first page of the completed orders of a site that were created in a span of time, newest first.
+    package func firstPagePath(site: SiteID, from: Instant, until: Instant) -> String {
+        "/v1/companies/\(company)/sites/\(site)/orders/complete.json?created_gte=\(from)&created_lt=\(until)"
+    }
+
+    package func page(_ path: String, priority: KountaBudget.Priority) async throws -> Page {
+        let response = try await get(path, priority: priority)
+        let json: JSON
+        do { json = try JSON(parsing: response.body) } catch {
+            throw KountaError.unexpectedShape(path: path, "\(error)")
+        }
+        guard json.kind == .array else { throw KountaError.unexpectedShape(path: path, "the page is no list") }
+        var rows: [Row] = []
+        for element in json.elements {
+            guard let id = element.orderID else { throw KountaError.unexpectedShape(path: path, "a row has no `id`") }
+            guard let created = element["created_at"]?.string.flatMap({ Instant(iso8601: $0) }) else {
+                throw KountaError.unexpectedShape(path: path, "row \(id) has no usable `created_at`")
+            }
+            rows.append(Row(id: OrderID(id), createdAt: created, bytes: Array(element.raw)))
+        }
+        return Page(rows: rows, next: try next(after: path, in: response.headers))
+    }
+
+    /// The whole record as it came, or nil where Kounta no longer has it.
+    package func order(_ id: OrderID, priority: KountaBudget.Priority) async throws -> [UInt8]? {
+        do {
+            return try await get("/v1/companies/\(company)/orders/\(id).json", priority: priority).body
+        } catch KountaError.notFound { return nil }
+    }
+
+    /// `X-Next-Page` is an absolute URL; it is followed on the configured host only, so that no answer can lead the
+    /// credential elsewhere.
+    private func next(after path: String, in headers: HTTPHeaders) throws -> String? {
+        guard let next = headers["X-Next-Page"], !next.isEmpty else { return nil }
+        if next.hasPrefix("/") { return next }
+        guard next.hasPrefix(base + "/") else {
+            throw KountaError.unexpectedShape(path: path, "the next page lies on another host")
+        }
+        return String(next.dropFirst(base.count))
+    }
+
+    private func get(_ path: String, priority: KountaBudget.Priority) async throws -> HTTPResponse {
+        try await budget.take(priority)
+        let request = HTTPRequest(
+            method: .get, url: base + path,
+            headers: [("Accept", "application/json"), ("Authorization", authorization)], timeout: .seconds(30),
+            followRedirects: 3)
+        switch await http.send(request) {
+        case .neverSent(let error), .unknown(let error): throw KountaError.unreachable("\(error)")
+        case .answered(let response):
+            await budget.correct(by: response.headers, status: response.status)
+            return try accepted(response, path)
+        }
+    }
+
+    private func accepted(_ response: HTTPResponse, _ path: String) throws -> HTTPResponse {
+        switch response.status {
+        case 200: return response
+        case 401, 403: throw KountaError.refusedCredential(status: response.status)
+        case 404: throw KountaError.notFound
+        case 429: throw KountaError.rateLimited
+        case 400 where String(decoding: response.body.prefix(1000), as: UTF8.self).contains("expired"):
+            throw KountaError.refusedCredential(status: 400)
+        default: throw KountaError.answered(status: response.status, path: path)
+        }
+    }
+}
+
+package enum KountaError: Error, Sendable, CustomStringConvertible {
+    case unreachable(String)
+    case refusedCredential(status: Int)
+    case rateLimited
+    case notFound
+    case answered(status: Int, path: String)
+    /// The answer is not what this version understands: stop and tell, rather than guess.
+    case unexpectedShape(path: String, String)
+
+    package var description: String {
+        switch self {
+        case .unreachable(let detail): "Kounta cannot be reached: \(detail)"
+        case .refusedCredential(let status):
+            "Kounta refused the credential (\(status)): check the client id and secret of this company"
+        case .rateLimited: "Kounta's rate limit is used up for the moment"
+        case .notFound: "Kounta does not have this record"
+        case .answered(let status, let path): "Kounta answered \(status) to \(path)"
+        case .unexpectedShape(let path, let detail): "Kounta's answer to \(path) is not understood: \(detail)"
+        }
+    }
+}

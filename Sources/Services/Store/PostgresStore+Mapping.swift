@@ -1,0 +1,227 @@
+package import Domain
+package import Money
+import Postgres
+
+/// What the mapper stores.
+package protocol MappingStore: Sendable {
+    /// Stores records and the documents made of them in one transaction. Doing it again changes nothing.
+    ///
+    /// - Returns: what became of each document, in the order of `records` that have one.
+    func accept(_ records: [MappedRecord]) async throws -> [AcceptedDocument]
+}
+
+/// A record of Kounta's and, where it could be mapped, its document.
+package struct MappedRecord: Sendable {
+    package var source: SourceKey
+    package var hash: ContentHash
+    package var body: [UInt8]
+    package var document: NewDocument?
+
+    package init(source: SourceKey, hash: ContentHash, body: [UInt8], document: NewDocument?) {
+        self.source = source
+        self.hash = hash
+        self.body = body
+        self.document = document
+    }
+}
+
+package struct NewDocument: Sendable {
+    package var organisation: OrganisationKey
+    package var number: DocumentNumber
+    package var venue: String
+    package var contactNumber: String
+    package var tradingDate: CalendarDate
+    package var currency: String
+    package var total: Money
+    package var body: [UInt8]
+    /// Over the body and the payments: two documents with one hash are the same to the ledger.
+    package var contentHash: ContentHash
+    package var payments: [InvoicePayment]
+
+    package init(
+        organisation: OrganisationKey, number: DocumentNumber, venue: String, contactNumber: String,
+        tradingDate: CalendarDate, currency: String, total: Money, body: [UInt8], contentHash: ContentHash,
+        payments: [InvoicePayment]
+    ) {
+        self.organisation = organisation
+        self.number = number
+        self.venue = venue
+        self.contactNumber = contactNumber
+        self.tradingDate = tradingDate
+        self.currency = currency
+        self.total = total
+        self.body = body
+        self.contentHash = contentHash
+        self.payments = payments
+    }
+}
+
+package struct AcceptedDocument: Sendable, Hashable {
+    package enum Outcome: Sendable, Hashable {
+        case created
+        /// The same document was there already.
+        case known(DocumentState)
+        /// It was there with other content and had not been sent: it now has the new content.
+        case replaced
+        /// It was there with other content and may have been sent; nothing was changed.
+        case conflict(DocumentState, total: String)
+        /// The record is older than the one the document was made of.
+        case stale
+    }
+
+    package let id: DocumentID
+    package let number: DocumentNumber
+    package let outcome: Outcome
+}
+
+extension PostgresStore: MappingStore {
+    package func accept(_ records: [MappedRecord]) async throws -> [AcceptedDocument] {
+        guard !records.isEmpty else { return [] }
+        // In the order of their keys, so that two mappers with the same orders never wait for each other in a ring.
+        let sorted = records.sorted { ($0.source.company.text, $0.source.id) < ($1.source.company.text, $1.source.id) }
+        let withDocuments = sorted.filter { $0.document != nil }
+        return try await pool.transaction { session in
+            let results = try session.pipeline([
+                (Self.insertSources, Self.sourceParameters(sorted)),
+                (Self.insertDocuments, Self.documentParameters(withDocuments)),
+            ])
+            var accepted: [DocumentKey: AcceptedDocument] = [:]
+            for row in results[1] {
+                let key = DocumentKey(organisation: try row.text("organisation"), number: try row.text("number"))
+                accepted[key] = AcceptedDocument(
+                    id: DocumentID(try row.int("id")), number: DocumentNumber(key.number), outcome: .created)
+            }
+            for record in withDocuments {
+                guard let document = record.document, accepted[document.key] == nil else { continue }
+                accepted[document.key] = try Self.meetKnown(record, document, session)
+            }
+            return records.compactMap { record in record.document.flatMap { accepted[$0.key] } }
+        }
+    }
+
+    private static let insertSources = """
+        INSERT INTO source_record (company, kind, id, hash, body)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bytea[])
+        ON CONFLICT DO NOTHING
+        """
+
+    private static func sourceParameters(_ records: [MappedRecord]) -> [PostgresValue] {
+        [
+            .texts(records.map { $0.source.company.text }), .texts(records.map { $0.source.kind.rawValue }),
+            .texts(records.map { $0.source.id }), .bytesArray(records.map { $0.hash.bytes }),
+            .bytesArray(records.map { $0.body }),
+        ]
+    }
+
+    /// Documents and their payments in one statement: a payment can never be there without its document.
+    private static let insertDocuments = """
+        WITH made AS (
+            INSERT INTO document (organisation, number, company, source_kind, source_id, source_hash, venue,
+                                  contact_number, trading_date, currency, total, body, content_hash, settled_at)
+            SELECT o, n, c, k, i, h, v, cn, d, cu, t, b, ch, NULL
+              FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::text[],
+                          $9::date[], $10::text[], $11::numeric[], $12::bytea[], $13::bytea[])
+                AS u (o, n, c, k, i, h, v, cn, d, cu, t, b, ch)
+            ON CONFLICT (organisation, number) DO NOTHING
+            RETURNING id, organisation, number
+        ), paid AS (
+            INSERT INTO payment (document_id, ordinal, account, amount, paid_on, reference)
+            SELECT made.id, p.ordinal, p.account, p.amount, p.paid_on, p.reference
+              FROM unnest($14::text[], $15::text[], $16::bigint[], $17::text[], $18::numeric[], $19::date[], $20::text[])
+                AS p (organisation, number, ordinal, account, amount, paid_on, reference)
+              JOIN made USING (organisation, number)
+        )
+        SELECT id, organisation, number FROM made
+        """
+
+    private static func documentParameters(_ records: [MappedRecord]) -> [PostgresValue] {
+        let pairs = records.compactMap { record in record.document.map { (record, $0) } }
+        let documents = pairs.map(\.1)
+        let payments = documents.flatMap { document in
+            document.payments.enumerated().map { (document, $0.offset, $0.element) }
+        }
+        return [
+            .texts(documents.map { $0.organisation.text }), .texts(documents.map { $0.number.text }),
+            .texts(pairs.map { $0.0.source.company.text }), .texts(pairs.map { $0.0.source.kind.rawValue }),
+            .texts(pairs.map { $0.0.source.id }), .bytesArray(pairs.map { $0.0.hash.bytes }),
+            .texts(documents.map { $0.venue }), .texts(documents.map { $0.contactNumber }),
+            .dates(documents.map { $0.tradingDate.description }), .texts(documents.map { $0.currency }),
+            .numerics(documents.map { $0.total.description }), .bytesArray(documents.map { $0.body }),
+            .bytesArray(documents.map { $0.contentHash.bytes }), .texts(payments.map { $0.0.organisation.text }),
+            .texts(payments.map { $0.0.number.text }), .ints(payments.map { Int64($0.1) }),
+            .texts(payments.map { $0.2.account }), .numerics(payments.map { $0.2.amount.description }),
+            .dates(payments.map { $0.2.date.description }), .texts(payments.map { $0.2.reference }),
+        ]
+    }
+
+    // MARK: a number that is there already
+
+    private static func meetKnown(
+        _ record: MappedRecord, _ document: NewDocument, _ session: PostgresSession
+    ) throws -> AcceptedDocument? {
+        // Locked: a writer must not claim it between the look and the change.
+        let rows = try session.query(
+            """
+            SELECT id, state, content_hash = $3 AS same, total, (
+                SELECT hash FROM source_record
+                 WHERE company = $4 AND kind = $5 AND id = $6 ORDER BY first_seen DESC LIMIT 1) = $7 AS newest
+              FROM document WHERE organisation = $1 AND number = $2 FOR UPDATE
+            """,
+            [
+                .text(document.organisation.text), .text(document.number.text), .bytes(document.contentHash.bytes),
+                .text(record.source.company.text), .text(record.source.kind.rawValue), .text(record.source.id),
+                .bytes(record.hash.bytes),
+            ])
+        guard let row = rows.first else { return nil }
+        let id = DocumentID(try row.int("id"))
+        let state = DocumentState(rawValue: try row.text("state")) ?? .refused
+        func accepted(_ outcome: AcceptedDocument.Outcome) -> AcceptedDocument {
+            AcceptedDocument(id: id, number: document.number, outcome: outcome)
+        }
+        if try row.bool("same") { return accepted(.known(state)) }
+        guard try row.bool("newest") else { return accepted(.stale) }
+        guard state == .ready else { return accepted(.conflict(state, total: try row.numeric("total"))) }
+        try replace(id, with: document, of: record, session)
+        return accepted(.replaced)
+    }
+
+    private static func replace(
+        _ id: DocumentID, with document: NewDocument, of record: MappedRecord, _ session: PostgresSession
+    ) throws {
+        let payments = document.payments
+        _ = try session.pipeline([
+            (
+                """
+                UPDATE document SET source_hash = $2, venue = $3, contact_number = $4, trading_date = $5, currency = $6,
+                       total = $7, body = $8, content_hash = $9 WHERE id = $1
+                """,
+                [
+                    .int(id.value), .bytes(record.hash.bytes), .text(document.venue), .text(document.contactNumber),
+                    .date(document.tradingDate.description), .text(document.currency),
+                    .numeric(document.total.description), .bytes(document.body), .bytes(document.contentHash.bytes),
+                ]
+            ),
+            ("DELETE FROM payment WHERE document_id = $1", [.int(id.value)]),
+            (
+                """
+                INSERT INTO payment (document_id, ordinal, account, amount, paid_on, reference)
+                SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::numeric[], $5::date[], $6::text[])
+                """,
+                [
+                    .int(id.value), .ints(payments.indices.map { Int64($0) }), .texts(payments.map(\.account)),
+                    .numerics(payments.map(\.amount.description)), .dates(payments.map(\.date.description)),
+                    .texts(payments.map(\.reference)),
+                ]
+            ),
+        ])
+    }
+}
+
+private struct DocumentKey: Hashable {
+    let organisation: String
+    let number: String
+}
+
+extension NewDocument {
+    fileprivate var key: DocumentKey { DocumentKey(organisation: organisation.text, number: number.text) }
+}

@@ -1,0 +1,95 @@
+package import Domain
+import Postgres
+
+/// What the poller remembers.
+package protocol PollingStore: LeaseStore {
+    func position(company: CompanyKey, site: SiteID) async throws -> PollPosition?
+    /// Of these list rows, the ids whose row is new or has changed since its details were published.
+    func unseen(company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)]) async throws -> Set<OrderID>
+    /// The details of these rows are published and confirmed.
+    func markSeen(company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)]) async throws
+    /// Moves the cursor; refused when the lease was lost.
+    func move(_ position: PollPosition, company: CompanyKey, site: SiteID, lease: Lease) async throws
+}
+
+package struct PollPosition: Sendable, Equatable {
+    /// Everything created before was read.
+    package var readUntil: Instant
+    package var rescanned: Instant?
+
+    package init(readUntil: Instant, rescanned: Instant?) {
+        self.readUntil = readUntil
+        self.rescanned = rescanned
+    }
+}
+
+extension PostgresStore: PollingStore {
+    package func position(company: CompanyKey, site: SiteID) async throws -> PollPosition? {
+        try await pool.withSession { session in
+            try session.query(
+                "SELECT position, rescanned FROM poll_cursor WHERE company = $1 AND site = $2",
+                [.text(company.text), .text(site.text)]
+            ).first.map { row in
+                PollPosition(
+                    readUntil: Instant(microseconds: try row.timestamp("position")),
+                    rescanned: try row.timestampOrNil("rescanned").map { Instant(microseconds: $0) })
+            }
+        }
+    }
+
+    package func unseen(company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)]) async throws -> Set<OrderID> {
+        guard !rows.isEmpty else { return [] }
+        let parameters = Self.parameters(company, rows)
+        return try await pool.withSession { session in
+            let new = try session.query(
+                """
+                SELECT u.id FROM unnest($2::text[], $3::bytea[]) AS u (id, row_hash)
+                 WHERE NOT EXISTS (SELECT FROM poll_seen AS s
+                                    WHERE s.company = $1 AND s.id = u.id AND s.row_hash = u.row_hash)
+                """, parameters)
+            return Set(try new.map { OrderID(try $0.text("id")) })
+        }
+    }
+
+    package func markSeen(company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)]) async throws {
+        guard !rows.isEmpty else { return }
+        let parameters = Self.parameters(company, rows.sorted { $0.id < $1.id })
+        _ = try await pool.withSession { session in
+            try session.execute(
+                """
+                INSERT INTO poll_seen (company, id, row_hash)
+                SELECT DISTINCT ON (id) $1, id, row_hash FROM unnest($2::text[], $3::bytea[]) AS u (id, row_hash)
+                ON CONFLICT (company, id) DO UPDATE SET row_hash = excluded.row_hash, seen_at = now()
+                """, parameters)
+        }
+    }
+
+    private static func parameters(
+        _ company: CompanyKey, _ rows: [(id: OrderID, hash: ContentHash)]
+    ) -> [PostgresValue] {
+        [.text(company.text), .texts(rows.map { $0.id.text }), .bytesArray(rows.map { $0.hash.bytes })]
+    }
+
+    package func move(_ position: PollPosition, company: CompanyKey, site: SiteID, lease: Lease) async throws {
+        try await pool.transaction { session in
+            // Locks the lease's row: nobody can take it over between the look and the move.
+            let held = try session.query(
+                "SELECT FROM lease WHERE name = $1 AND fence = $2 AND until > now() FOR SHARE",
+                [.text(lease.name), .int(lease.fence)])
+            guard held.count == 1 else { throw LeaseLost(count: 1) }
+            try session.execute(
+                """
+                INSERT INTO poll_cursor (company, site, position, rescanned, fence) VALUES ($1, $2, $3, $4, $5)
+                ON CONFLICT (company, site) DO UPDATE
+                   SET position = greatest(poll_cursor.position, excluded.position), rescanned = excluded.rescanned,
+                       fence = excluded.fence, updated_at = now()
+                """,
+                [
+                    .text(company.text), .text(site.text),
+                    .timestamp(microsecondsSince1970: position.readUntil.microseconds),
+                    position.rescanned.map { .timestamp(microsecondsSince1970: $0.microseconds) } ?? .null,
+                    .int(lease.fence),
+                ])
+        }
+    }
+}

@@ -1,0 +1,105 @@
+package import Domain
+import JSON
+import Money
+
+/// Writes the ledger's JSON. The mapper writes a document once, without its contact; the writer puts the contact's id
+/// in front and sends exactly those bytes.
+package enum InvoiceBody {
+    /// One element of `{"Invoices":[…]}` without `Contact`.
+    package static func element(_ invoice: Invoice) -> [UInt8] {
+        var writer = JSONWriter(capacity: 256 + 220 * invoice.lines.count)
+        writer.object { writer in
+            writer.field("Type", "ACCREC")
+            writer.field("InvoiceNumber", invoice.number.text)
+            writer.field("Reference", invoice.reference)
+            writer.field("Date", invoice.date.description)
+            writer.field("DueDate", invoice.dueDate.description)
+            writer.field("CurrencyCode", invoice.currency)
+            writer.field("LineAmountTypes", "Inclusive")
+            writer.field("Status", "AUTHORISED")
+            writer.key("LineItems")
+            writer.array { writer in
+                for line in invoice.lines { append(line, to: &writer) }
+            }
+        }
+        return writer.bytes
+    }
+
+    private static func append(_ line: InvoiceLine, to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.field("Description", line.description)
+            writer.field("Quantity", number: line.quantity.description)
+            writer.field("UnitAmount", number: line.unitAmount.description)
+            writer.field("LineAmount", number: line.amount.description)
+            writer.field("AccountCode", line.account)
+            writer.field("TaxType", line.taxType)
+            if let tracking = line.tracking {
+                writer.key("Tracking")
+                writer.array { writer in
+                    writer.object { writer in
+                        writer.field("Name", tracking.category)
+                        writer.field("Option", tracking.option)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The element with its contact: `{"Contact":{"ContactID":"…"},` and the rest as it was.
+    package static func element(_ element: [UInt8], contact: String) -> [UInt8] {
+        var writer = JSONWriter(capacity: element.count + 64)
+        writer.object { writer in
+            writer.key("Contact")
+            // Only the id: any other field would be applied to the contact itself.
+            writer.object { $0.field("ContactID", contact) }
+        }
+        var bytes = writer.bytes
+        bytes[bytes.count - 1] = UInt8(ascii: ",")
+        bytes.append(contentsOf: element.dropFirst())
+        return bytes
+    }
+
+    /// `{"Invoices":[…]}` of elements that are JSON already.
+    package static func batch(_ name: StaticString, of elements: [[UInt8]]) -> [UInt8] {
+        var writer = JSONWriter(capacity: elements.reduce(32) { $0 + $1.count + 1 })
+        writer.object { writer in
+            writer.key(name)
+            writer.array { writer in
+                for element in elements { writer.raw(element) }
+            }
+        }
+        return writer.bytes
+    }
+}
+
+/// A payment as `PUT /Payments` takes it.
+package struct PaymentBody: Sendable {
+    package var invoiceID: String
+    package var account: String
+    package var date: CalendarDate
+    /// Exact digits with two decimals.
+    package var amount: String
+    package var reference: String
+
+    package init(invoiceID: String, account: String, date: CalendarDate, amount: String, reference: String) {
+        self.invoiceID = invoiceID
+        self.account = account
+        self.date = date
+        self.amount = amount
+        self.reference = reference
+    }
+
+    package var element: [UInt8] {
+        var writer = JSONWriter(capacity: 200)
+        writer.object { writer in
+            writer.key("Invoice")
+            writer.object { $0.field("InvoiceID", invoiceID) }
+            writer.key("Account")
+            writer.object { $0.field("Code", account) }
+            writer.field("Date", date.description)
+            writer.field("Amount", number: amount)
+            writer.field("Reference", reference)
+        }
+        return writer.bytes
+    }
+}

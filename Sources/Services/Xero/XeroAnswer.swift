@@ -1,0 +1,89 @@
+import Domain
+package import HTTP
+import JSON
+
+/// What one call to Xero came to, in the terms that decide what happens next.
+package enum XeroOutcome: Sendable {
+    case answered(HTTPResponse)
+    /// Refused before anything happened; the organisation rests for so long.
+    case limited(retryAfter: Duration, problem: String)
+    /// Nothing reached Xero.
+    case neverSent(String)
+    /// It may or may not have happened: time-out, dropped connection, 500.
+    case unknown(String)
+    /// The organisation is offline (503).
+    case offline(String)
+    /// The organisation was disconnected or the credential is refused: a person is needed.
+    case disconnected(String)
+    /// Xero will not take this request, and would not next time either.
+    case refused(status: Int, String)
+}
+
+extension XeroOutcome {
+    private static let waitWithoutHint = Duration.seconds(5)
+
+    init(_ response: HTTPResponse) {
+        let text = Self.sentence(response)
+        switch response.status {
+        case 200..<300: self = .answered(response)
+        case 429:
+            let seconds = response.headers["Retry-After"].flatMap { Int64($0) }
+            self = .limited(
+                retryAfter: seconds.map { .seconds(max($0, 1)) } ?? Self.waitWithoutHint,
+                problem: response.headers["X-Rate-Limit-Problem"] ?? "unnamed")
+        case 401, 403: self = .disconnected(text)
+        case 408: self = .unknown("408: \(text)")
+        case 503: self = .offline(text)
+        case 500...: self = .unknown("\(response.status): \(text)")
+        default: self = .refused(status: response.status, text)
+        }
+    }
+
+    /// Xero's own words, from whatever shape the body has: JSON of three kinds, plain text, HTML or nothing.
+    private static func sentence(_ response: HTTPResponse) -> String {
+        guard !response.body.isEmpty else { return "no reason given" }
+        guard let json = try? JSON(parsing: response.body) else {
+            return String(decoding: response.body.prefix(300), as: UTF8.self)
+        }
+        let words = json["Elements"]?.elements.flatMap { $0["ValidationErrors"]?.elements ?? [] }
+            .compactMap { ($0["Message"] ?? $0["Description"])?.string } ?? []
+        if !words.isEmpty { return words.joined(separator: " ") }
+        return (json["Detail"] ?? json["Message"] ?? json["Title"])?.string ?? "no reason given"
+    }
+}
+
+/// One element of a batch's answer.
+package struct ElementResult: Sendable {
+    /// InvoiceNumber for invoices; nil for payments, which have none and answer in order.
+    package let number: String?
+    /// The element's id; nil where it was refused (Xero then sends zeros).
+    package let id: String?
+    /// Payments: the invoice and the account they were booked to, which is what tells them apart.
+    package let invoiceID: String?
+    package let account: String?
+    /// Xero's sentences about this element; empty where it was accepted.
+    package let errors: [String]
+    /// Exact digits of `Total` or `Amount`.
+    package let amount: String?
+
+    package var isAccepted: Bool { id != nil && errors.isEmpty }
+
+    private static let zeroID = "00000000-0000-0000-0000-000000000000"
+
+    /// The elements of `{"Invoices":[…]}`; nil where the body is not that.
+    package static func read(_ name: StaticString, idField: StaticString, from body: [UInt8]) -> [ElementResult]? {
+        guard let json = try? JSON(parsing: body), let list = json[name], list.kind == .array else { return nil }
+        return list.elements.map { element in
+            let errors = (element["ValidationErrors"]?.elements ?? [])
+                .compactMap { ($0["Message"] ?? $0["Description"])?.string }
+            let hasErrors = element["StatusAttributeString"]?.string == "ERROR" || element["HasErrors"]?.bool == true
+            let id = element[idField]?.string
+            return ElementResult(
+                number: element["InvoiceNumber"]?.string, id: id == zeroID ? nil : id,
+                invoiceID: element["Invoice"]?["InvoiceID"]?.string,
+                account: element["Account"]?["Code"]?.string,
+                errors: errors.isEmpty && hasErrors ? ["Xero gave no reason."] : errors,
+                amount: (element["Total"] ?? element["Amount"])?.numberText)
+        }
+    }
+}

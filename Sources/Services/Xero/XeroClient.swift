@@ -1,0 +1,89 @@
+package import Domain
+package import HTTP
+import JSON
+
+/// Xero's Accounting API of one organisation: every call takes a permit first, carries the tenant and a fresh token,
+/// and comes back as a ``XeroOutcome``.
+package struct XeroClient: Sendable {
+    private let organisation: OrganisationKey
+    private let http: HTTPClient
+    private let base: String
+    private let tenant: String?
+    private let tokens: XeroTokens
+    private let budget: any CallBudget
+    private let onCall: @Sendable (_ endpoint: String, _ status: Int, _ duration: Duration) -> Void
+
+    private static let timeout = Duration.seconds(60)
+
+    package init(
+        organisation: OrganisationKey, http: HTTPClient, base: String, tenant: String?, tokens: XeroTokens,
+        budget: any CallBudget,
+        onCall: @escaping @Sendable (_ endpoint: String, _ status: Int, _ duration: Duration) -> Void
+    ) {
+        self.organisation = organisation
+        self.http = http
+        self.base = base + "/api.xro/2.0"
+        self.tenant = tenant
+        self.tokens = tokens
+        self.budget = budget
+        self.onCall = onCall
+    }
+
+    package func call(
+        _ method: HTTPMethod, _ path: String, body: [UInt8]? = nil, idempotencyKey: String? = nil
+    ) async throws -> XeroOutcome {
+        let token: String
+        do { token = try await tokens.accessToken() } catch { return Self.outcome(of: error) }
+        let first = try await send(method, path, body, idempotencyKey, token)
+        guard case .answered(let response) = first, response.status == 401 else { return Self.outcome(of: first) }
+        // An expired token: one fresh one, one more try; nothing was carried out. A second 401 is final.
+        let fresh: String
+        do { fresh = try await tokens.accessToken(insteadOf: token) } catch { return Self.outcome(of: error) }
+        return Self.outcome(of: try await send(method, path, body, idempotencyKey, fresh))
+    }
+
+    private func send(
+        _ method: HTTPMethod, _ path: String, _ body: [UInt8]?, _ idempotencyKey: String?, _ token: String
+    ) async throws -> HTTPOutcome {
+        var headers: [(name: String, value: String)] = [
+            ("Authorization", "Bearer \(token)"), ("Accept", "application/json"),
+        ]
+        if let tenant { headers.append(("xero-tenant-id", tenant)) }
+        if body != nil { headers.append(("Content-Type", "application/json")) }
+        // No header rather than an empty one.
+        if let idempotencyKey { headers.append(("Idempotency-Key", idempotencyKey)) }
+        let request = HTTPRequest(
+            method: method, url: base + path, headers: headers, body: body, timeout: Self.timeout,
+            maxResponseBytes: 32 << 20)
+        let permit = try await budget.take(for: organisation)
+        let start = ContinuousClock.now
+        let outcome = await http.send(request)
+        let endpoint = String(path.dropFirst().prefix { $0 != "?" && $0 != "/" })
+        if case .answered(let response) = outcome {
+            await budget.giveBack(permit, headers: response.headers)
+            onCall("\(method.rawValue) \(endpoint)", response.status, .now - start)
+            if response.status == 429, case .limited(let after, let problem) = XeroOutcome(response) {
+                await budget.park(organisation, for: after, reason: problem)
+            }
+        } else {
+            await budget.giveBack(permit, headers: nil)
+            onCall("\(method.rawValue) \(endpoint)", 0, .now - start)
+        }
+        return outcome
+    }
+
+    private static func outcome(of outcome: HTTPOutcome) -> XeroOutcome {
+        switch outcome {
+        case .answered(let response): XeroOutcome(response)
+        case .neverSent(let error): .neverSent("\(error)")
+        case .unknown(let error): .unknown("\(error)")
+        }
+    }
+
+    private static func outcome(of error: XeroTokens.TokenError) -> XeroOutcome {
+        switch error {
+        case .unavailable: .neverSent("\(error)")
+        case .refused: .disconnected("\(error)")
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import FoundationEssentials
+package import HTTP
+import JSON
+package import Settings
+
+/// The access token of one organisation's custom connection (client credentials): fetched when first needed, kept in
+/// memory only, fetched anew ahead of its end. However many calls ask at once, one request is made.
+package actor XeroTokens {
+    private let http: HTTPClient
+    private let identity: String
+    private let credential: ClientCredential
+    private let clock = ContinuousClock()
+    private var token: (value: String, until: ContinuousClock.Instant)?
+    private var refresh: Task<Result<String, TokenError>, Never>?
+
+    /// A token is not used within so long of its end: a call may take half a minute.
+    private static let margin = Duration.seconds(120)
+    private static let scope =
+        "accounting.invoices accounting.payments accounting.contacts accounting.settings"
+
+    package init(http: HTTPClient, identity: String, credential: ClientCredential) {
+        self.http = http
+        self.identity = identity
+        self.credential = credential
+    }
+
+    package enum TokenError: Error, Sendable, CustomStringConvertible {
+        /// Worth another try: network, 5xx, 429.
+        case unavailable(String)
+        /// The credential itself is refused: a person must mend it.
+        case refused(String)
+
+        package var description: String {
+            switch self {
+            case .unavailable(let detail): "Xero's identity service gave no token: \(detail)"
+            case .refused(let detail): "Xero refused the client credential: \(detail)"
+            }
+        }
+    }
+
+    /// - Parameter refused: a token the API just refused with 401; it is not handed out again.
+    package func accessToken(insteadOf refused: String? = nil) async throws(TokenError) -> String {
+        if let token, token.until > clock.now, token.value != refused { return token.value }
+        // Unstructured: the request serves every caller that waits, so one caller's cancellation must not end it.
+        let task = refresh ?? Task { await self.fetch() }
+        refresh = task
+        let result = await task.value
+        refresh = nil
+        return try result.get()
+    }
+
+    private func fetch() async -> Result<String, TokenError> {
+        let pair = Data("\(credential.id):\(credential.secret.revealed)".utf8).base64EncodedString()
+        let form = "grant_type=client_credentials&scope=" + Self.scope.replacing(" ", with: "%20")
+        let request = HTTPRequest(
+            method: .post, url: identity + "/connect/token",
+            headers: [
+                ("Authorization", "Basic \(pair)"), ("Accept", "application/json"),
+                ("Content-Type", "application/x-www-form-urlencoded"),
+            ], body: Array(form.utf8))
+        switch await http.send(request) {
+        case .neverSent(let error), .unknown(let error): return .failure(.unavailable("\(error)"))
+        case .answered(let response) where response.status == 200:
+            guard let json = try? JSON(parsing: response.body), let value = json["access_token"]?.string, !value.isEmpty
+            else { return .failure(.unavailable("its answer holds no access_token")) }
+            let lifetime = Duration.seconds(json["expires_in"]?.integer ?? 1800)
+            token = (value, clock.now + max(lifetime - Self.margin, lifetime / 2))
+            return .success(value)
+        case .answered(let response) where (400..<500).contains(response.status) && response.status != 429:
+            let word = (try? JSON(parsing: response.body))?["error"]?.string ?? "status \(response.status)"
+            return .failure(.refused(word))
+        case .answered(let response): return .failure(.unavailable("status \(response.status)"))
+        }
+    }
+}
