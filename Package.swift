@@ -38,11 +38,13 @@ let package = Package(
 
         // Clients: one C library each.
         room("Clients", "Threads", ["CLinux"]),
+        room("Clients", "AMQP", ["Threads", "CRabbitMQ", "CLinux"]),
 
         // Books: pure.
         room("Books", "JSON"),
 
         tests("Clients", "ThreadsTests", ["Threads"]),
+        tests("Clients", "AMQPTests", ["AMQP", "Threads"]),
         tests("Books", "JSONTests", ["JSON"]),
     ]
 )
