@@ -44,6 +44,7 @@ let package = Package(
         // Clients: one C library each.
         room("Clients", "Threads", ["CLinux"]),
         room("Clients", "HTTP", ["Threads", "CCurl"]),
+        room("Clients", "AMQP", ["Threads", "CRabbitMQ", "CLinux"]),
 
         // Books: pure.
         room("Books", "JSON"),
@@ -58,6 +59,7 @@ let package = Package(
 
         tests("Clients", "ThreadsTests", ["Threads"]),
         tests("Clients", "HTTPTests", ["HTTP"]),
+        tests("Clients", "AMQPTests", ["AMQP", "Threads"]),
         tests("Books", "JSONTests", ["JSON"]),
     ]
 )

@@ -1,0 +1,155 @@
+import Threads
+
+/// A stream of deliveries from one queue. Any number of tasks may take batches, hold several at once and settle them in
+/// any order. Goes on over reconnects: what was unsettled then comes again, and old acknowledgements are dropped.
+package final class AMQPSubscription: Sendable, DeliverySink {
+    private struct Attachment: Sendable {
+        let connection: AMQPConnection
+        let channel: UInt16
+        let epoch: UInt64
+    }
+
+    private struct State: Sendable {
+        var line = WaitingLine()
+        var attachment: Attachment?
+        var isStopped = false
+    }
+
+    package let queue: String
+    package let prefetch: Int
+    private let state: Locked<State>
+    private let onEnd: @Sendable (AMQPSubscription, AMQPError) -> Void
+
+    init(queue: String, prefetch: Int, onEnd: @escaping @Sendable (AMQPSubscription, AMQPError) -> Void) {
+        self.queue = queue
+        self.prefetch = prefetch
+        self.onEnd = onEnd
+        state = Locked(State(line: WaitingLine(prefetch: prefetch)))
+    }
+
+    package var isStopped: Bool { state.withLock { $0.isStopped } }
+
+    /// Whether the broker delivers to it now.
+    package var isAttached: Bool { state.withLock { $0.attachment != nil } }
+
+    /// Waits without limit for a first delivery, then until there are `max` of them, or `linger` has passed, or no more
+    /// can come because the prefetch is used up. An empty array means: stopped, no more will ever come.
+    ///
+    /// Throws `CancellationError` when the task is cancelled; no delivery is lost by that.
+    package func nextBatch(max: Int, linger: Duration = .zero) async throws -> [AMQPDelivery] {
+        precondition(max > 0, "a batch of no delivery would never end")
+        try Task.checkCancellation()
+        let id = state.withLock { $0.line.newID() }
+        let batch: [AMQPDelivery]? = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                act(
+                    state.withLock { state in
+                        if state.isStopped { return [.resume(continuation, [])] }
+                        if Task.isCancelled { return [.resume(continuation, nil)] }
+                        return state.line.join(id: id, max: max, linger: linger, continuation)
+                    })
+            }
+        } onCancel: {
+            act(state.withLock { $0.line.leave(id) })
+        }
+        guard let batch else { throw CancellationError() }
+        return batch
+    }
+
+    /// Done with these: the broker forgets them. Those of an earlier connection are passed over in silence: the broker
+    /// delivers them again. Returns before the broker knows.
+    package func acknowledge(_ deliveries: [AMQPDelivery]) async { settle(deliveries, .acknowledge) }
+
+    /// Not done with these: back to the queue, or with `requeue: false` to its dead-letter exchange if it has one.
+    package func reject(_ deliveries: [AMQPDelivery], requeue: Bool) async {
+        settle(deliveries, .reject(requeue: requeue))
+    }
+
+    /// Takes no more from the queue, gives back what nobody took, and lets `nextBatch` return []. What was handed out can
+    /// still be settled. A second call changes nothing.
+    package func stop() async {
+        let attachment = state.withLock { $0.attachment }
+        let unread = endWithoutBroker()
+        guard let attachment else { return }
+        // An error here means that the connection is gone: then everything is back in the queue already.
+        try? await attachment.connection.stopConsuming(
+            attachment.channel, epoch: attachment.epoch,
+            unread: unread.filter { $0.epoch == attachment.epoch }.map(\.tag))
+    }
+
+    /// Ends the stream on this side only; gives what nobody took.
+    @discardableResult
+    func endWithoutBroker() -> [AMQPDelivery] {
+        let (unread, actions) = state.withLock { state in
+            state.isStopped = true
+            return state.line.end()
+        }
+        act(actions)
+        return unread
+    }
+
+    func attach(_ connection: AMQPConnection, channel: UInt16, epoch: UInt64) {
+        state.withLock { $0.attachment = Attachment(connection: connection, channel: channel, epoch: epoch) }
+    }
+
+    func arrived(_ deliveries: [AMQPDelivery], epoch: UInt64) {
+        let (strays, actions) = state.withLock { state -> (Attachment?, [WaitingLine.Action]) in
+            guard let attachment = state.attachment, attachment.epoch == epoch else { return (nil, []) }
+            // Stopped a moment ago: they go back.
+            if state.isStopped { return (attachment, []) }
+            return (nil, state.line.arrived(deliveries))
+        }
+        act(actions)
+        if let strays {
+            // From the thread to itself: it is in the middle of reading.
+            _ = strays.connection.mailbox.post(
+                .settle(channel: strays.channel, epoch: epoch, tags: deliveries.map(\.tag), .giveBack))
+            strays.connection.parking.unpark()
+        }
+    }
+
+    func consumerEnded(epoch: UInt64, _ error: AMQPError) {
+        guard detach(epoch) else { return }
+        onEnd(self, error)
+    }
+
+    func connectionEnded(epoch: UInt64) { _ = detach(epoch) }
+
+    /// What was not handed out is dropped: it comes again, and could not be acknowledged any more.
+    private func detach(_ epoch: UInt64) -> Bool {
+        state.withLock { state in
+            guard state.attachment?.epoch == epoch else { return false }
+            state.attachment = nil
+            state.line.forget()
+            return !state.isStopped
+        }
+    }
+
+    private func settle(_ deliveries: [AMQPDelivery], _ verdict: Mailbox.Verdict) {
+        let (attachment, actions, tags) = state.withLock { state -> (Attachment?, [WaitingLine.Action], [UInt64]) in
+            guard let attachment = state.attachment else { return (nil, [], []) }
+            let tags = deliveries.lazy.filter { $0.epoch == attachment.epoch }.map(\.tag)
+            return (attachment, state.line.settled(tags.count), Array(tags))
+        }
+        act(actions)
+        guard let attachment, !tags.isEmpty else { return }
+        let letter = Mailbox.Letter.settle(
+            channel: attachment.channel, epoch: attachment.epoch, tags: tags, verdict)
+        // A connection that takes no more letters has ended: the broker delivers again.
+        if attachment.connection.mailbox.post(letter) == nil { attachment.connection.parking.unpark() }
+    }
+
+    private func act(_ actions: [WaitingLine.Action]) {
+        for action in actions {
+            switch action {
+            case .resume(let continuation, let batch): continuation.resume(returning: batch)
+            case .startLinger(let id, let duration):
+                // Unstructured: it belongs to a waiting call that is suspended, and only ever wakes it.
+                Task {
+                    try? await Task.sleep(for: duration)
+                    act(state.withLock { $0.line.lingered(id) })
+                }
+            }
+        }
+    }
+}

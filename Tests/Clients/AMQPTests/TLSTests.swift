@@ -1,0 +1,59 @@
+import AMQP
+import Testing
+
+@Suite(
+    "TLS",
+    .enabled(
+        if: Broker.tlsURL != nil && Broker.tlsAuthority != nil,
+        "TILLBRIDGE_TEST_RABBITMQ_TLS_URL and _TLS_CA name no TLS broker: tests of TLS are left out"),
+    .timeLimit(.minutes(1)))
+struct TLSTests {
+    private func open(_ url: String, _ authority: String?) async throws -> AMQPConnection {
+        try await AMQPConnection.open(endpoint: AMQPEndpoint(url: url, trustedCertificates: authority), name: "tls")
+    }
+
+    @Test("a broker with a trusted certificate for its name is spoken to, with much data as well")
+    func trusted() async throws {
+        let connection = try await open(#require(Broker.tlsURL), #require(Broker.tlsAuthority))
+        let queue = Broker.name("tls")
+        try await connection.declare(AMQPTopology(queues: [.init(name: queue)]))
+        for outcome in await connection.publish(messages(300, to: queue, bytes: 20_000)) {
+            if case .failed(let error) = outcome { Issue.record("\(error)") }
+        }
+        #expect(try await connection.queueStatus(queue)?.messages == 300)
+        let consumer = AMQPConsumer(
+            endpoint: try AMQPEndpoint(url: #require(Broker.tlsURL), trustedCertificates: Broker.tlsAuthority),
+            name: "tls")
+        try await withConsumer(consumer) {
+            let subscription = await consumer.subscribe(queue: queue, prefetch: 300)
+            let taken = try await take(300, from: subscription)
+            #expect(numbers(taken) == Array(0..<300))
+        }
+        try await connection.deleteQueue(queue)
+        await connection.close()
+    }
+
+    @Test("a certificate of an authority that is not trusted is refused")
+    func untrusted() async throws {
+        let url = try #require(Broker.tlsURL)
+        let error = await #expect(throws: AMQPError.self) { try await open(url, nil) }
+        #expect(error?.code == .tlsFailed)
+        #expect(error?.isRetriable == false)
+    }
+
+    @Test("a trusted certificate for another host is refused")
+    func wrongHost() async throws {
+        let url = try #require(Broker.tlsURL).replacing("localhost", with: "127.0.0.1")
+        try #require(url.contains("127.0.0.1"), "this test needs the address to name localhost")
+        let authority = try #require(Broker.tlsAuthority)
+        let error = await #expect(throws: AMQPError.self) { try await open(url, authority) }
+        #expect(error?.code == .tlsFailed)
+    }
+
+    @Test("a file of trusted certificates that is not there is refused")
+    func missingFile() async throws {
+        let url = try #require(Broker.tlsURL)
+        let error = await #expect(throws: AMQPError.self) { try await open(url, "/no/such.pem") }
+        #expect(error?.code == .tlsFailed)
+    }
+}
