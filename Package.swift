@@ -38,11 +38,13 @@ let package = Package(
 
         // Clients: one C library each.
         room("Clients", "Threads", ["CLinux"]),
+        room("Clients", "Postgres", ["CLinux", "CPostgreSQL", "Threads"]),
 
         // Books: pure.
         room("Books", "JSON"),
 
         tests("Clients", "ThreadsTests", ["Threads"]),
+        tests("Clients", "PostgresTests", ["Postgres"]),
         tests("Books", "JSONTests", ["JSON"]),
     ]
 )
