@@ -45,6 +45,7 @@ let package = Package(
         room("Clients", "Threads", ["CLinux"]),
         room("Clients", "HTTP", ["Threads", "CCurl"]),
         room("Clients", "AMQP", ["Threads", "CRabbitMQ", "CLinux"]),
+        room("Clients", "Postgres", ["CLinux", "CPostgreSQL", "Threads"]),
 
         // Books: pure.
         room("Books", "JSON"),
@@ -60,6 +61,7 @@ let package = Package(
         tests("Clients", "ThreadsTests", ["Threads"]),
         tests("Clients", "HTTPTests", ["HTTP"]),
         tests("Clients", "AMQPTests", ["AMQP", "Threads"]),
+        tests("Clients", "PostgresTests", ["Postgres"]),
         tests("Books", "JSONTests", ["JSON"]),
     ]
 )

@@ -1,0 +1,125 @@
+import CPostgreSQL
+
+/// Names a column: by its name or its position from 0.
+package protocol PostgresColumnKey: Sendable {
+    func position(in columns: PostgresColumns) -> Int?
+    var columnLabel: String { get }
+}
+
+extension String: PostgresColumnKey {
+    package func position(in columns: PostgresColumns) -> Int? { columns.positions[self] }
+    package var columnLabel: String { self }
+}
+
+extension Int: PostgresColumnKey {
+    package func position(in columns: PostgresColumns) -> Int? { columns.types.indices.contains(self) ? self : nil }
+    package var columnLabel: String { "#\(self)" }
+}
+
+/// The columns of a result, kept with the prepared statement: names are looked up in a table made once.
+package final class PostgresColumns: Sendable {
+    let names: [String]
+    let types: [UInt32]
+    /// The first of equal names wins, as in libpq.
+    let positions: [String: Int]
+
+    init(_ result: borrowing ResultHandle) {
+        let count = result.columnCount
+        var names: [String] = []
+        var types: [UInt32] = []
+        for column in 0..<count {
+            names.append(result.columnName(column))
+            types.append(result.columnType(column))
+        }
+        self.names = names
+        self.types = types
+        positions = Dictionary(zip(names, 0...)) { first, _ in first }
+    }
+}
+
+/// The values of one result in Swift's memory; its rows share it.
+final class ResultStorage: Sendable {
+    let columns: PostgresColumns
+    let bytes: [UInt8]
+    /// Where each value begins in `bytes`, row by row, and its size; -1 is NULL.
+    let cells: [(start: Int, size: Int)]
+
+    init(_ result: borrowing ResultHandle, columns: PostgresColumns) {
+        self.columns = columns
+        let rows = result.rowCount
+        let width = columns.types.count
+        var cells: [(start: Int, size: Int)] = []
+        cells.reserveCapacity(rows * width)
+        var total = 0
+        for row in 0..<rows {
+            for column in 0..<width {
+                let size = result.size(row: row, column: column)
+                cells.append((total, size ?? -1))
+                total += size ?? 0
+            }
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(total)
+        for row in 0..<rows {
+            for column in 0..<width {
+                let size = cells[row * width + column].size
+                if size > 0 { result.copy(row: row, column: column, size: size, into: &bytes) }
+            }
+        }
+        self.cells = cells
+        self.bytes = bytes
+    }
+
+    func rows(_ count: Int) -> [PostgresRow] { (0..<count).map { PostgresRow(storage: self, index: $0) } }
+}
+
+/// One row of a result. Each accessor names a column and the type expected of it, and throws `decoding`, naming the
+/// column, when the column is missing, NULL, or of a type that cannot be read so.
+package struct PostgresRow: Sendable {
+    private let storage: ResultStorage
+    private let index: Int
+
+    init(storage: ResultStorage, index: Int) {
+        self.storage = storage
+        self.index = index
+    }
+
+    package var columnNames: [String] { storage.columns.names }
+
+    /// Whether the value is NULL.
+    package func isNull(_ column: some PostgresColumnKey) throws(PostgresError) -> Bool {
+        try value(column) == nil
+    }
+
+    /// The value's type and bytes; nil for NULL.
+    func value(_ column: some PostgresColumnKey) throws(PostgresError) -> (type: UInt32, bytes: ArraySlice<UInt8>)? {
+        guard let position = column.position(in: storage.columns) else {
+            throw Self.failure(column, "is not in the result (\(storage.columns.names.joined(separator: ", ")))")
+        }
+        let cell = storage.cells[index * storage.columns.types.count + position]
+        guard cell.size >= 0 else { return nil }
+        return (storage.columns.types[position], storage.bytes[cell.start..<cell.start + cell.size])
+    }
+
+    /// Reads with `decode`, which answers nil when type or bytes do not fit.
+    func read<Value>(
+        _ column: some PostgresColumnKey, _ kind: String, _ decode: (UInt32, ArraySlice<UInt8>) -> Value?
+    ) throws(PostgresError) -> Value? {
+        guard let (type, bytes) = try value(column) else { return nil }
+        guard let value = decode(type, bytes) else {
+            throw Self.failure(column, "cannot be read as \(kind) (type number \(type), \(bytes.count) bytes)")
+        }
+        return value
+    }
+
+    func demand<Value>(
+        _ column: some PostgresColumnKey, _ kind: String, _ decode: (UInt32, ArraySlice<UInt8>) -> Value?
+    ) throws(PostgresError) -> Value {
+        guard let value = try read(column, kind, decode) else { throw Self.failure(column, "is NULL") }
+        return value
+    }
+
+    private static func failure(_ column: some PostgresColumnKey, _ problem: String) -> PostgresError {
+        PostgresError(.decoding, operation: "decode", detail: "column \(column.columnLabel) \(problem)")
+    }
+}
