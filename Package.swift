@@ -20,6 +20,12 @@ func tests(_ group: String, _ name: String, _ dependencies: [Target.Dependency])
     .testTarget(name: name, dependencies: dependencies, path: "Tests/\(group)/\(name)", swiftSettings: settings)
 }
 
+/// A thin executable: `Sources/Executables/<name>`.
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies, path: "Sources/Executables/\(name)", swiftSettings: settings)
+}
+
 func library(_ name: String, _ pkgConfig: String?, _ apt: String) -> Target {
     .systemLibrary(name: name, path: "Sources/System/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
@@ -28,6 +34,10 @@ let package = Package(
     name: "tillbridge",
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.100.0"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
     ],
     targets: [
         // System: module maps of C libraries.
@@ -42,7 +52,23 @@ let package = Package(
         // Books: pure.
         room("Books", "JSON"),
 
+        // Simulators: the vendors' services, for the demo, the tests and the benchmarks.
+        room("Simulators", "XeroSimulator", [
+            "JSON", .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "HTTPTypes", package: "swift-http-types"),
+            .product(name: "Logging", package: "swift-log"),
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]),
+        program("xero-sim", ["XeroSimulator", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+
         tests("Clients", "ThreadsTests", ["Threads"]),
         tests("Books", "JSONTests", ["JSON"]),
+        tests("Simulators", "XeroSimulatorTests", [
+            "XeroSimulator", "JSON", .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "HummingbirdTesting", package: "hummingbird"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "HTTPTypes", package: "swift-http-types"),
+        ]),
     ]
 )
