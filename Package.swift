@@ -20,6 +20,12 @@ func tests(_ group: String, _ name: String, _ dependencies: [Target.Dependency])
     .testTarget(name: name, dependencies: dependencies, path: "Tests/\(group)/\(name)", swiftSettings: settings)
 }
 
+/// A thin executable: `Sources/Executables/<name>`.
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies, path: "Sources/Executables/\(name)", swiftSettings: settings)
+}
+
 func library(_ name: String, _ pkgConfig: String?, _ apt: String) -> Target {
     .systemLibrary(name: name, path: "Sources/System/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
@@ -33,6 +39,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.100.0"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
     ],
     targets: [
         // System: module maps of C libraries.
@@ -58,10 +69,26 @@ let package = Package(
         room("Services", "Kounta", ["Domain", "HTTP", "JSON", "Money", "Settings"]),
         room("Services", "Xero", ["Domain", "HTTP", "JSON", "Money", "Settings"]),
 
+        // Simulators: the vendors' services, for the demo, the tests and the benchmarks.
+        room("Simulators", "XeroSimulator", [
+            "JSON", .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "HTTPTypes", package: "swift-http-types"),
+            .product(name: "Logging", package: "swift-log"),
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]),
+        program("xero-sim", ["XeroSimulator", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+
         tests("Clients", "ThreadsTests", ["Threads"]),
         tests("Clients", "HTTPTests", ["HTTP"]),
         tests("Clients", "AMQPTests", ["AMQP", "Threads"]),
         tests("Clients", "PostgresTests", ["Postgres"]),
         tests("Books", "JSONTests", ["JSON"]),
+        tests("Simulators", "XeroSimulatorTests", [
+            "XeroSimulator", "JSON", .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "HummingbirdTesting", package: "hummingbird"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "HTTPTypes", package: "swift-http-types"),
+        ]),
     ]
 )

@@ -1,0 +1,7 @@
+import ArgumentParser
+import XeroSimulator
+
+@main
+struct XeroSim {
+    static func main() async { await SimulatorCommand.main() }
+}

@@ -1,0 +1,119 @@
+internal import JSON
+
+/// The ledger as the control API shows it: what a test or a benchmark compares with its own books.
+extension Books {
+    func ledger(summary: Bool) -> [UInt8] {
+        var writer = JSONWriter(capacity: summary ? 1024 : 4096 + invoices.documents.count * 400)
+        writer.object { writer in
+            writer.field("tenantId", settings.tenantID)
+            writer.field("name", settings.name)
+            if summary { writeSummary(to: &writer) } else { writeAll(to: &writer) }
+        }
+        return writer.bytes
+    }
+
+    private func writeAll(to writer: inout JSONWriter) {
+        writer.key("invoices")
+        writer.array { writer in for document in invoices.documents { writeLedger(document, to: &writer) } }
+        writer.key("creditNotes")
+        writer.array { writer in for document in creditNotes.documents { writeLedger(document, to: &writer) } }
+        writer.key("payments")
+        writer.array { writer in
+            for payment in payments {
+                let document = self.document(payment.kind, payment.document)
+                writer.object { writer in
+                    writer.field("PaymentID", payment.id.text)
+                    writer.field(payment.kind == .invoice ? "InvoiceNumber" : "CreditNoteNumber", document.number)
+                    writer.field("AccountCode", accounts[payment.account].code)
+                    writer.field("Amount", number: payment.amount.cents)
+                    writer.field("Status", payment.isDeleted ? "DELETED" : "AUTHORISED")
+                    writer.field("Date", payment.date.text)
+                    writer.field("Reference", payment.reference)
+                }
+            }
+        }
+        writer.key("contacts")
+        writer.array { writer in
+            for contact in contacts {
+                writer.object { writer in
+                    writer.field("ContactID", contact.id.text)
+                    writer.field("ContactNumber", contact.number)
+                    writer.field("Name", contact.name)
+                    writer.field("EmailAddress", contact.email)
+                    writer.field("ContactStatus", contact.isArchived ? "ARCHIVED" : "ACTIVE")
+                }
+            }
+        }
+    }
+
+    private func writeLedger(_ document: Document, to writer: inout JSONWriter) {
+        writer.object { writer in
+            let isInvoice = document.kind == .invoice
+            writer.field(isInvoice ? "InvoiceID" : "CreditNoteID", document.id.text)
+            writer.field(isInvoice ? "InvoiceNumber" : "CreditNoteNumber", document.number)
+            writer.field("Reference", document.reference)
+            writer.field("Status", document.status.rawValue)
+            writer.field("Date", document.date.text)
+            writer.field("SubTotal", number: document.subTotal.cents)
+            writer.field("TotalTax", number: document.totalTax.cents)
+            writer.field("Total", number: document.total.cents)
+            writer.field("AmountPaid", number: document.paid.cents)
+            writer.field("AmountCredited", number: document.credited.cents)
+            writer.field("AmountDue", number: document.due.cents)
+            writer.field("ContactID", contacts[document.contact].id.text)
+            writer.field("ContactNumber", contacts[document.contact].number)
+            writer.key("tracking")
+            writer.array { writer in
+                var seen: Set<TrackingChoice> = []
+                for choice in document.lines.flatMap(\.tracking) where seen.insert(choice).inserted {
+                    writer.string(tracking[choice.category].options[choice.option].name)
+                }
+            }
+            writer.key("lines")
+            writer.array { writer in
+                for line in document.lines {
+                    writer.object { writer in
+                        writer.field("AccountCode", line.account.map { accounts[$0].code } ?? "")
+                        writer.field("TaxType", line.tax.map { taxRates[$0].type } ?? "")
+                        writer.field("LineAmount", number: line.lineAmount.cents)
+                        writer.field("TaxAmount", number: line.taxAmount.cents)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Counts and totals. Documents that are voided or deleted count by status and not in the totals.
+    private func writeSummary(to writer: inout JSONWriter) {
+        for (name, shelf) in [("invoices" as StaticString, invoices), ("creditNotes", creditNotes)] {
+            let alive = shelf.documents.lazy.filter { $0.status != .voided && $0.status != .deleted }
+            var statuses: [String: Int] = [:]
+            for document in shelf.documents { statuses[document.status.rawValue, default: 0] += 1 }
+            writer.key(name)
+            writer.object { writer in
+                writer.field("count", shelf.documents.count)
+                writer.key("statuses")
+                writer.object { writer in
+                    for (status, count) in statuses.sorted(by: { $0.key < $1.key }) {
+                        writer.key(dynamic: status)
+                        writer.number(count)
+                    }
+                }
+                writer.field("Total", number: Self.total(alive.map(\.total)))
+                writer.field("TotalTax", number: Self.total(alive.map(\.totalTax)))
+                writer.field("AmountPaid", number: Self.total(alive.map(\.paid)))
+                writer.field("AmountDue", number: Self.total(alive.map(\.due)))
+            }
+        }
+        let valid = payments.lazy.filter { !$0.isDeleted }
+        writer.key("payments")
+        writer.object { writer in
+            writer.field("count", payments.count)
+            writer.field("deleted", payments.count - valid.count)
+            writer.field("Amount", number: Self.total(valid.map(\.amount)))
+        }
+        writer.field("contacts", contacts.count)
+    }
+
+    private static func total(_ amounts: some Sequence<Fixed>) -> String { (Fixed.sum(amounts) ?? .zero).cents }
+}

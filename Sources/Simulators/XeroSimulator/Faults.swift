@@ -1,0 +1,91 @@
+internal import JSON
+
+/// A planned misbehaviour of the simulator: which calls it hits, what it does to them, how often.
+struct Fault: Sendable {
+    enum Drop: String, Sendable {
+        /// The connection is closed and nothing was done.
+        case before
+        /// The connection is closed and everything was done.
+        case after
+    }
+
+    var method: String?
+    var pathPrefix: String?
+    var tenant: String?
+
+    /// With a status the call is answered so: without effect, unless `commits` or `takesHalf` says otherwise.
+    var status: Int?
+    var body: [UInt8] = []
+    var contentType: String?
+    var headers: [(name: String, value: String)] = []
+    var delay: Duration = .zero
+    var drop: Drop?
+    var commits = false
+    var takesHalf = false
+
+    /// Calls it still hits; nil means all of them.
+    var remaining: Int?
+    /// Of the matching calls, which part it hits, 0 to 1; decided by its own dice.
+    var share: Double?
+    var dice: SeededGenerator
+
+    /// `{"match":{"method","path","tenant"},"action":{"status","body","headers","delayMs","drop","commit","halfBatch"},
+    /// "count","share","seed"}`; everything but `action` may be left out.
+    init(_ json: JSON) throws(SettingsError) {
+        guard let action = json["action"] else { throw SettingsError("a fault needs an action") }
+        method = json["match"]?["method"]?.string
+        pathPrefix = json["match"]?["path"]?.string
+        tenant = json["match"]?["tenant"]?.string
+        status = action["status"]?.integer.map(Int.init)
+        if let value = action["body"] {
+            if let text = value.string {
+                body = Array(text.utf8)
+                contentType = "text/plain; charset=utf-8"
+            } else {
+                body = Array(value.raw)
+                contentType = "application/json; charset=utf-8"
+            }
+        }
+        for (name, value) in action["headers"]?.members ?? [] {
+            let text = value.string ?? String(decoding: value.raw, as: UTF8.self)
+            if name.lowercased() == "content-type" { contentType = text } else { headers.append((name, text)) }
+        }
+        delay = .milliseconds(action["delayMs"]?.integer ?? 0)
+        if let text = action["drop"]?.string {
+            guard let drop = Drop(rawValue: text) else { throw SettingsError("drop is 'before' or 'after'") }
+            self.drop = drop
+        }
+        commits = action["commit"]?.bool ?? false
+        takesHalf = action["halfBatch"]?.bool ?? false
+        remaining = json["count"]?.integer.map(Int.init)
+        share = json["share"]?.numberText.flatMap(Double.init)
+        dice = SeededGenerator(seed: UInt64(bitPattern: json["seed"]?.integer ?? 1))
+        if let status, !(200...599).contains(status) { throw SettingsError("the status \(status) is none") }
+    }
+
+    /// Whether the call is hit. Throws the dice and counts, so it is asked once a call.
+    mutating func strikes(_ method: String, _ path: String, _ tenant: String?) -> Bool {
+        if remaining == 0 { return false }
+        if let wanted = self.method, wanted != method { return false }
+        if let pathPrefix, !path.hasPrefix(pathPrefix) { return false }
+        if let wanted = self.tenant, wanted != tenant { return false }
+        // A chance, not an amount: the one place where binary floating point is right.
+        if let share, Double(dice.next() >> 11) / Double(1 << 53) >= share { return false }
+        remaining = remaining.map { $0 - 1 }
+        return true
+    }
+
+    /// The answer in the place of the true one; nil keeps the true one.
+    var answer: Answer? {
+        guard let status = status ?? (takesHalf && drop == nil ? 500 : nil) else { return nil }
+        if body.isEmpty, status == 500 {
+            var answer = Answer.problem(500, "An error occurred", "An error occurred in Xero. Check the API Status page.")
+            answer.headers = headers
+            return answer
+        }
+        return Answer(status: status, contentType: contentType, headers: headers, body: body)
+    }
+
+    /// Whether the books are touched at all.
+    var reachesBooks: Bool { drop != .before && (status == nil || commits || takesHalf || drop == .after) }
+}
