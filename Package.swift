@@ -44,6 +44,9 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.100.0"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.4.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
     ],
     targets: [
         // System: module maps of C libraries.
@@ -78,6 +81,27 @@ let package = Package(
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
         program("xero-sim", ["XeroSimulator", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+
+        // Simulators: stand-ins for the services at either end; they share no money or mapping code with the bridge.
+        room("Simulators", "KountaSimulator", [
+            "JSON",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            .product(name: "HTTPTypes", package: "swift-http-types"),
+            .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "Logging", package: "swift-log"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        ]),
+
+        // Executables: parse, compose, run.
+        .executableTarget(
+            name: "kounta-sim",
+            dependencies: [
+                "KountaSimulator", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/Executables/kounta-sim", swiftSettings: settings),
 
         tests("Clients", "ThreadsTests", ["Threads"]),
         tests("Clients", "HTTPTests", ["HTTP"]),
