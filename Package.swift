@@ -12,54 +12,88 @@ let settings: [SwiftSetting] = [
 ]
 
 /// A target of the room `group`: `Sources/<group>/<name>`.
-func room(_ group: String, _ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/\(group)/\(name)", swiftSettings: settings)
+func room(
+    _ group: String, _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/\(group)/\(name)", resources: resources,
+        swiftSettings: settings)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies, path: "Sources/Executables/\(name)", swiftSettings: settings)
 }
 
 func tests(_ group: String, _ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, path: "Tests/\(group)/\(name)", swiftSettings: settings)
 }
 
-/// A thin executable: `Sources/Executables/<name>`.
-func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .executableTarget(
-        name: name, dependencies: dependencies, path: "Sources/Executables/\(name)", swiftSettings: settings)
-}
-
 func library(_ name: String, _ pkgConfig: String?, _ apt: String) -> Target {
     .systemLibrary(name: name, path: "Sources/System/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
 let package = Package(
     name: "tillbridge",
     dependencies: [
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
-        .package(url: "https://github.com/apple/swift-nio.git", from: "2.100.0"),
-        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.4.0"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
     ],
     targets: [
-        // System: module maps of C libraries.
-        library("CLinux", nil, "libc6-dev"),
-        library("CRabbitMQ", "librabbitmq", "librabbitmq-dev"),
-        library("CPostgreSQL", "libpq", "libpq-dev"),
-        library("CCurl", "libcurl", "libcurl4-openssl-dev"),
+        // Executables: parse, compose, run.
+        program("poller", ["Bootstrap", arguments]),
+        program("mapper", ["Bootstrap", arguments]),
+        program("writer", ["Bootstrap", arguments]),
+        program("dead-letter-handler", ["Bootstrap", arguments]),
+        program("tillbridge", ["Bootstrap", arguments]),
+        program("kounta-sim", ["KountaSimulator", arguments]),
+        program("xero-sim", ["XeroSimulator", arguments]),
+        program("fleet", ["FleetHarness", arguments]),
+        program("bench", ["FleetHarness", arguments]),
 
-        // Clients: one C library each.
-        room("Clients", "Threads", ["CLinux"]),
-        room("Clients", "HTTP", ["Threads", "CCurl"]),
-        room("Clients", "AMQP", ["Threads", "CRabbitMQ", "CLinux"]),
-        room("Clients", "Postgres", ["CLinux", "CPostgreSQL", "Threads"]),
+        // Composition: the one place that sees everything.
+        room("Composition", "Bootstrap", [
+            "AMQP", "DeadLetters", "Domain", "HTTP", "Kounta", "Mapping", "MappingWork", "Messaging", "Polling",
+            "Postgres", "Settings", "Store", "Telemetry", "Writing", "Xero", arguments, lifecycle, logging, signals,
+        ]),
+
+        // Workers: one stage each, against protocols.
+        room("Workers", "Polling", ["Domain", "Kounta", "Messaging", "Settings", "Store", "Telemetry", crypto, lifecycle]),
+        room("Workers", "MappingWork", [
+            "Domain", "Kounta", "Mapping", "Messaging", "Money", "Settings", "Store", "Telemetry", "Xero", crypto, lifecycle,
+        ]),
+        room("Workers", "Writing", [
+            "Domain", "HTTP", "JSON", "Messaging", "Money", "Settings", "Store", "Telemetry", "Xero", lifecycle,
+        ]),
+        room("Workers", "DeadLetters", ["AMQP", "Domain", "JSON", "Messaging", "Store", "Telemetry", crypto, lifecycle]),
+
+        // Services: the outside world in the business's words.
+        room("Services", "Settings", ["Domain", "Mapping", "Money", yams]),
+        room("Services", "Telemetry", ["Threads", hummingbird, logging, lifecycle, nioCore]),
+        room("Services", "Messaging", ["AMQP", "Domain"]),
+        room("Services", "Kounta", ["Domain", "HTTP", "JSON", "Money", "Settings"]),
+        room("Services", "Xero", ["Domain", "HTTP", "JSON", "Money", "Settings"]),
+        room("Services", "Store", ["Domain", "HTTP", "Money", "Postgres", "Settings", "Xero", crypto], resources: [
+            .embedInCode("Migrations/0001_fleet.sql"), .embedInCode("Migrations/0002_budget.sql"),
+        ]),
 
         // Books: pure.
         room("Books", "JSON"),
@@ -67,52 +101,30 @@ let package = Package(
         room("Books", "Domain", ["Money"]),
         room("Books", "Mapping", ["Domain", "Money"]),
 
-        // Services: the outside world in the business's words.
-        room("Services", "Settings", ["Domain", "Mapping", "Money", .product(name: "Yams", package: "Yams")]),
-        room("Services", "Kounta", ["Domain", "HTTP", "JSON", "Money", "Settings"]),
-        room("Services", "Xero", ["Domain", "HTTP", "JSON", "Money", "Settings"]),
+        // Clients: one C library each.
+        room("Clients", "Threads", ["CLinux"]),
+        room("Clients", "HTTP", ["Threads", "CCurl"]),
+        room("Clients", "AMQP", ["Threads", "CRabbitMQ", "CLinux"]),
+        room("Clients", "Postgres", ["CLinux", "CPostgreSQL", "Threads"]),
 
-        // Simulators: the vendors' services, for the demo, the tests and the benchmarks.
-        room("Simulators", "XeroSimulator", [
-            "JSON", .product(name: "Hummingbird", package: "hummingbird"),
-            .product(name: "NIOCore", package: "swift-nio"),
-            .product(name: "HTTPTypes", package: "swift-http-types"),
-            .product(name: "Logging", package: "swift-log"),
-            .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        ]),
-        program("xero-sim", ["XeroSimulator", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        // System: module maps of C libraries.
+        library("CLinux", nil, "libc6-dev"),
+        library("CRabbitMQ", "librabbitmq", "librabbitmq-dev"),
+        library("CPostgreSQL", "libpq", "libpq-dev"),
+        library("CCurl", "libcurl", "libcurl4-openssl-dev"),
 
-        // Simulators: stand-ins for the services at either end; they share no money or mapping code with the bridge.
+        // Simulators: the services at either end, for demo, tests and benchmarks. They share no money or mapping code
+        // with the fleet, so that a wrong sum cannot agree with itself.
+        room("Simulators", "XeroSimulator", ["JSON", hummingbird, nioCore, httpTypes, logging, arguments]),
         room("Simulators", "KountaSimulator", [
-            "JSON",
-            .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            .product(name: "HTTPTypes", package: "swift-http-types"),
-            .product(name: "Hummingbird", package: "hummingbird"),
-            .product(name: "Logging", package: "swift-log"),
-            .product(name: "NIOCore", package: "swift-nio"),
-            .product(name: "NIOPosix", package: "swift-nio"),
-            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            "JSON", arguments, httpTypes, hummingbird, logging, nioCore, nioPosix, lifecycle, signals,
         ]),
-
-        // Executables: parse, compose, run.
-        .executableTarget(
-            name: "kounta-sim",
-            dependencies: [
-                "KountaSimulator", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            path: "Sources/Executables/kounta-sim", swiftSettings: settings),
+        room("Simulators", "FleetHarness", ["AMQP", "HTTP", "JSON", "KountaSimulator", "Postgres", "Threads", arguments]),
 
         tests("Clients", "ThreadsTests", ["Threads"]),
         tests("Clients", "HTTPTests", ["HTTP"]),
         tests("Clients", "AMQPTests", ["AMQP", "Threads"]),
         tests("Clients", "PostgresTests", ["Postgres"]),
         tests("Books", "JSONTests", ["JSON"]),
-        tests("Simulators", "XeroSimulatorTests", [
-            "XeroSimulator", "JSON", .product(name: "Hummingbird", package: "hummingbird"),
-            .product(name: "HummingbirdTesting", package: "hummingbird"),
-            .product(name: "NIOCore", package: "swift-nio"),
-            .product(name: "HTTPTypes", package: "swift-http-types"),
-        ]),
     ]
 )

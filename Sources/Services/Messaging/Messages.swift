@@ -6,6 +6,8 @@ package struct IncomingMessage: Sendable {
     package let body: [UInt8]
     /// Nil-able parts are the sender's; a failure to read them is a value, because the message must be kept all the same.
     package let envelope: Result<Envelope, Unreadable>
+    /// All headers as they came, for the desk.
+    package let headers: [String: AMQPField]
     package let queue: String
     package let messageID: String?
     package let isRedelivered: Bool
@@ -18,6 +20,7 @@ package struct IncomingMessage: Sendable {
 
     init(_ delivery: AMQPDelivery, queue: String) {
         body = delivery.body
+        headers = delivery.headers
         envelope = Result { () throws(Unreadable) in try Envelope(headers: delivery.headers) }
         self.queue = queue
         messageID = delivery.messageID
@@ -31,6 +34,7 @@ package struct IncomingMessage: Sendable {
     package init(body: [UInt8], envelope: Result<Envelope, Unreadable>, queue: String) {
         self.body = body
         self.envelope = envelope
+        headers = (try? envelope.get())?.headers ?? [:]
         self.queue = queue
         messageID = nil
         isRedelivered = false

@@ -50,9 +50,23 @@ extension Settings {
         mapping = MappingSettings(reading: root.optionalSection("mapping"))
         writing = WritingSettings(reading: root.optionalSection("writing"))
         connections = ConnectionSettings(reading: environment)
+        let simulation = root.optionalSection("simulation")
+        let multiple = simulation.integer("limits_multiple", in: 0...100_000, default: 1)
+        simulation.finish()
+        multiplyLimits(by: multiple)
         root.finish()
         checkUniqueness(root)
         guard reader.problems.isEmpty else { throw SettingsError(problems: reader.problems) }
+    }
+
+    /// Against simulators that run at a multiple of the vendors' limits, the fleet's own limits grow alike; 0 lifts them.
+    private mutating func multiplyLimits(by multiple: Int) {
+        for index in organisations.indices {
+            organisations[index].limits.callsPerMinute *= multiple
+            organisations[index].limits.callsInFlight *= multiple
+            organisations[index].limits.callsPerDay *= multiple
+        }
+        for index in companies.indices { companies[index].callsPerMinute *= multiple }
     }
 
     private func checkUniqueness(_ root: SettingsSection) {

@@ -1,0 +1,83 @@
+import DeadLetters
+import Domain
+import Kounta
+import MappingWork
+import Messaging
+import Polling
+import ServiceLifecycle
+import Settings
+import Store
+import Writing
+import Xero
+
+extension LiveParts {
+    func pollers() -> [any Service] {
+        settings.companies.map { company in
+            let budget = KountaBudget(callsPerMinute: company.callsPerMinute, now: clock.now, sleep: clock.sleep)
+            let client = KountaClient(
+                http: http, base: settings.connections.kounta, company: company.kountaID, credential: company.credential,
+                budget: budget)
+            let scanner = VenueScanner(
+                client: client, store: store, outbox: broker, settings: settings.polling, clock: clock, metrics: metrics)
+            return CompanyPoller(
+                company: company, settings: settings.polling, store: store, scanner: scanner, clock: clock,
+                metrics: metrics, logger: logger)
+        }
+    }
+
+    func mapper() async -> any Service {
+        MapperService(
+            inbox: await broker.inbox(.map, prefetch: settings.mapping.prefetch), outbox: broker, store: store,
+            books: settings.books, settings: settings.mapping, clock: clock, metrics: metrics, logger: logger)
+    }
+
+    func writers() async throws -> [any Service] {
+        let limits = Dictionary(uniqueKeysWithValues: settings.organisations.map { ($0.key, $0.limits) })
+        let budget = PostgresBudget(store: store, limits: limits, sleep: clock.sleep)
+        var services: [any Service] = []
+        for organisation in settings.organisations {
+            guard let credential = organisation.credential else { continue }
+            let (metrics, key) = (metrics, organisation.key)
+            let ledger = XeroClient(
+                organisation: key, http: http, base: settings.connections.xero, tenant: organisation.tenant,
+                tokens: XeroTokens(http: http, identity: settings.connections.xeroIdentity, credential: credential),
+                budget: budget,
+                onCall: { endpoint, status, duration in
+                    metrics.count(
+                        "tillbridge_xero_calls_total",
+                        ["organisation": key.text, "endpoint": endpoint, "status": String(status)])
+                    metrics.time("tillbridge_xero_call_seconds", ["endpoint": endpoint], duration)
+                })
+            let prefetch = settings.writing.batch * (settings.writing.batchesInFlight + 1)
+            services.append(
+                WriterService(
+                    organisation: organisation, inbox: await broker.inbox(.write(key), prefetch: prefetch),
+                    outbox: broker, store: store, ledger: ledger, contactNames: contactNames(of: key),
+                    settings: settings.writing, clock: clock, metrics: metrics, logger: logger))
+        }
+        services.append(
+            Sweeper(
+                organisations: settings.organisations.map(\.key), store: store, outbox: broker, clock: clock,
+                metrics: metrics, logger: logger))
+        return services
+    }
+
+    private func contactNames(of organisation: OrganisationKey) -> [String: String] {
+        var names: [String: String] = [:]
+        for company in settings.companies where company.organisation == organisation {
+            for venue in company.venues { names[venue.contactNumber] = venue.contactName }
+        }
+        return names
+    }
+
+    func deadLetterHandlers() async -> [any Service] {
+        var services: [any Service] = []
+        for queue in [QueueName.dead, .unreadable] {
+            services.append(
+                DeadLetterService(
+                    inbox: await broker.inbox(queue, prefetch: 200), store: store, clock: clock, metrics: metrics,
+                    logger: logger))
+        }
+        return services
+    }
+}

@@ -1,0 +1,72 @@
+import Domain
+import FoundationEssentials
+import Glibc
+import Settings
+
+/// Loads the settings from the file system and the environment: the only place where either is read.
+package enum LiveSettings {
+    package static func load(path: String?, for worker: Worker?) throws -> Settings {
+        let environment = ProcessInfo.processInfo.environment
+        guard let path = path ?? environment["TILLBRIDGE_CONFIG"] else {
+            throw StartError("no configuration file is named: pass --config FILE or set TILLBRIDGE_CONFIG")
+        }
+        guard let yaml = read(path) else { throw StartError("the configuration file \(path) cannot be read") }
+        let sources = Settings.Sources(
+            file: path, yaml: String(decoding: yaml, as: UTF8.self), environment: environment,
+            readFile: { read($0).map { String(decoding: $0, as: UTF8.self) } }, readTimeZone: timeZone)
+        do {
+            let settings = try Settings(loading: sources)
+            try requireCredentials(settings, worker)
+            return settings
+        } catch let error as SettingsError {
+            let count = error.problems.count
+            throw StartError("the configuration has \(count) problem\(count == 1 ? "" : "s"):\n\(error)")
+        }
+    }
+
+    private static func requireCredentials(_ settings: Settings, _ worker: Worker?) throws(SettingsError) {
+        var problems: [SettingsProblem] = []
+        func missing(_ service: String, _ key: String) {
+            let name = "TILLBRIDGE_\(service)_" + String(key.uppercased().map { $0.isLetter || $0.isNumber ? $0 : "_" })
+            problems.append(
+                SettingsProblem(
+                    file: "environment", line: nil, path: "\(name)_CLIENT_ID and \(name)_CLIENT_SECRET",
+                    message: "are not set (each may also be a file, named by …_FILE)"))
+        }
+        if worker?.speaksKounta == true {
+            for company in settings.companies where company.credential == nil { missing("KOUNTA", company.key.text) }
+        }
+        if worker?.speaksXero == true {
+            for organisation in settings.organisations where organisation.credential == nil {
+                missing("XERO", organisation.key.text)
+            }
+        }
+        if !problems.isEmpty { throw SettingsError(problems: problems) }
+    }
+
+    private static func timeZone(_ name: String) -> TimeZoneRules? {
+        // A name is a path below zoneinfo: nothing of it may lead elsewhere.
+        guard !name.isEmpty, !name.hasPrefix("/"), !name.contains("..") else { return nil }
+        return read("/usr/share/zoneinfo/\(name)").flatMap { TimeZoneRules(zoneinfo: $0) }
+    }
+
+    private static func read(_ path: String) -> [UInt8]? {
+        guard let file = fopen(path, "rb") else { return nil }
+        defer { fclose(file) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = fread(&chunk, 1, chunk.count, file)
+            guard count > 0 else { return ferror(file) == 0 ? bytes : nil }
+            bytes += chunk[..<count]
+            // A configuration or a secret; not a disk image.
+            guard bytes.count <= 16 << 20 else { return nil }
+        }
+    }
+}
+
+/// Why a process cannot start, in words for the person who starts it.
+package struct StartError: Error, Sendable, CustomStringConvertible {
+    package let description: String
+    package init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,5 @@
+import Bootstrap
+
+@main enum Tillbridge {
+    static func main() async { await OperatorCommand.main() }
+}

@@ -1,0 +1,167 @@
+import Crypto
+package import Domain
+import Kounta
+package import Logging
+package import Mapping
+package import Messaging
+import Money
+package import ServiceLifecycle
+package import Settings
+package import Store
+package import Telemetry
+import Xero
+
+/// Takes source records from the queue, makes documents of them and hands their ids to the writers.
+///
+/// A batch: decode and map (pure), store in one transaction, publish what follows, acknowledge. A record that cannot be
+/// mapped goes to the desk alone; its neighbours go on.
+package struct MapperService: Service {
+    private let inbox: any Inbox
+    private let postbox: Postbox
+    private let store: any MappingStore
+    private let reader: RecordReader
+    private let settings: MappingSettings
+    private let clock: WorkClock
+    private let metrics: Metrics
+    private let logger: Logger
+
+    /// Batches under way at once: while one waits for the database another is mapped.
+    private static let batchesInFlight = 3
+    /// The wait after the database or the broker failed, doubled up to the maximum.
+    private static let pause = Duration.milliseconds(250)
+    private static let pauseMax = Duration.seconds(10)
+
+    package init(
+        inbox: any Inbox, outbox: any Outbox, store: any MappingStore, books: [VenueKey: VenueBooks],
+        settings: MappingSettings, clock: WorkClock, metrics: Metrics, logger: Logger
+    ) {
+        self.inbox = inbox
+        postbox = Postbox(inbox: inbox, outbox: outbox, now: clock.now)
+        self.store = store
+        reader = RecordReader(books: books, recordBytesMax: settings.recordBytesMax)
+        self.settings = settings
+        self.clock = clock
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<Self.batchesInFlight { group.addTask { try await consume() } }
+                try await group.waitForAll()
+            }
+        } onGracefulShutdown: {
+            // Unstructured: the handler is synchronous. Stopping the inbox is what ends the loops.
+            Task { await inbox.stop() }
+        }
+    }
+
+    private func consume() async throws {
+        while true {
+            let batch = try await inbox.nextBatch(max: settings.batch, linger: settings.linger)
+            if batch.isEmpty { return }
+            var pause = Self.pause
+            while true {
+                do {
+                    try await process(batch)
+                    break
+                } catch {
+                    // Environment trouble: the messages stay in hand, nothing is counted against them.
+                    logger.warning("a batch waits: \(error)", metadata: ["messages": "\(batch.count)"])
+                    metrics.count("tillbridge_batch_retries_total", ["worker": "mapper"])
+                    try await clock.sleep(pause)
+                    pause = min(pause * 2, Self.pauseMax)
+                }
+            }
+        }
+    }
+
+    private func process(_ batch: [IncomingMessage]) async throws {
+        let start = ContinuousClock.now
+        let readings = batch.map { (message: $0, reading: reader.read($0)) }
+        let latest = Self.latestOfEachDocument(readings.map(\.reading))
+        let accepted = try await store.accept(latest.map(\.record))
+        var outcomes: [DocumentKey: AcceptedDocument] = [:]
+        for (source, document) in zip(latest.filter { $0.record.document != nil }, accepted) {
+            outcomes[source.key] = document
+        }
+        var following: [OutgoingMessage] = []
+        var announced: Set<DocumentID> = []
+        var verdicts: [(message: IncomingMessage, verdict: Verdict)] = []
+        for (message, reading) in readings {
+            guard case .mapped(let mapped) = reading else {
+                verdicts.append((message, reading.verdict))
+                continue
+            }
+            let outcome = outcomes[mapped.key]
+            verdicts.append((message, verdict(mapped, outcome)))
+            if let outcome, Self.needsWriter(outcome), announced.insert(outcome.id).inserted {
+                following.append(WriteOrder(document: outcome.id).message(mapped, now: clock.now()))
+            }
+        }
+        try await postbox.settle(verdicts, following: following)
+        report(verdicts, created: following.count, took: .now - start)
+    }
+
+    /// The batch may hold two versions of one order: the later delivery is what counts, the earlier needs no document.
+    private static func latestOfEachDocument(_ readings: [Reading]) -> [MappedMessage] {
+        var seen: Set<DocumentKey> = []
+        var latest: [MappedMessage] = []
+        for case .mapped(let mapped) in readings.reversed() where seen.insert(mapped.key).inserted {
+            latest.append(mapped)
+        }
+        return latest.reversed()
+    }
+
+    private static func needsWriter(_ document: AcceptedDocument) -> Bool {
+        switch document.outcome {
+        // A known one that is still ready may have lost its message when an earlier mapper was killed.
+        case .created, .replaced, .known(.ready): true
+        case .known, .conflict, .stale: false
+        }
+    }
+
+    private func verdict(_ mapped: MappedMessage, _ document: AcceptedDocument?) -> Verdict {
+        guard case .conflict(let state, let total) = document?.outcome, let new = mapped.record.document else {
+            return .done
+        }
+        let park = Park(
+            .value,
+            "Order \(mapped.record.source.id) changed after its invoice \(new.number) was sent (it is \(state.rawValue)): "
+                + "the invoice stands at \(total), the order is now \(new.total).",
+            remedy: "Correct the invoice in Xero by hand, then discard this letter.")
+        return .park(park, about: mapped.subject)
+    }
+
+    private func report(
+        _ verdicts: [(message: IncomingMessage, verdict: Verdict)], created: Int, took: Duration
+    ) {
+        metrics.count("tillbridge_records_mapped_total", by: verdicts.count)
+        metrics.count("tillbridge_documents_announced_total", by: created)
+        metrics.time("tillbridge_mapping_batch_seconds", took)
+        for case (_, .park(let park, let subject)) in verdicts {
+            metrics.count("tillbridge_parked_total", ["worker": "mapper", "class": park.deadLetterClass.rawValue])
+            logger.notice("parked: \(park)", metadata: ["id": "\(subject.id ?? "?")"])
+        }
+        for case (_, .unreadable(let reason)) in verdicts {
+            metrics.count("tillbridge_parked_total", ["worker": "mapper", "class": "unreadable"])
+            logger.error("a message is not understood: \(reason)")
+        }
+    }
+}
+
+/// The message that tells a writer of a document: its id only, the document is in PostgreSQL.
+struct WriteOrder {
+    let document: DocumentID
+
+    func message(_ mapped: MappedMessage, now: Instant) -> OutgoingMessage {
+        var subject = mapped.subject
+        subject.document = document.value
+        var envelope = Envelope(firstSeen: now, subject: subject)
+        envelope.traceparent = mapped.traceparent
+        return OutgoingMessage(
+            queue: .write(mapped.organisation), envelope: envelope, body: Array("{\"document\":\(document)}".utf8),
+            messageID: "document/\(document)")
+    }
+}

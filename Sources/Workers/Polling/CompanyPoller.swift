@@ -1,0 +1,128 @@
+package import Domain
+package import Kounta
+package import Logging
+package import Messaging
+package import ServiceLifecycle
+package import Settings
+package import Store
+package import Telemetry
+
+/// Reads the completed orders of one Kounta company and hands them to the mapper.
+///
+/// Any number of these run; one is active, the one that holds the lease. The others ask for it every second, so a killed
+/// poller is replaced when its lease ends.
+package struct CompanyPoller: Service {
+    private let company: CompanySettings
+    private let settings: PollingSettings
+    private let store: any PollingStore
+    private let scanner: VenueScanner
+    private let clock: WorkClock
+    private let metrics: Metrics
+    private let logger: Logger
+
+    /// How often a poller without the lease asks for it.
+    private static let standbyInterval = Duration.seconds(1)
+
+    package init(
+        company: CompanySettings, settings: PollingSettings, store: any PollingStore, scanner: VenueScanner,
+        clock: WorkClock, metrics: Metrics, logger: Logger
+    ) {
+        self.company = company
+        self.settings = settings
+        self.store = store
+        self.scanner = scanner
+        self.clock = clock
+        self.metrics = metrics
+        var logger = logger
+        logger[metadataKey: "company"] = "\(company.key)"
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do {
+                    if let lease = try await store.acquire("poller/\(company.key)", for: settings.leaseDuration) {
+                        await hold(lease)
+                        continue
+                    }
+                } catch {
+                    if Task.isCancelled { break }
+                    logger.warning("cannot ask for the lease: \(error)")
+                }
+                metrics.set("tillbridge_poller_active", ["company": company.key.text], to: 0)
+                try? await clock.sleep(Self.standbyInterval)
+            }
+        }
+    }
+
+    /// Polls for as long as the lease can be renewed.
+    private func hold(_ lease: Lease) async {
+        logger.info("this poller is active", metadata: ["fence": "\(lease.fence)"])
+        metrics.set("tillbridge_poller_active", ["company": company.key.text], to: 1)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await renew(lease) }
+            for venue in company.venues { group.addTask { await poll(venue, lease) } }
+            // The first to end is the renewal (the lease is lost) or a venue (the process ends): all end with it.
+            await group.next()
+            group.cancelAll()
+        }
+        // Given back even when this task is cancelled, so that the next poller starts at once.
+        await Task.detached { [store] in try? await store.giveBack(lease) }.value
+    }
+
+    private func renew(_ lease: Lease) async {
+        while !Task.isCancelled {
+            do { try await clock.sleep(settings.leaseDuration / 4) } catch { return }
+            do {
+                guard try await store.renew(lease, for: settings.leaseDuration) else {
+                    logger.warning("the lease was lost: another poller is active")
+                    return
+                }
+            } catch {
+                if Task.isCancelled { return }
+                // The database is away: nobody else can take the lease either; the fence guards the cursor.
+                logger.warning("cannot renew the lease: \(error)")
+            }
+        }
+    }
+
+    private func poll(_ venue: VenueSettings, _ lease: Lease) async {
+        var failures = 0
+        while !Task.isCancelled {
+            do {
+                try await scanner.scan(venue, of: company, lease: lease)
+                if failures > 0 { logger.notice("reading the venue works again", metadata: ["venue": "\(venue.name)"]) }
+                failures = 0
+                setStopped(venue, false)
+            } catch {
+                if Task.isCancelled { return }
+                failures += 1
+                report(error, venue)
+            }
+            do { try await clock.sleep(pause(afterFailures: failures)) } catch { return }
+        }
+    }
+
+    private func report(_ error: any Error, _ venue: VenueSettings) {
+        let metadata: Logger.Metadata = ["venue": "\(venue.name)", "site": "\(venue.site)"]
+        if let error = error as? KountaError, case .unexpectedShape = error {
+            setStopped(venue, true)
+            logger.error("this venue is STOPPED, its cursor stays where it was: \(error)", metadata: metadata)
+        } else {
+            logger.warning("the venue could not be read, it is tried again: \(error)", metadata: metadata)
+        }
+        metrics.count("tillbridge_poll_failures_total", ["company": company.key.text, "site": venue.site.text])
+    }
+
+    private func setStopped(_ venue: VenueSettings, _ isStopped: Bool) {
+        metrics.set(
+            "tillbridge_venue_stopped", ["company": company.key.text, "site": venue.site.text], to: isStopped ? 1 : 0)
+    }
+
+    /// The interval with a tenth of jitter; doubled with each failure, up to five minutes.
+    private func pause(afterFailures failures: Int) -> Duration {
+        let base = min(settings.interval * (1 << min(failures, 8)), max(.seconds(300), settings.interval))
+        return base + base * clock.random(in: -100...100) / 1000
+    }
+}

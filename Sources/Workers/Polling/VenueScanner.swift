@@ -1,0 +1,127 @@
+import Crypto
+package import Domain
+package import Kounta
+package import Messaging
+package import Settings
+package import Store
+package import Telemetry
+
+/// Reads one venue's completed orders of a span of time, page by page: what is new or changed is fetched whole and
+/// published; the cursor moves only when every page of the span is confirmed.
+package struct VenueScanner: Sendable {
+    private let client: KountaClient
+    private let store: any PollingStore
+    private let outbox: any Outbox
+    private let settings: PollingSettings
+    private let clock: WorkClock
+    private let metrics: Metrics
+
+    /// A list longer than this is cut short by an error: a page that leads to itself would never end.
+    private static let pagesMax = 200_000
+
+    package init(
+        client: KountaClient, store: any PollingStore, outbox: any Outbox, settings: PollingSettings, clock: WorkClock,
+        metrics: Metrics
+    ) {
+        self.client = client
+        self.store = store
+        self.outbox = outbox
+        self.settings = settings
+        self.clock = clock
+        self.metrics = metrics
+    }
+
+    /// New orders first; when it is time, also the last days once more, from what is left of the budget.
+    package func scan(_ venue: VenueSettings, of company: CompanySettings, lease: Lease) async throws {
+        let start = clock.now()
+        var position =
+            try await store.position(company: company.key, site: venue.site)
+            ?? PollPosition(readUntil: company.startFrom, rescanned: start)
+        let from = max(company.startFrom, position.readUntil.adding(.zero - settings.overlap))
+        try await read(venue, of: company, from: from, until: start.adding(seconds: 1), priority: .newOrders)
+        position.readUntil = start
+        let isRescanDue = start.since(position.rescanned ?? start.adding(.zero - settings.rescanInterval))
+            >= settings.rescanInterval
+        try await store.move(position, company: company.key, site: venue.site, lease: lease)
+        guard isRescanDue else { return }
+        let rescanFrom = max(company.startFrom, start.adding(.zero - settings.rescanWindow))
+        try await read(venue, of: company, from: rescanFrom, until: start, priority: .rescan)
+        position.rescanned = start
+        try await store.move(position, company: company.key, site: venue.site, lease: lease)
+    }
+
+    private func read(
+        _ venue: VenueSettings, of company: CompanySettings, from: Instant, until: Instant,
+        priority: KountaBudget.Priority
+    ) async throws {
+        var path: String? = client.firstPagePath(site: venue.site, from: from, until: until)
+        var pages = 0
+        while let current = path {
+            try Task.checkCancellation()
+            let page = try await client.page(current, priority: priority)
+            pages += 1
+            guard pages <= Self.pagesMax else {
+                throw KountaError.unexpectedShape(path: current, "the list has more than \(Self.pagesMax) pages")
+            }
+            metrics.count("tillbridge_poll_rows_total", ["company": company.key.text], by: page.rows.count)
+            try await take(page.rows, venue, company, priority)
+            path = page.next
+        }
+    }
+
+    private func take(
+        _ rows: [KountaClient.Row], _ venue: VenueSettings, _ company: CompanySettings, _ priority: KountaBudget.Priority
+    ) async throws {
+        let hashes = rows.map { (id: $0.id, hash: Self.hash($0.bytes)) }
+        let unseen = try await store.unseen(company: company.key, rows: hashes)
+        guard !unseen.isEmpty else { return }
+        let wanted = hashes.filter { unseen.contains($0.id) }
+        let messages = try await details(of: wanted.map(\.id), venue, company, priority)
+        try await outbox.publish(messages)
+        // Only now: a crash before publishes them once more, which the mapper recognises by the hash.
+        try await store.markSeen(company: company.key, rows: wanted)
+        metrics.count("tillbridge_orders_published_total", ["company": company.key.text], by: messages.count)
+    }
+
+    /// The whole records, some at a time, in the order of `ids`. One that is gone meanwhile is left out.
+    private func details(
+        of ids: [OrderID], _ venue: VenueSettings, _ company: CompanySettings, _ priority: KountaBudget.Priority
+    ) async throws -> [OutgoingMessage] {
+        try await withThrowingTaskGroup(of: (Int, OutgoingMessage?).self) { group in
+            var waiting = ids.enumerated().makeIterator()
+            var results: [(Int, OutgoingMessage?)] = []
+            func addNext() {
+                guard let (index, id) = waiting.next() else { return }
+                group.addTask {
+                    let body = try await client.order(id, priority: priority)
+                    return (index, body.map { message($0, id, venue, company) })
+                }
+            }
+            for _ in 0..<settings.concurrency { addNext() }
+            while let result = try await group.next() {
+                results.append(result)
+                addNext()
+            }
+            return results.sorted { $0.0 < $1.0 }.compactMap(\.1)
+        }
+    }
+
+    private func message(
+        _ body: [UInt8], _ id: OrderID, _ venue: VenueSettings, _ company: CompanySettings
+    ) -> OutgoingMessage {
+        let hash = Self.hash(body).description
+        let subject = Envelope.Subject(
+            organisation: company.organisation, company: company.key, venue: venue.name,
+            kind: SourceKind.order.rawValue, id: id.text, hash: hash)
+        return OutgoingMessage(
+            queue: .map, envelope: Envelope(firstSeen: clock.now(), subject: subject), body: body,
+            messageID: "\(company.key)/order/\(id)/\(hash.prefix(16))")
+    }
+
+    private static func hash(_ bytes: [UInt8]) -> ContentHash {
+        guard let hash = ContentHash(bytes: Array(SHA256.hash(data: bytes))) else {
+            preconditionFailure("SHA-256 has 32 bytes")
+        }
+        return hash
+    }
+}

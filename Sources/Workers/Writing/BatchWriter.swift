@@ -1,0 +1,124 @@
+import Domain
+import Logging
+import Messaging
+import Store
+import Telemetry
+import Xero
+
+/// Brings one batch of claimed documents into the ledger: first what a dead writer left in doubt is looked up, then
+/// invoices are created, then payments.
+struct BatchWriter: Sendable {
+    let organisation: OrganisationKey
+    let store: any WritingStore
+    let ledger: any Ledger
+    let contacts: ContactBook
+    let patience: Patience
+    let metrics: Metrics
+    let logger: Logger
+
+    /// - Returns: a verdict for each document.
+    /// - Throws: when nothing more can be done now: database or broker away, drain, lease lost for the whole batch.
+    func write(_ claims: [Claim]) async throws -> [DocumentID: Verdict] {
+        do {
+            var writing = Writing(self)
+            try await writing.run(claims)
+            return writing.verdicts
+        } catch is LeaseLost {
+            // Who took over has a message of its own; ours comes back to see how it went.
+            return claims.reduce(into: [:]) {
+                $0[$1.id] = .retry(after: .seconds(30), counted: false, cause: "the lease was lost")
+            }
+        } catch {
+            // What certainly was not sent can be written by anyone at once; the rest waits for its lease and a look.
+            try? await store.release(claims.filter { $0.before == .claimed })
+            throw error
+        }
+    }
+
+    static func subject(of claim: Claim, _ organisation: OrganisationKey) -> Envelope.Subject {
+        Envelope.Subject(
+            organisation: organisation, company: claim.company, venue: claim.venue, kind: SourceKind.order.rawValue,
+            id: claim.sourceID, document: claim.id.value)
+    }
+}
+
+/// The state of one batch while it is written.
+struct Writing {
+    let tools: BatchWriter
+    var verdicts: [DocumentID: Verdict] = [:]
+
+    init(_ tools: BatchWriter) { self.tools = tools }
+
+    mutating func run(_ claims: [Claim]) async throws {
+        var fresh: [Claim] = []
+        var written: [Claim] = []
+        var doubtful: [Claim] = []
+        for claim in claims {
+            switch claim.before {
+            case .ready, .claimed: fresh.append(claim)
+            case .sent, .uncertain: doubtful.append(claim)
+            case .written: written.append(claim)
+            case .refused: verdicts[claim.id] = .done
+            }
+        }
+        if !doubtful.isEmpty {
+            let (adopted, absent) = try await lookUp(doubtful)
+            written += adopted
+            fresh += absent
+        }
+        let addressed = try await address(fresh)
+        for batch in Self.batches(addressed) { written += try await create(batch) }
+        try await pay(written)
+        for claim in claims where verdicts[claim.id] == nil { verdicts[claim.id] = .done }
+    }
+
+    mutating func park(_ claim: Claim, _ park: Park) {
+        verdicts[claim.id] = .park(park, about: BatchWriter.subject(of: claim, tools.organisation))
+    }
+
+    /// An element of a request with the claim it is for.
+    struct Addressed {
+        let claim: Claim
+        let contactID: String
+        let element: [UInt8]
+    }
+
+    /// Puts the contact in. Where the ledger refuses a contact, its documents go to the desk and the others go on.
+    private mutating func address(_ claims: [Claim]) async throws -> [Addressed] {
+        var addressed: [Addressed] = []
+        var refused: [InvoiceResult] = []
+        var parks: [String: Park] = [:]
+        for claim in claims {
+            if parks[claim.contactNumber] == nil {
+                do {
+                    let id = try await tools.contacts.id(of: claim.contactNumber, holding: claims)
+                    addressed.append(
+                        Addressed(claim: claim, contactID: id, element: InvoiceBody.element(claim.body, contact: id)))
+                    continue
+                } catch let park as Park { parks[claim.contactNumber] = park }
+            }
+            guard let park = parks[claim.contactNumber] else { continue }
+            self.park(claim, park)
+            refused.append(InvoiceResult(claim: claim, state: .refused, cause: park.cause))
+        }
+        if !refused.isEmpty { try await tools.store.recordInvoices(refused, key: nil, payments: nil) }
+        return addressed
+    }
+
+    /// Xero takes at most 3.5 MB a request; the claim's size already bounds the count to fifty.
+    private static let bytesMax = 3_400_000
+
+    private static func batches(_ elements: [Addressed]) -> [[Addressed]] {
+        var batches: [[Addressed]] = []
+        var bytes = 0
+        for element in elements {
+            if batches.isEmpty || bytes + element.element.count > bytesMax {
+                batches.append([])
+                bytes = 0
+            }
+            batches[batches.count - 1].append(element)
+            bytes += element.element.count + 1
+        }
+        return batches
+    }
+}

@@ -1,0 +1,79 @@
+import Domain
+import Messaging
+import Store
+import Xero
+
+/// Finds the ledger's id of a contact number, or creates the contact once.
+///
+/// "Once" although several writers may try: the ledger keeps names unique, so of two creations one is refused, and the
+/// refused one finds what the other made.
+actor ContactBook {
+    private let organisation: OrganisationKey
+    private let names: [String: String]
+    private let store: any ContactStore
+    private let ledger: any Ledger
+    private let patience: Patience
+    private var known: [String: String] = [:]
+
+    init(
+        organisation: OrganisationKey, names: [String: String], store: any ContactStore, ledger: any Ledger,
+        patience: Patience
+    ) {
+        self.organisation = organisation
+        self.names = names
+        self.store = store
+        self.ledger = ledger
+        self.patience = patience
+    }
+
+    /// - Throws: ``Park`` where the ledger will not have the contact.
+    func id(of number: String, holding claims: [Claim]) async throws -> String {
+        if let id = known[number] { return id }
+        if let id = try await store.contactID(number, in: organisation) {
+            known[number] = id
+            return id
+        }
+        var attempt = 0
+        while true {
+            let outcome: XeroOutcome
+            switch try await findOrCreate(number) {
+            case .found(let id):
+                try await store.link(number, to: id, in: organisation)
+                known[number] = id
+                return id
+            case .failed(let failure): outcome = failure
+            }
+            if case .refused(_, let sentence) = outcome {
+                throw Park(
+                    .value, "Xero refused the contact \(number): \(sentence)",
+                    remedy: "Correct the venue's contact in the configuration or in Xero, then replay.")
+            }
+            guard let (wait, reason) = patience.wait(for: outcome, attempt: attempt) else { continue }
+            attempt += 1
+            try await patience.rest(wait, because: reason, holding: claims)
+        }
+    }
+
+    private func findOrCreate(_ number: String) async throws -> Lookup<String> {
+        switch try await ledger.contact(number: number) {
+        case .failed(let outcome): return .failed(outcome)
+        case .found(let contact?):
+            guard !contact.isArchived else {
+                throw Park(
+                    .archived, "The contact \(contact.name) (\(number)) is archived in Xero.",
+                    remedy: "Restore it in Xero, then replay.")
+            }
+            return .found(contact.id)
+        case .found(nil): break
+        }
+        let name = names[number] ?? number
+        // One key for all writers: two that create at the same moment get one answer.
+        switch try await ledger.createContact(number: number, name: name, key: "tb-contact-\(organisation)-\(number)") {
+        case .failed(let outcome): return .failed(outcome)
+        case .found(let result):
+            if let id = result.id, result.errors.isEmpty { return .found(id) }
+            if case .found(let contact?) = try await ledger.contact(number: number) { return .found(contact.id) }
+            throw RefusalReading.park(result.errors, document: "the contact \(name) (\(number))")
+        }
+    }
+}

@@ -1,0 +1,70 @@
+package import Domain
+package import Logging
+package import Messaging
+package import ServiceLifecycle
+package import Store
+package import Telemetry
+
+/// Publishes again what waits in the table although its message is gone: a document in state `ready` is the outbox, and a
+/// message may be lost between the commit and the publish.
+///
+/// One sweeper works at a time (a lease). A document whose message still waits in a long queue gets a second message,
+/// which finds it finished and changes nothing; so the age is long against an ordinary wait.
+package struct Sweeper: Service {
+    private let organisations: [OrganisationKey]
+    private let store: any SweepingStore
+    private let outbox: any Outbox
+    private let clock: WorkClock
+    private let metrics: Metrics
+    private let logger: Logger
+
+    private static let interval = Duration.seconds(15)
+    private static let age = Duration.seconds(180)
+    private static let batch = 500
+    private static let lease = "sweeper"
+
+    package init(
+        organisations: [OrganisationKey], store: any SweepingStore, outbox: any Outbox, clock: WorkClock,
+        metrics: Metrics, logger: Logger
+    ) {
+        self.organisations = organisations
+        self.store = store
+        self.outbox = outbox
+        self.clock = clock
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do {
+                    if try await store.acquire(Self.lease, for: Self.interval) != nil { try await sweep() }
+                } catch {
+                    if Task.isCancelled { return }
+                    logger.warning("the sweep waits: \(error)")
+                }
+                do { try await clock.sleep(Self.interval) } catch { return }
+            }
+        }
+    }
+
+    private func sweep() async throws {
+        for organisation in organisations {
+            let forgotten = try await store.takeForgotten(of: organisation, olderThan: Self.age, limit: Self.batch)
+            guard !forgotten.isEmpty else { continue }
+            let messages = forgotten.map { id in
+                let subject = Envelope.Subject(organisation: organisation, document: id.value)
+                return OutgoingMessage(
+                    queue: .write(organisation), envelope: Envelope(firstSeen: clock.now(), subject: subject),
+                    body: Array("{\"document\":\(id)}".utf8), messageID: "document/\(id)")
+            }
+            try await outbox.publish(messages)
+            metrics.count("tillbridge_documents_swept_total", ["organisation": organisation.text], by: messages.count)
+            logger.info("published \(messages.count) waiting documents again", metadata: ["organisation": "\(organisation)"])
+        }
+        for (organisation, count) in try await store.openCounts() {
+            metrics.set("tillbridge_documents_open", ["organisation": organisation.text], to: Int64(count))
+        }
+    }
+}

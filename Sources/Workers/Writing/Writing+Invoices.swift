@@ -1,0 +1,191 @@
+import Domain
+import HTTP
+import Messaging
+import Store
+import Xero
+
+extension Writing {
+    /// Creates the invoices of one request.
+    ///
+    /// - Returns: the claims that now stand in the ledger, with their ids. The others have a verdict.
+    mutating func create(_ batch: [Addressed]) async throws -> [Claim] {
+        let claims = batch.map(\.claim)
+        let body = InvoiceBody.batch("Invoices", of: batch.map(\.element))
+        var attempt = 0
+        var key = IdempotencyKey.make(tools.organisation)
+        while true {
+            try await tools.store.recordSending(claims, organisation: tools.organisation, key: key, bytes: body)
+            let outcome = try await tools.ledger.createInvoices(body, key: key)
+            switch outcome {
+            case .answered(let response):
+                guard let results = ElementResult.read("Invoices", idField: "InvoiceID", from: response.body) else {
+                    tools.logger.error("the answer to PUT /Invoices is not understood: looking what stands there")
+                    return try await settleUnknown(batch, key: key, "an answer that is not understood")
+                }
+                return try await store(results, of: batch, key: key)
+            case .refused(let status, let sentence):
+                return try await split(batch, key: key, status, sentence)
+            case .unknown(let detail) where attempt >= Self.sameKeyAttemptsMax || detail.hasPrefix("5"):
+                // A 500 is stored under its key and would only be replayed: look, then a new key.
+                return try await settleUnknown(batch, key: key, detail)
+            default: break
+            }
+            guard let (wait, reason) = tools.patience.wait(for: outcome, attempt: attempt) else { continue }
+            attempt += 1
+            if case .unknown = outcome {
+                // The same bytes under the same key: if the first call was carried out, its answer is replayed.
+            } else {
+                // Nothing was carried out: a new key, because refusals may be stored under the old one.
+                key = IdempotencyKey.make(tools.organisation)
+            }
+            try await tools.patience.rest(wait, because: reason, holding: claims)
+        }
+    }
+
+    /// Well inside the six minutes for which Xero remembers a key: 0.5 + 1 + 2 seconds and their time-outs.
+    static let sameKeyAttemptsMax = 3
+
+    /// One bad request must not hold back its neighbours: halves are sent alone until the bad one stands by itself.
+    private mutating func split(
+        _ batch: [Addressed], key: String, _ status: Int, _ sentence: String
+    ) async throws -> [Claim] {
+        guard batch.count == 1, let only = batch.first else {
+            let middle = batch.count / 2
+            let first = try await create(Array(batch[..<middle]))
+            return first + (try await create(Array(batch[middle...])))
+        }
+        let park = RefusalReading.park(["\(sentence) (status \(status))"], document: "invoice \(only.claim.number)")
+        self.park(only.claim, park)
+        try await tools.store.recordInvoices(
+            [InvoiceResult(claim: only.claim, state: .refused, cause: park.cause)], key: key, payments: nil)
+        return []
+    }
+
+    /// Stores what the ledger said of each element.
+    private mutating func store(_ results: [ElementResult], of batch: [Addressed], key: String) async throws -> [Claim] {
+        var byNumber: [String: ElementResult] = [:]
+        for result in results { if let number = result.number { byNumber[number] = result } }
+        var outcomes: [InvoiceResult] = []
+        var written: [Claim] = []
+        var there: [Addressed] = []
+        for element in batch {
+            var claim = element.claim
+            guard let result = byNumber[claim.number] else {
+                there.append(element)
+                continue
+            }
+            if result.isAccepted, let id = result.id {
+                claim.xeroID = id
+                checkTotal(of: claim, result.amount)
+                outcomes.append(InvoiceResult(claim: claim, state: .written, xeroID: id))
+                written.append(claim)
+            } else if RefusalReading.saysAlreadyThere(result.errors) {
+                there.append(element)
+            } else {
+                let park = RefusalReading.park(result.errors, document: "invoice \(claim.number)")
+                self.park(claim, park)
+                outcomes.append(InvoiceResult(claim: claim, state: .refused, cause: park.cause))
+            }
+        }
+        try await tools.store.recordInvoices(outcomes, key: key, payments: nil)
+        tools.metrics.count(
+            "tillbridge_invoices_written_total", ["organisation": tools.organisation.text], by: written.count)
+        if !there.isEmpty { written += try await settleUnknown(there, key: nil, "the number is there already") }
+        return written
+    }
+
+    /// Xero adds the lines up itself: a total that differs from the till's is told at once.
+    private mutating func checkTotal(of claim: Claim, _ total: String?) {
+        guard let total, !Amounts.areEqual(total, claim.total) else { return }
+        park(
+            claim,
+            Park(
+                .value, "Invoice \(claim.number) stands in Xero with \(total), the till says \(claim.total).",
+                remedy: "Void the invoice in Xero and report this to the makers; then discard this letter."))
+    }
+
+    /// After a call whose outcome is unknown: what stands in the ledger is adopted, what does not is sent anew.
+    private mutating func settleUnknown(_ batch: [Addressed], key: String?, _ cause: String) async throws -> [Claim] {
+        let claims = batch.map(\.claim)
+        if let key { try await tools.store.recordUncertain(claims, key: key, cause: cause) }
+        tools.metrics.count(
+            "tillbridge_invoices_looked_up_total", ["organisation": tools.organisation.text], by: claims.count)
+        let (adopted, absent) = try await lookUp(claims)
+        let missing = Set(absent.map(\.id))
+        guard !missing.isEmpty else { return adopted }
+        try await tools.patience.rest(.seconds(1), because: cause, holding: absent)
+        return adopted + (try await create(batch.filter { missing.contains($0.claim.id) }))
+    }
+
+    /// Asks the ledger which of these numbers it holds.
+    ///
+    /// - Returns: those that stand there and are ours, and those that do not stand there. Somebody else's document under
+    ///   our number goes to the desk.
+    mutating func lookUp(_ claims: [Claim]) async throws -> (adopted: [Claim], absent: [Claim]) {
+        var found: [String: LedgerInvoice] = [:]
+        for start in stride(from: 0, to: claims.count, by: invoiceNumbersMax) {
+            let part = claims[start..<min(start + invoiceNumbersMax, claims.count)]
+            for invoice in try await invoices(part.map(\.number), holding: claims) { found[invoice.number] = invoice }
+        }
+        var adopted: [Claim] = []
+        var absent: [Claim] = []
+        var outcomes: [InvoiceResult] = []
+        for claim in claims {
+            guard let invoice = found[claim.number] else {
+                absent.append(claim)
+                continue
+            }
+            if let difference = try await difference(claim, invoice) {
+                let park = Park(
+                    .duplicate, "Xero holds another document under the number \(claim.number): \(difference).",
+                    remedy: "Rename that document in Xero, then replay.")
+                self.park(claim, park)
+                outcomes.append(InvoiceResult(claim: claim, state: .refused, cause: park.cause))
+            } else {
+                var claim = claim
+                claim.xeroID = invoice.id
+                claim.payments = claim.payments.map { $0.adopted(from: invoice) }
+                outcomes.append(InvoiceResult(claim: claim, state: .written, xeroID: invoice.id))
+                adopted.append(claim)
+            }
+        }
+        if !outcomes.isEmpty { try await tools.store.recordInvoices(outcomes, key: nil, payments: nil) }
+        return (adopted, absent)
+    }
+
+    func invoices(_ numbers: [String], holding claims: [Claim]) async throws -> [LedgerInvoice] {
+        var attempt = 0
+        while true {
+            let outcome: XeroOutcome
+            switch try await tools.ledger.invoices(numbers: numbers) {
+            case .found(let invoices): return invoices
+            case .failed(let failure): outcome = failure
+            }
+            // A read may always be tried again; one that Xero will not answer at all waits like a disconnection.
+            let (wait, reason) = tools.patience.wait(for: outcome, attempt: attempt)
+                ?? (.seconds(60), "Xero refuses to look up invoices: \(outcome)")
+            attempt += 1
+            try await tools.patience.rest(wait, because: reason, holding: claims)
+        }
+    }
+
+    /// Nil where the document is ours: same contact, date and total.
+    private func difference(_ claim: Claim, _ invoice: LedgerInvoice) async throws -> String? {
+        if invoice.status == "VOIDED" || invoice.status == "DELETED" { return "it is \(invoice.status)" }
+        if let total = invoice.total, !Amounts.areEqual(total, claim.total) {
+            return "its total is \(total), ours \(claim.total)"
+        }
+        if let date = invoice.date, date != claim.date { return "its date is \(date), ours \(claim.date)" }
+        let contact = try await tools.contacts.id(of: claim.contactNumber, holding: [claim])
+        if let theirs = invoice.contactID, theirs != contact { return "it is another contact's" }
+        return nil
+    }
+}
+
+extension ClaimedPayment {
+    /// Payments a dead writer may have sent are looked for before any re-send, so they count as in doubt.
+    fileprivate func adopted(from invoice: LedgerInvoice) -> ClaimedPayment {
+        guard state == "ready", !invoice.payments.isEmpty else { return self }
+        return with(state: "uncertain")
+    }
+}
