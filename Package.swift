@@ -44,7 +44,7 @@ let package = Package(
         room("Books", "JSON"),
 
         tests("Clients", "ThreadsTests", ["Threads"]),
-        tests("Clients", "PostgresTests", ["Postgres"]),
+        tests("Clients", "PostgresTests", ["Postgres", "Threads"]),
         tests("Books", "JSONTests", ["JSON"]),
     ]
 )
