@@ -5,7 +5,8 @@ import Testing
 struct PoolTests {
     private static func counter(_ pool: PostgresPool) async throws {
         try await pool.withSession { session in
-            try session.script("CREATE TABLE counter (id int8 PRIMARY KEY, n int8); INSERT INTO counter VALUES (1, 0), (2, 0)")
+            try session.script(
+                "CREATE TABLE counter (id int8 PRIMARY KEY, n int8); INSERT INTO counter VALUES (1, 0), (2, 0)")
         }
     }
 
@@ -158,7 +159,11 @@ struct PoolTests {
                     """
                     CREATE TABLE doomed (n int8);
                     CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS
-                        $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NULL; END $$;
+                        $$ BEGIN
+                            PERFORM pg_terminate_backend(pg_backend_pid());
+                            PERFORM pg_sleep(1);
+                            RETURN NULL;
+                        END $$;
                     CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON doomed DEFERRABLE INITIALLY DEFERRED
                         FOR EACH ROW EXECUTE FUNCTION die()
                     """)
@@ -219,7 +224,8 @@ struct PoolTests {
     @Test("cancelling a task cancels its running statement and never the next one", arguments: 0..<5)
     func cancelled(round: Int) async throws {
         let name = "cancel\(UInt64.random(in: 0..<UInt64.max))"
-        let pool = PostgresPool(address: try TestDatabase.address(), size: 1, name: name, statementTimeout: .seconds(50))
+        let pool = PostgresPool(
+            address: try TestDatabase.address(), size: 1, name: name, statementTimeout: .seconds(50))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { _ = try await pool.transaction { try $0.query("SELECT pg_sleep(40)") } }
             try await TestDatabase.waitForSessions(1, name: name, running: "pg_sleep")
@@ -236,7 +242,9 @@ struct PoolTests {
     @Test("a statement beyond its time limit ends, and a unit of work may ask for more")
     func timedOut() async throws {
         try await TestDatabase.withPool(size: 1, statementTimeout: .milliseconds(50)) { pool in
-            let error = try await TestDatabase.failure { _ = try await pool.withSession { try $0.query("SELECT pg_sleep(30)") } }
+            let error = try await TestDatabase.failure {
+                _ = try await pool.withSession { try $0.query("SELECT pg_sleep(30)") }
+            }
             #expect(error.code == .timedOut)
             _ = try await pool.withSession { session in
                 try session.limitStatements(to: .seconds(10))
@@ -271,7 +279,8 @@ struct PoolTests {
 
     @Test("a refused login and a missing database are told at once, a server that is not there after the time allowed")
     func connecting() async throws {
-        let missing = try #require(TestDatabase.url).split(separator: "?")[0].split(separator: "/").dropLast().joined(separator: "/")
+        let parts = try #require(TestDatabase.url).split(separator: "?")[0].split(separator: "/")
+        let missing = parts.dropLast().joined(separator: "/")
         let url = missing.replacing("postgresql:/", with: "postgresql://") + "/no_such_database"
         let pool = PostgresPool(address: try PostgresAddress(url: url), size: 1, name: "none")
         let error = try await TestDatabase.failure { try await pool.waitUntilReady() }
@@ -309,7 +318,9 @@ struct PoolTests {
         try await TestDatabase.withPool(size: 1) { pool in
             var heard = pool.listen(channel: channel).makeAsyncIterator()
             func notify(_ text: String) async throws {
-                try await pool.withSession { _ = try $0.query("SELECT pg_notify($1, $2)", [.text(channel), .text(text)]) }
+                try await pool.withSession {
+                    _ = try $0.query("SELECT pg_notify($1, $2)", [.text(channel), .text(text)])
+                }
             }
             #expect(await heard.next() == .listening)
             try await notify("one")
@@ -318,8 +329,10 @@ struct PoolTests {
             #expect(await heard.next() == .received(payload: "zwei ü"))
             _ = try await pool.withSession {
                 try $0.query(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND strpos(query, $1) > 0",
-                    [.text(String(channel.suffix(12)))])
+                    """
+                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE query LIKE 'LISTEN%' AND strpos(query, $1) > 0
+                    """, [.text(String(channel.suffix(12)))])
             }
             #expect(await heard.next() == .listening)
             try await notify("three")

@@ -44,7 +44,9 @@ struct SessionTests {
     @Test("a table that changes under a prepared statement is noticed and the statement prepared again")
     func replan() async throws {
         try await TestDatabase.withPool(size: 2) { pool in
-            try await pool.withSession { try $0.script("CREATE TABLE changing (a int); INSERT INTO changing VALUES (1)") }
+            try await pool.withSession {
+                try $0.script("CREATE TABLE changing (a int); INSERT INTO changing VALUES (1)")
+            }
             let sql = "SELECT * FROM changing"
             try await pool.withConnection { connection in
                 #expect(try await connection.run { try $0.query(sql)[0].columnNames } == ["a"])
@@ -84,8 +86,9 @@ struct SessionTests {
                 try session.script(
                     """
                     CREATE TABLE parent (id int8 PRIMARY KEY);
-                    CREATE TABLE thing (name text NOT NULL CONSTRAINT thing_name UNIQUE, amount numeric
-                        CONSTRAINT thing_amount CHECK (amount > 0), parent int8 CONSTRAINT thing_parent REFERENCES parent)
+                    CREATE TABLE thing (name text NOT NULL CONSTRAINT thing_name UNIQUE,
+                        amount numeric CONSTRAINT thing_amount CHECK (amount > 0),
+                        parent int8 CONSTRAINT thing_parent REFERENCES parent)
                     """)
                 let insert = "INSERT INTO thing (name, amount, parent) VALUES ($1, $2, $3)"
                 try session.execute(insert, [.text("topsecret"), .numeric("1"), .null])
@@ -156,8 +159,10 @@ struct SessionTests {
                 let inserted = try session.execute(
                     "INSERT INTO many SELECT * FROM unnest($1, $2, $3, $4)",
                     [
-                        .ints((0..<5_000).map { Int64($0) }), .texts((0..<5_000).map { $0 % 7 == 0 ? nil : "n\($0)" }),
-                        .numerics((0..<5_000).map { "\($0).10" }), .bytesArray([[UInt8]?](repeating: body, count: 5_000)),
+                        .ints((0..<5_000).map { Int64($0) }),
+                        .texts((0..<5_000).map { $0 % 7 == 0 ? nil : "n\($0)" }),
+                        .numerics((0..<5_000).map { "\($0).10" }),
+                        .bytesArray([[UInt8]?](repeating: body, count: 5_000)),
                     ])
                 let row = try session.query(
                     "SELECT sum(amount) AS s, sum(length(body)) AS b FROM many")[0]
@@ -176,7 +181,10 @@ struct SessionTests {
         #expect(!"\(address)".contains("hunter2"))
         let socket = try PostgresAddress(url: "postgresql:///books?host=/run/pg")
         #expect("\(socket)".contains("host=/run/pg"))
-        for url in ["", "mysql://a:hunter2@b/c", "postgresql://a:hunter2@b/c?hunter2=1", "postgresql://a:hunter2%00@b/c"] {
+        for url in [
+            "", "mysql://a:hunter2@b/c", "postgresql://a:hunter2@b/c?hunter2=1",
+            "postgresql://a:hunter2%00@b/c",
+        ] {
             let error = #expect(throws: PostgresError.self) { try PostgresAddress(url: url) }
             #expect(error?.code == .badURL)
             #expect(error?.description.contains("hunter2") == false)
