@@ -12,7 +12,7 @@ struct ByteReader {
         let size = Number.bitWidth / 8
         guard bytes.endIndex - next >= size else { return nil }
         var value: Number = 0
-        for index in next..<next + size { value = (size == 1 ? 0 : value << 8) | Number(truncatingIfNeeded: bytes[index]) }
+        for index in next..<next + size { value = value << 8 | Number(truncatingIfNeeded: bytes[index]) }
         next += size
         return value
     }

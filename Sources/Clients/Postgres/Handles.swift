@@ -79,7 +79,8 @@ struct ResultHandle: ~Copyable {
     }
 
     func copy(row: Int, column: Int, size: Int, into bytes: inout [UInt8]) {
-        bytes.append(contentsOf: UnsafeRawBufferPointer(start: PQgetvalue(pointer, Int32(row), Int32(column)), count: size))
+        let value = PQgetvalue(pointer, Int32(row), Int32(column))
+        bytes.append(contentsOf: UnsafeRawBufferPointer(start: value, count: size))
     }
 
     /// The server's error, without its DETAIL line, which quotes rows.

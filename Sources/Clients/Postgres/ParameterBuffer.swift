@@ -1,3 +1,5 @@
+import Glibc
+
 /// The parameters of one statement in PostgreSQL's binary format, all in one block of memory.
 ///
 /// Everything is checked here, before a byte is sent: so a refused value leaves the transaction unharmed.
@@ -113,10 +115,10 @@ struct ParameterBuffer {
 
     private mutating func append(text value: String) -> Problem? {
         var value = value
-        let start = bytes.count
-        guard start + value.utf8.count < Self.bytesMax else { return .size }
+        guard bytes.count + value.utf8.count < Self.bytesMax else { return .size }
+        if value.containsNUL { return .nul }
         value.withUTF8 { bytes.append(contentsOf: $0) }
-        return bytes[start...].contains(0) ? .nul : nil
+        return nil
     }
 
     private mutating func append(numeric value: String) -> Problem? {
@@ -151,6 +153,16 @@ struct ParameterBuffer {
         bytes.append(1)
         if value.contains(0) { return .nul }
         return append(raw: value)
+    }
+}
+
+extension String {
+    /// By memchr: statements and bodies are long, and this is asked of each.
+    var containsNUL: Bool {
+        var text = self
+        return text.withUTF8 { bytes in
+            bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false
+        }
     }
 }
 

@@ -14,7 +14,7 @@ package struct PostgresAddress: Sendable, CustomStringConvertible {
         guard url.hasPrefix("postgresql://") || url.hasPrefix("postgres://") else {
             throw PostgresError(.badURL, operation: "address", detail: "it must begin with postgresql://")
         }
-        guard !url.utf8.contains(0) else {
+        guard !url.containsNUL else {
             throw PostgresError(.badURL, operation: "address", detail: "it contains a NUL byte")
         }
         var problem: UnsafeMutablePointer<CChar>?

@@ -31,6 +31,7 @@ package actor PostgresConnection {
     ///
     /// A transaction the closure leaves open is rolled back, and that is an error. Cancelling the task cancels the
     /// running statement.
+    @discardableResult
     package nonisolated func run<Result: Sendable>(
         _ work: @Sendable (PostgresSession) throws -> Result
     ) async throws -> Result {

@@ -44,6 +44,7 @@ package final class PostgresPool: Sendable {
     /// and rolls back; once COMMIT is sent it is too late.
     ///
     /// - Throws: what `work` throws, or `PostgresError`.
+    @discardableResult
     package func transaction<Result: Sendable>(
         isolation: PostgresIsolation = .readCommitted, readOnly: Bool = false, retries: Int = 5,
         _ work: @Sendable (PostgresSession) throws -> Result
@@ -71,6 +72,7 @@ package final class PostgresPool: Sendable {
     }
 
     /// Runs `work` without a transaction of its own, once: each of its statements stands alone.
+    @discardableResult
     package func withSession<Result: Sendable>(
         _ work: @Sendable (PostgresSession) throws -> Result
     ) async throws -> Result {
@@ -79,6 +81,7 @@ package final class PostgresPool: Sendable {
 
     /// Lends one connection for several units of work with awaits between them, as when an advisory lock of the
     /// session is held. Session-level advisory locks are freed afterwards.
+    @discardableResult
     package func withConnection<Result: Sendable>(
         _ work: (PostgresConnection) async throws -> Result
     ) async throws -> Result {

@@ -71,7 +71,7 @@ package final class PostgresSession {
     /// Outside a transaction the server makes the text one transaction, unless it contains COMMIT.
     package func script(_ sql: String) throws(PostgresError) {
         try begin("script")
-        guard !sql.utf8.contains(0) else {
+        guard !sql.containsNUL else {
             throw PostgresError(.invalidText, operation: "script", detail: "the SQL contains a NUL byte")
         }
         if pendingBegin != nil { _ = try attempt([], []) }
@@ -239,7 +239,7 @@ package final class PostgresSession {
     ) throws(PostgresError) -> (steps: [WireStep], roles: [Role]) {
         var steps: [WireStep] = []
         var roles: [Role] = []
-        for sql in statements where sql.utf8.contains(0) {
+        for sql in statements where sql.containsNUL {
             throw PostgresError(.invalidText, operation: summary(of: sql), detail: "the SQL contains a NUL byte")
         }
         if let begin = pendingBegin {

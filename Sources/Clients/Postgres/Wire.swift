@@ -211,7 +211,7 @@ final class Wire {
     private static func connectError(_ message: String) -> PostgresError {
         let lines = message.split(separator: "\n").filter { !$0.hasPrefix("LOCATION:") && !$0.hasPrefix("DETAIL:") }
         let detail = lines.joined(separator: "; ")
-        // The word FATAL may be translated; five capitals or digits between ":  " and ": " are the code in any language.
+        // The word FATAL may be translated; five capitals or digits between colons are the code in any language.
         let parts = detail.split(separator: ":").map { $0.drop { $0 == " " } }
         let state = parts.last { part in
             part.count == 5 && part.allSatisfy { $0.isNumber || $0.isUppercase }
