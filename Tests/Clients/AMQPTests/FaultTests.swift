@@ -122,12 +122,12 @@ struct FaultTests {
                 endpoint: try Broker.endpoint, name: "alarm", publishTimeout: .seconds(60), onEvent: { log.note($0) })
             try await withPublisher(publisher) { () async throws in
                 try await publisher.publish(messages(1, to: queue))
-                try run(control, "set_vm_memory_high_watermark", "0.00001")
+                try await run(control, "set_vm_memory_high_watermark", "0.00001")
                 // The broker tells once somebody publishes.
                 async let first: Void = publisher.publish(messages(1, to: queue, first: 1))
                 await log.wait { $0.contains { if case .blocked = $0 { true } else { false } } }
                 async let second: Void = publisher.publish(messages(1, to: queue, first: 2))
-                try run(control, "set_vm_memory_high_watermark", "0.4")
+                try await run(control, "set_vm_memory_high_watermark", "0.4")
                 await log.wait { $0.contains { if case .unblocked = $0 { true } else { false } } }
                 try await first
                 try await second
@@ -136,13 +136,16 @@ struct FaultTests {
         }
     }
 
-    private func run(_ tool: String, _ arguments: String...) throws {
+    /// Waits without holding one of the pool's few threads.
+    private func run(_ tool: String, _ arguments: String...) async throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: tool)
         process.arguments = arguments
         process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0)
+        let status = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Int32, any Error>) in
+            process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
+            do { try process.run() } catch { continuation.resume(throwing: error) }
+        }
+        try #require(status == 0)
     }
 }
