@@ -5,7 +5,8 @@ import Testing
 struct ConnectionTests {
     @Test("a queue that exists with another argument is refused with both values named, and the connection goes on")
     func precondition() async throws {
-        try await Broker.withQueue("precondition", arguments: ["x-max-length": .int(5)]) { connection, topology, queue async throws in
+        let arguments: [String: AMQPField] = ["x-max-length": .int(5)]
+        try await Broker.withQueue("precondition", arguments: arguments) { connection, topology, queue in
             let other = AMQPTopology(queues: [.init(name: queue, arguments: ["x-max-length": .int(6)])])
             let error = await #expect(throws: AMQPError.self) { try await connection.declare(other) }
             #expect(error?.code == .preconditionFailed)

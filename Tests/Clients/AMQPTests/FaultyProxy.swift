@@ -27,7 +27,9 @@ final class FaultyProxy: Sendable {
             listen(listening, 16)
             return $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
                 getsockname(listening, pointer, &length)
-                return pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { UInt16(bigEndian: $0.pointee.sin_port) }
+                return pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                    UInt16(bigEndian: $0.pointee.sin_port)
+                }
             }
         }
         let state = state

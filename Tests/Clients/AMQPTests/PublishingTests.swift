@@ -67,7 +67,7 @@ struct PublishingTests {
         }
     }
 
-    @Test("a message for an exchange that does not exist is blamed for the broken connection, and the next goes through")
+    @Test("a message for a missing exchange gets the blame, and the next message goes through")
     func missingExchange() async throws {
         try await Broker.withQueue("missing") { connection, _, queue async throws in
             let publisher = AMQPPublisher(
