@@ -27,8 +27,15 @@ extension AMQPConnection {
         }
     }
 
+    /// Opens the publishing channel ahead of the first message, so that no message waits for it.
+    package func preparePublishing() throws(AMQPError) {
+        try checkAlive()
+        try failing { () throws(AMQPError) in try openPublishChannel() }
+        turn()
+    }
+
     /// Opens the channel on which everything is published. Done by itself at the first publish.
-    func openPublishChannel() throws(AMQPError) {
+    private func openPublishChannel() throws(AMQPError) {
         guard publishChannel == nil else { return }
         let channel = freeChannel()
         try wire.openChannel(channel)

@@ -1,7 +1,7 @@
 import Threads
 
-/// Consumes over a connection of its own (an alarm that stops publishers must not stop acknowledgements) that is replaced
-/// whenever it ends. Subscriptions outlive their connections.
+/// Consumes over a connection of its own (an alarm that stops publishers must not stop acknowledgements) that is
+/// replaced whenever it ends. Subscriptions outlive their connections.
 package final class AMQPConsumer: Sendable {
     private struct State: Sendable {
         var connection: AMQPConnection?

@@ -1,8 +1,8 @@
 /// Where a broker is, and as whom to greet it.
 ///
-/// `amqp://user:password@host:port/vhost` or `amqps://…`; user, password and vhost percent-encoded. Without a user it is
-/// `guest`; without a vhost, or with an empty one, `/`. With `amqps`, TLS 1.2 is the least, and both the chain and the
-/// host's name are verified. librabbitmq compares *DNS names* only: an address with an IP number cannot be verified.
+/// `amqp://user:password@host:port/vhost` or `amqps://…`; user, password and vhost percent-encoded. Without a user it
+/// is `guest`; without a vhost, or with an empty one, `/`. With `amqps`, TLS 1.2 is the least, and both the chain and
+/// the host's name are verified. librabbitmq compares *DNS names* only: an address with an IP number cannot be verified.
 package struct AMQPEndpoint: Sendable, CustomStringConvertible {
     package let host: String
     package let port: Int
@@ -61,7 +61,8 @@ package struct AMQPEndpoint: Sendable, CustomStringConvertible {
     /// The address with the password masked, as logs may show it.
     package var description: String {
         let shownHost = host.contains(":") ? "[\(host)]" : host
-        return "\(isTLS ? "amqps" : "amqp")://\(user):***@\(shownHost):\(port)/\(virtualHost == "/" ? "%2F" : virtualHost)"
+        let shownVirtualHost = virtualHost == "/" ? "%2F" : virtualHost
+        return "\(isTLS ? "amqps" : "amqp")://\(user):***@\(shownHost):\(port)/\(shownVirtualHost)"
     }
 
     private static func hostAndPort(_ text: Substring, isTLS: Bool) throws(AMQPError) -> (String, Int) {

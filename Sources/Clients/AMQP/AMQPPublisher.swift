@@ -61,8 +61,8 @@ package final class AMQPPublisher: Sendable {
     /// Publishes all, in order, `mandatory`, and returns when each is confirmed.
     ///
     /// Throws the first message's error once all have a verdict: `.returned` (no queue is bound; names exchange and
-    /// routing key), `.rejected` (queue full), `.connectionLost`, `.timedOut`, `.blocked` (alarm until the time was up),
-    /// `.notFound` (no such exchange), `.messageTooLarge`, `.invalidMessage`, `.closed`. While nothing was sent, a
+    /// routing key), `.rejected` (queue full), `.connectionLost`, `.timedOut`, `.blocked` (alarm until the time was
+    /// up), `.notFound` (no such exchange), `.messageTooLarge`, `.invalidMessage`, `.closed`. While nothing was sent, a
     /// missing connection is waited for. Does not react to the task's cancellation: bounded by `publishTimeout`.
     package func publish(_ messages: [AMQPMessage]) async throws(AMQPError) {
         if messages.isEmpty { return }
@@ -76,16 +76,15 @@ package final class AMQPPublisher: Sendable {
             let connection = try await connection(until: deadline)
             let report = await connection.submit(messages, deadline: deadline)
             guard let first = report.failures.min(by: { $0.index < $1.index }) else { return }
-            guard report.isUntouched, first.error.code != .timedOut, first.error.code != .blocked, first.error.code != .closed,
-                deadline > .now else {
-                throw first.error
-            }
+            let isFinal = [.timedOut, .blocked, .closed].contains(first.error.code)
+            guard report.isUntouched, !isFinal, deadline > .now else { throw first.error }
             // Nothing was sent: the next connection may have it.
             detach(connection)
         }
     }
 
-    /// Refuses new messages, waits for the confirms of what is under way at most `limit`, then disconnects; `run` returns.
+    /// Refuses new messages, waits for the confirms of what is under way at most `limit`, then disconnects; `run`
+    /// returns.
     package func close(within limit: Duration = .seconds(10)) async {
         let idle = state.withLock { state -> Signal<Bool>? in
             state.isClosing = true
@@ -112,7 +111,8 @@ package final class AMQPPublisher: Sendable {
             guard isReady == true || deadline > .now && !Task.isCancelled else {
                 let reason = state.withLock { $0.lastError }.map { "; the last error was: \($0)" } ?? ""
                 throw AMQPError(
-                    .timedOut, operation: "publish", detail: "there was no connection in time, nothing was sent\(reason)")
+                    .timedOut, operation: "publish",
+                    detail: "there was no connection in time, nothing was sent\(reason)")
             }
         }
     }

@@ -65,8 +65,8 @@ package final class AMQPSubscription: Sendable, DeliverySink {
         settle(deliveries, .reject(requeue: requeue))
     }
 
-    /// Takes no more from the queue, gives back what nobody took, and lets `nextBatch` return []. What was handed out can
-    /// still be settled. A second call changes nothing.
+    /// Takes no more from the queue, gives back what nobody took, and lets `nextBatch` return []. What was handed out
+    /// can still be settled. A second call changes nothing.
     package func stop() async {
         let attachment = state.withLock { $0.attachment }
         let unread = endWithoutBroker()

@@ -1,8 +1,8 @@
 /// Which deliveries of a channel wait for a verdict, and how to acknowledge several with few frames.
 ///
-/// `basic.ack` with `multiple` speaks of *every* open delivery up to a number. It is right only where all of those below
-/// are settled already or being acknowledged now: with two batches in work, the later one acknowledged first must go one
-/// by one, or it would take the earlier one with it.
+/// `basic.ack` with `multiple` speaks of *every* open delivery up to a number. It is right only where all of those
+/// below are settled already or being acknowledged now: with two batches in work, the later one acknowledged first must
+/// go one by one, or it would take the earlier one with it.
 package struct AcknowledgementLedger {
     package enum Step: Equatable {
         case upTo(UInt64)

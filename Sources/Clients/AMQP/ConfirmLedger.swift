@@ -1,7 +1,7 @@
 /// Which publishes of a channel the broker has not confirmed yet.
 ///
-/// The broker numbers the publishes of a confirming channel 1, 2, 3 … and confirms them in any order, one by one or all
-/// up to a number. So a row of slots suffices, no dictionary.
+/// The broker numbers the publishes of a confirming channel 1, 2, 3 … and confirms them in any order, one by one or
+/// all up to a number. So a row of slots suffices, no dictionary.
 package struct ConfirmLedger<Owner> {
     package struct Slot {
         package let owner: Owner

@@ -7,7 +7,8 @@ struct Reconnecting: Sendable {
     let topology: AMQPTopology
     let heartbeat: Duration
     let connectTimeout: Duration
-    let window: Int
+    /// nil for a connection that only consumes.
+    let window: Int?
     let backoff: AMQPBackoff
     let onEvent: @Sendable (AMQPEvent) -> Void
     let closing = Signal<Bool>()
@@ -15,7 +16,7 @@ struct Reconnecting: Sendable {
 
     init(
         endpoint: AMQPEndpoint, name: String, topology: AMQPTopology, heartbeat: Duration, connectTimeout: Duration,
-        window: Int = 1, backoff: AMQPBackoff, onEvent: @escaping @Sendable (AMQPEvent) -> Void
+        window: Int? = nil, backoff: AMQPBackoff, onEvent: @escaping @Sendable (AMQPEvent) -> Void
     ) {
         self.endpoint = endpoint
         self.name = name
@@ -73,10 +74,11 @@ struct Reconnecting: Sendable {
 
     private func connect() async throws(AMQPError) -> AMQPConnection {
         let connection = try await AMQPConnection.open(
-            endpoint: endpoint, name: name, heartbeat: heartbeat, connectTimeout: connectTimeout, window: window,
-            onEvent: onEvent)
+            endpoint: endpoint, name: name, heartbeat: heartbeat, connectTimeout: connectTimeout,
+            window: window ?? 1, onEvent: onEvent)
         do throws(AMQPError) {
             try await connection.declare(topology)
+            if window != nil { try await connection.preparePublishing() }
             return connection
         } catch {
             await connection.close()

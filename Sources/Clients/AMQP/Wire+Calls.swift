@@ -50,7 +50,9 @@ extension Wire {
     }
 
     /// Ready messages and consumers of a queue that must exist.
-    mutating func status(ofQueue name: String, _ channel: Channel) throws(AMQPError) -> (messages: Int, consumers: Int) {
+    mutating func status(
+        ofQueue name: String, _ channel: Channel
+    ) throws(AMQPError) -> (messages: Int, consumers: Int) {
         defer { arena.reset() }
         let bytes = try arena.shortBytes(of: name, "a queue's name")
         let answer = amqp_queue_declare(state, channel, bytes, 1, 0, 0, 0, amqp_empty_table)

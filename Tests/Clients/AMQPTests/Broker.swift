@@ -102,7 +102,9 @@ final class EventLog: Sendable {
         }
     }
 
-    func waitForConnected(_ count: Int) async { await wait { $0.count { if case .connected = $0 { true } else { false } } >= count } }
+    func waitForConnected(_ count: Int) async {
+        await wait { $0.count { if case .connected = $0 { true } else { false } } >= count }
+    }
 
     func waitForSubscribed(_ count: Int) async {
         await wait { $0.count { if case .subscribed = $0 { true } else { false } } >= count }

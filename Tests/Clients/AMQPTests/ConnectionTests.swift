@@ -5,7 +5,8 @@ import Testing
 struct ConnectionTests {
     @Test("a queue that exists with another argument is refused with both values named, and the connection goes on")
     func precondition() async throws {
-        try await Broker.withQueue("precondition", arguments: ["x-max-length": .int(5)]) { connection, topology, queue in
+        let arguments: [String: AMQPField] = ["x-max-length": .int(5)]
+        try await Broker.withQueue("precondition", arguments: arguments) { connection, topology, queue in
             let other = AMQPTopology(queues: [.init(name: queue, arguments: ["x-max-length": .int(6)])])
             let error = await #expect(throws: AMQPError.self) { try await connection.declare(other) }
             #expect(error?.code == .preconditionFailed)
@@ -74,7 +75,7 @@ struct ConnectionTests {
 
     @Test("every kind of header comes back as it was sent")
     func headers() async throws {
-        try await Broker.withQueue("headers") { connection, topology, queue in
+        try await Broker.withQueue("headers") { connection, topology, queue async throws in
             let headers: [String: AMQPField] = [
                 "text": .string("Käse"), "empty": .string(""), "number": .int(.min), "flag": .bool(true),
                 "raw": .bytes([0, 255, 128]), "when": .timestamp(1_700_000_000),
@@ -91,7 +92,7 @@ struct ConnectionTests {
                 if case .failed(let error) = outcome { Issue.record("\(error)") }
             }
             let consumer = AMQPConsumer(endpoint: try Broker.endpoint, name: "headers", topology: topology)
-            try await withConsumer(consumer) {
+            try await withConsumer(consumer) { () async throws in
                 let subscription = await consumer.subscribe(queue: queue, prefetch: 10)
                 let taken = try await take(2, from: subscription)
                 #expect(taken[0].message == sent)

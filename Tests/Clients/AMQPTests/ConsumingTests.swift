@@ -7,10 +7,10 @@ struct ConsumingTests {
         _ purpose: String, prefetch: UInt16, _ count: Int,
         _ work: (AMQPConnection, AMQPSubscription, String) async throws -> Void
     ) async throws {
-        try await Broker.withQueue(purpose) { connection, topology, queue in
+        try await Broker.withQueue(purpose) { connection, topology, queue async throws in
             _ = await connection.publish(messages(count, to: queue))
             let consumer = AMQPConsumer(endpoint: try Broker.endpoint, name: purpose, topology: topology)
-            try await withConsumer(consumer) {
+            try await withConsumer(consumer) { () async throws in
                 let subscription = await consumer.subscribe(queue: queue, prefetch: prefetch)
                 try await work(connection, subscription, queue)
             }
@@ -19,10 +19,10 @@ struct ConsumingTests {
 
     @Test("two batches acknowledged in the wrong order leave nothing behind and take nothing too much")
     func outOfOrder() async throws {
-        try await Broker.withQueue("order") { connection, topology, queue in
+        try await Broker.withQueue("order") { connection, topology, queue async throws in
             _ = await connection.publish(messages(30, to: queue))
             let consumer = AMQPConsumer(endpoint: try Broker.endpoint, name: "order", topology: topology)
-            try await withConsumer(consumer) {
+            try await withConsumer(consumer) { () async throws in
                 let subscription = await consumer.subscribe(queue: queue, prefetch: 100)
                 let all = try await take(30, from: subscription)
                 #expect(numbers(all) == Array(0..<30))
@@ -31,11 +31,11 @@ struct ConsumingTests {
             }
             // Closed: what was not acknowledged is back, and nothing else.
             let again = AMQPConsumer(endpoint: try Broker.endpoint, name: "order", topology: topology)
-            try await withConsumer(again) {
+            try await withConsumer(again) { () async throws in
                 let subscription = await again.subscribe(queue: queue, prefetch: 100)
                 let rest = try await take(15, from: subscription)
                 #expect(Set(numbers(rest)) == Set(5..<10).union(20..<30))
-                #expect(rest.allSatisfy(\.redelivered))
+                #expect(rest.allSatisfy { $0.redelivered })
                 await subscription.acknowledge(rest)
                 await subscription.stop()
             }
@@ -45,7 +45,7 @@ struct ConsumingTests {
 
     @Test("the broker hands out no more than the prefetch until something is settled")
     func prefetch() async throws {
-        try await withSubscription("prefetch", prefetch: 5, 12) { connection, subscription, queue in
+        try await withSubscription("prefetch", prefetch: 5, 12) { connection, subscription, queue async throws in
             // A long linger returns at once when the prefetch is used up.
             let first = try await subscription.nextBatch(max: 100, linger: .seconds(60))
             #expect(first.count == 5)
@@ -59,31 +59,32 @@ struct ConsumingTests {
 
     @Test("a batch waits for more until it lingered long enough")
     func linger() async throws {
-        try await withSubscription("linger", prefetch: 100, 3) { connection, subscription, queue in
+        try await withSubscription("linger", prefetch: 100, 3) { connection, subscription, queue async throws in
             let began = ContinuousClock.now
             let batch = try await subscription.nextBatch(max: 50, linger: .milliseconds(200))
             #expect(batch.count == 3)
             #expect(ContinuousClock.now - began >= .milliseconds(200))
             async let full = subscription.nextBatch(max: 4, linger: .seconds(60))
             _ = await connection.publish(messages(4, to: queue, first: 3))
-            #expect(numbers(try await full) == [3, 4, 5, 6])
+            #expect(try await numbers(full) == [3, 4, 5, 6])
         }
     }
 
     @Test("a cancelled wait throws and loses no delivery")
     func cancelled() async throws {
-        try await withSubscription("cancelled", prefetch: 10, 0) { connection, subscription, queue in
+        try await withSubscription("cancelled", prefetch: 10, 0) { connection, subscription, queue async throws in
             let waiting = Task { try await subscription.nextBatch(max: 1) }
             waiting.cancel()
             await #expect(throws: CancellationError.self) { try await waiting.value }
             _ = await connection.publish(messages(1, to: queue))
-            #expect(numbers(try await take(1, from: subscription)) == [0])
+            let taken = try await take(1, from: subscription)
+            #expect(numbers(taken) == [0])
         }
     }
 
     @Test("stopping gives back what nobody took; what was taken can still be acknowledged")
     func stop() async throws {
-        try await withSubscription("stop", prefetch: 10, 10) { connection, subscription, queue in
+        try await withSubscription("stop", prefetch: 10, 10) { connection, subscription, queue async throws in
             let taken = try await take(3, from: subscription)
             await subscription.stop()
             await subscription.stop()
@@ -97,7 +98,7 @@ struct ConsumingTests {
 
     @Test("a reject with requeue brings the delivery back, without it drops it")
     func reject() async throws {
-        try await withSubscription("reject", prefetch: 10, 2) { connection, subscription, queue in
+        try await withSubscription("reject", prefetch: 10, 2) { connection, subscription, queue async throws in
             let taken = try await take(2, from: subscription)
             await subscription.reject([taken[0]], requeue: true)
             await subscription.reject([taken[1]], requeue: false)
@@ -112,19 +113,19 @@ struct ConsumingTests {
 
     @Test("a deleted queue is noticed, declared again, and the subscription goes on")
     func consumerCancel() async throws {
-        try await Broker.withQueue("deleted") { connection, topology, queue in
+        try await Broker.withQueue("deleted") { connection, topology, queue async throws in
             let log = EventLog()
             let consumer = AMQPConsumer(
                 endpoint: try Broker.endpoint, name: "deleted", topology: topology,
                 reconnect: AMQPBackoff(initial: .milliseconds(10)), onEvent: { log.note($0) })
-            try await withConsumer(consumer) {
+            try await withConsumer(consumer) { () async throws in
                 let subscription = await consumer.subscribe(queue: queue, prefetch: 10)
                 await log.waitForSubscribed(1)
                 try await connection.deleteQueue(queue)
                 await log.wait { $0.contains { if case .consumerCancelled(queue) = $0 { true } else { false } } }
                 await log.waitForSubscribed(2)
                 _ = await connection.publish(messages(1, to: queue))
-                #expect(numbers(try await take(1, from: subscription)) == [0])
+                #expect(try await numbers(take(1, from: subscription)) == [0])
             }
         }
     }

@@ -8,7 +8,7 @@ struct FaultTests {
 
     @Test("after a cut unacknowledged deliveries come again, and old acknowledgements are dropped")
     func consumerCut() async throws {
-        try await Broker.withQueue("cut") { connection, topology, queue in
+        try await Broker.withQueue("cut") { connection, topology, queue async throws in
             let direct = try Broker.endpoint
             let proxy = try FaultyProxy(host: direct.host, port: direct.port)
             let log = EventLog()
@@ -16,7 +16,7 @@ struct FaultTests {
                 endpoint: try Broker.endpoint(through: proxy), name: "cut", topology: topology, reconnect: quick,
                 onEvent: { log.note($0) })
             _ = await connection.publish(messages(6, to: queue))
-            try await withConsumer(consumer) {
+            try await withConsumer(consumer) { () async throws in
                 let subscription = await consumer.subscribe(queue: queue, prefetch: 4)
                 let old = try await take(4, from: subscription)
                 proxy.cut()
@@ -39,14 +39,14 @@ struct FaultTests {
 
     @Test("cut again and again, no message is lost as long as failed publishes are published again")
     func publisherCut() async throws {
-        try await Broker.withQueue("losses") { connection, topology, queue in
+        try await Broker.withQueue("losses") { connection, topology, queue async throws in
             let direct = try Broker.endpoint
             let proxy = try FaultyProxy(host: direct.host, port: direct.port)
             let log = EventLog()
             let publisher = AMQPPublisher(
                 endpoint: try Broker.endpoint(through: proxy), name: "losses", reconnect: quick,
                 onEvent: { log.note($0) })
-            try await withPublisher(publisher) {
+            try await withPublisher(publisher) { () async throws in
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for caller in 0..<8 {
                         group.addTask {
@@ -74,7 +74,7 @@ struct FaultTests {
             let count = try await connection.queueStatus(queue)?.messages ?? 0
             #expect(count >= 1_600)
             let consumer = AMQPConsumer(endpoint: direct, name: "losses", topology: topology)
-            try await withConsumer(consumer) {
+            try await withConsumer(consumer) { () async throws in
                 let subscription = await consumer.subscribe(queue: queue, prefetch: 2_000)
                 var seen: Set<Int> = []
                 while seen.count < 1_600 {
@@ -89,7 +89,7 @@ struct FaultTests {
 
     @Test("a publish nobody confirms in time is uncertain, not lost")
     func stalled() async throws {
-        try await Broker.withQueue("stalled") { connection, _, queue in
+        try await Broker.withQueue("stalled") { connection, _, queue async throws in
             let direct = try Broker.endpoint
             let proxy = try FaultyProxy(host: direct.host, port: direct.port)
             let publisher = AMQPPublisher(
@@ -116,18 +116,18 @@ struct FaultTests {
         .enabled(if: Broker.control != nil, "TILLBRIDGE_TEST_RABBITMQCTL names no rabbitmqctl: no alarm can be set"))
     func blocked() async throws {
         let control = try #require(Broker.control)
-        try await Broker.withQueue("alarm") { connection, _, queue in
+        try await Broker.withQueue("alarm") { connection, _, queue async throws in
             let log = EventLog()
             let publisher = AMQPPublisher(
                 endpoint: try Broker.endpoint, name: "alarm", publishTimeout: .seconds(60), onEvent: { log.note($0) })
-            try await withPublisher(publisher) {
+            try await withPublisher(publisher) { () async throws in
                 try await publisher.publish(messages(1, to: queue))
-                try run(control, "set_vm_memory_high_watermark", "0.00001")
+                try await run(control, "set_vm_memory_high_watermark", "0.00001")
                 // The broker tells once somebody publishes.
                 async let first: Void = publisher.publish(messages(1, to: queue, first: 1))
                 await log.wait { $0.contains { if case .blocked = $0 { true } else { false } } }
                 async let second: Void = publisher.publish(messages(1, to: queue, first: 2))
-                try run(control, "set_vm_memory_high_watermark", "0.4")
+                try await run(control, "set_vm_memory_high_watermark", "0.4")
                 await log.wait { $0.contains { if case .unblocked = $0 { true } else { false } } }
                 try await first
                 try await second
@@ -136,13 +136,16 @@ struct FaultTests {
         }
     }
 
-    private func run(_ tool: String, _ arguments: String...) throws {
+    /// Waits without holding one of the pool's few threads.
+    private func run(_ tool: String, _ arguments: String...) async throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: tool)
         process.arguments = arguments
         process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0)
+        let status: Int32 = try await withCheckedThrowingContinuation { continuation in
+            process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
+            do { try process.run() } catch { continuation.resume(throwing: error) }
+        }
+        try #require(status == 0)
     }
 }

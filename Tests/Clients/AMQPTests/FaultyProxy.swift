@@ -23,11 +23,13 @@ final class FaultyProxy: Sendable {
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let listening = listener
         port = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listening, $0, length) }
+            _ = $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listening, $0, length) }
             listen(listening, 16)
             return $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
                 getsockname(listening, pointer, &length)
-                return pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { UInt16(bigEndian: $0.pointee.sin_port) }
+                return pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                    UInt16(bigEndian: $0.pointee.sin_port)
+                }
             }
         }
         let state = state
@@ -102,7 +104,7 @@ final class FaultyProxy: Sendable {
                 var sent = 0
                 while sent < count {
                     let step = buffer[sent..<count].withUnsafeBytes {
-                        send(to, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+                        send(to, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
                     }
                     if step <= 0 { return }
                     sent += step

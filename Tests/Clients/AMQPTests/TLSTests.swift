@@ -14,7 +14,7 @@ struct TLSTests {
 
     @Test("a broker with a trusted certificate for its name is spoken to, with much data as well")
     func trusted() async throws {
-        let connection = try await open(#require(Broker.tlsURL), #require(Broker.tlsAuthority))
+        let connection = try await open(#require(Broker.tlsURL), Broker.tlsAuthority)
         let queue = Broker.name("tls")
         try await connection.declare(AMQPTopology(queues: [.init(name: queue)]))
         for outcome in await connection.publish(messages(300, to: queue, bytes: 20_000)) {
@@ -24,7 +24,7 @@ struct TLSTests {
         let consumer = AMQPConsumer(
             endpoint: try AMQPEndpoint(url: #require(Broker.tlsURL), trustedCertificates: Broker.tlsAuthority),
             name: "tls")
-        try await withConsumer(consumer) {
+        try await withConsumer(consumer) { () async throws in
             let subscription = await consumer.subscribe(queue: queue, prefetch: 300)
             let taken = try await take(300, from: subscription)
             #expect(numbers(taken) == Array(0..<300))
