@@ -113,10 +113,12 @@ start() {
     [[ -n ${RABBITMQ_URL:-} ]] || {
         start_rabbitmq &
         STARTERS+=($!)
+        note_process "$DIR/starter-rabbitmq.pid" $! || true
     }
     [[ -n ${DATABASE_URL:-} ]] || {
         start_postgres &
         STARTERS+=($!)
+        note_process "$DIR/starter-postgres.pid" $! || true
     }
     for starter in "${STARTERS[@]}"; do wait "$starter" || failed=yes; done
     [[ -z $failed ]] || abort 1
@@ -128,6 +130,7 @@ start() {
     # shellcheck source=/dev/null
     [[ -n ${DATABASE_URL:-} ]] || source "$DIR/postgres.env"
     write_env
+    rm -f "$DIR"/starter-*.pid
 }
 
 # Ends a start that failed or was interrupted. The starters go first: they would start again what stops.
@@ -143,6 +146,9 @@ stop() {
     [[ -d $DIR ]] || return 0
     # The guard first, or it would stop what a later start in the same folder starts. It may be who calls.
     [[ $(noted_process "$DIR/guard.pid" || true) == "$$" ]] || end_process "$DIR/guard.pid" KILL
+    # Of a start that was killed: its starters would start again what stops.
+    end_process "$DIR/starter-rabbitmq.pid" TERM
+    end_process "$DIR/starter-postgres.pid" TERM
     end_process "$DIR/initdb.pid" TERM
     stop_rabbitmq &
     stop_postgres &
@@ -154,7 +160,7 @@ stop() {
 # Only what start makes: DIR may be a folder somebody else keeps things in.
 remove_data() {
     rm -rf "$DIR/rabbitmq" "$DIR/postgres" "$DIR/tls"
-    rm -f "$DIR"/{rabbitmq,postgres}.env "$DIR"/{guard,runner,epmd,rabbitmq,postgres,initdb}.pid "$DIR/env.new" \
+    rm -f "$DIR"/{rabbitmq,postgres}.env "$DIR"/{guard,runner,epmd,rabbitmq,postgres,initdb,starter-*}.pid "$DIR/env.new" \
         "$DIR/rabbitmqctl" "$DIR/postgres.log"
     rmdir "$DIR" 2>/dev/null || true
 }
