@@ -60,6 +60,8 @@ needs_of_tls() { need openssl command -v openssl; }
 needs_of_checks() {
     need python3 test -x /usr/bin/python3
     need python3-yaml /usr/bin/python3 -c 'import yaml'
+    # Only there are the published schemas fetched.
+    [[ ${CI:-} != true ]] || need python3-venv /usr/bin/python3 -c 'import ensurepip'
 }
 
 # Runs as root. Debian's packages start their service and make a database cluster on installation; nothing of that is
