@@ -6,7 +6,20 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 
 say() { printf '%s\n' "$*"; }
 
-complain() { printf 'tillbridge: %s\n' "$@" >&2; }
+# Words for whoever has to act: the arguments make one paragraph, except that one indented by two blanks, a command to
+# copy, keeps a line of its own.
+complain() {
+    local words='' argument
+    for argument in "$@" ''; do
+        if [[ -n $argument && $argument != '  '* ]]; then
+            words+="${words:+ }$argument"
+            continue
+        fi
+        [[ -z $words ]] || fold -s -w 100 <<<"tillbridge: $words" | sed 's/ *$//' >&2
+        words=''
+        [[ -z $argument ]] || printf '%s\n' "$argument" >&2
+    done
+}
 
 fail() {
     complain "$@"

@@ -26,8 +26,8 @@ check_swift() {
     # The manifest's tools version is the other bound: SwiftPM refuses a package from a later one than itself.
     manifest=$(sed -n 's,^// *swift-tools-version: *\([0-9][0-9]*\.[0-9][0-9]*\).*,\1,p' "$ROOT/Package.swift" 2>/dev/null)
     wanted=$(printf '%s\n' "$wanted" "${manifest:-$wanted}" | sort -V | tail -n 1)
-    how="Get it from https://www.swift.org/install/linux/ (for example with swiftly: \`swiftly install latest\`), then
-tillbridge: open a new shell, so that \`swift --version\` answers, and run this again."
+    how="Get it from https://www.swift.org/install/linux/ (for example with swiftly: \`swiftly install latest\`), then"
+    how+=" open a new shell, so that \`swift --version\` answers, and run this again."
     command -v swift >/dev/null || fail "There is no Swift here: \`swift\` is not in PATH. Tillbridge needs Swift" \
         "$wanted or later. $how"
     found=$(swift --version 2>/dev/null || true)
