@@ -31,7 +31,8 @@ fail() {
 # The instant process $1 started, in clock ticks after boot. Fails when there is no such process, or it is a zombie.
 started_at() {
     local stat fields
-    { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+    # Not $(<file): in bash 5.2 that ends the whole script, traps and all, when the file is gone.
+    { IFS= read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
     read -ra fields <<<"${stat##*) }"
     [[ ${fields[0]} != Z && ${fields[0]} != X ]] || return 1
     printf '%s\n' "${fields[19]}"

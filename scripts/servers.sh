@@ -136,8 +136,11 @@ start() {
 # Ends a start that failed or was interrupted. The starters go first: they would start again what stops.
 abort() {
     trap '' INT TERM HUP
-    ((${#STARTERS[@]} == 0)) || kill -TERM "${STARTERS[@]}" 2>/dev/null || true
-    wait || true
+    if ((${#STARTERS[@]})); then
+        kill -TERM "${STARTERS[@]}" 2>/dev/null || true
+        # These only: the guard is a child as well, and waits for our caller.
+        wait "${STARTERS[@]}" || true
+    fi
     stop
     exit "$1"
 }
@@ -151,8 +154,9 @@ stop() {
     end_process "$DIR/starter-postgres.pid" TERM
     end_process "$DIR/initdb.pid" TERM
     stop_rabbitmq &
-    stop_postgres &
-    wait
+    local rabbitmq=$!
+    stop_postgres
+    wait "$rabbitmq" || true
     rm -f "$DIR/env"
     [[ ${KEEP:-} == 1 ]] || remove_data
 }
