@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Unit, property and integration tests against a real RabbitMQ and PostgreSQL. The runner's output comes last.
+#
+#   FILTER=regex   only the tests that match
+#   CI=true        builds release as well, first: what only fails there shall not pass here
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/fleet.sh
+source "$ROOT/scripts/fleet.sh"
+
+cd "$ROOT"
+end_in_order
+run_child scripts/require.sh
+run_child scripts/check-deploy.sh
+run_child scripts/build.sh debug
+[[ ${CI:-} != true ]] || run_child scripts/build.sh release
+SERVER_OPTIONS=(--tls)
+start_servers
+export TILLBRIDGE_TEST_RABBITMQ_URL=$TILLBRIDGE_RABBITMQ_URL TILLBRIDGE_TEST_DATABASE_URL=$TILLBRIDGE_DATABASE_URL
+export TILLBRIDGE_TEST_RABBITMQCTL=${TILLBRIDGE_RABBITMQCTL:-}
+# A test reads the addresses meant for tests; one that reads a worker's shall not find a real server by accident.
+unset TILLBRIDGE_RABBITMQ_URL TILLBRIDGE_DATABASE_URL TILLBRIDGE_RABBITMQCTL RABBITMQ_URL DATABASE_URL
+[[ -n $TILLBRIDGE_TEST_RABBITMQCTL ]] || unset TILLBRIDGE_TEST_RABBITMQCTL
+run_noted swift test --skip-build ${FILTER:+--filter "$FILTER"}
