@@ -1,0 +1,5 @@
+import FleetHarness
+
+@main enum BenchProgram {
+    static func main() async { await BenchCommand.main() }
+}

@@ -1,0 +1,5 @@
+import FleetHarness
+
+@main enum FleetProgram {
+    static func main() async { await FleetCommand.main() }
+}

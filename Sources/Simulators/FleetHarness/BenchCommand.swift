@@ -1,0 +1,111 @@
+package import ArgumentParser
+import Foundation
+import Glibc
+
+/// `bench`: measures against real servers, prints a table and writes the figures as JSON.
+package struct BenchCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Measures the fleet against real servers.")
+
+    @Option(help: "Run this scenario only: drain.")
+    var only: String?
+    @Option(help: "Where the figures go.")
+    var output = ".local/bench.json"
+    @Option(help: "The configuration.")
+    var config = "config/example.yaml"
+    @Option(help: "Runs of each scenario; medians are of these.")
+    var runs = 3
+    @Option(help: "Orders of the drain.")
+    var orders = 50_000
+
+    package init() {}
+
+    package func run() async throws {
+        let environment = ProcessInfo.processInfo.environment
+        guard let rabbitMQ = environment["TILLBRIDGE_RABBITMQ_URL"], let database = environment["TILLBRIDGE_DATABASE_URL"]
+        else { throw HarnessError("set TILLBRIDGE_RABBITMQ_URL and TILLBRIDGE_DATABASE_URL, or use `make bench`") }
+        guard only == nil || only == "drain" else { throw HarnessError("there is no scenario `\(only ?? "")`; there is: drain") }
+        let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        var options = FleetOptions(
+            programs: (own as NSString).deletingLastPathComponent, configuration: config, folder: ".local/bench",
+            rabbitMQ: rabbitMQ, database: database)
+        options.limits = "off"
+        options.ordersPerVenue = 0
+        var figures = Figures()
+        print("machine: \(Machine.description)", "commit: \(Machine.commit)", separator: "\n")
+        for run in 1...max(1, runs) {
+            print("drain, run \(run) of \(runs)…")
+            try await DrainScenario(options: options, orders: orders).run(into: &figures)
+        }
+        for line in figures.table { print(line) }
+        try figures.json(machine: Machine.description, commit: Machine.commit)
+            .write(toFile: output, atomically: true, encoding: .utf8)
+        print("written to \(output)")
+    }
+}
+
+/// What was measured, by name; each run adds one value.
+struct Figures {
+    private var values: [(name: String, unit: String, values: [Double])] = []
+
+    /// - Parameter value: a rate, ratio, time or size. Never an amount of money.
+    mutating func add(_ name: String, _ value: Double, _ unit: String) {
+        if let index = values.firstIndex(where: { $0.name == name }) {
+            values[index].values.append(value)
+        } else {
+            values.append((name, unit, [value]))
+        }
+    }
+
+    private static func median(_ values: [Double]) -> Double {
+        let sorted = values.sorted()
+        let middle = sorted.count / 2
+        return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+    }
+
+    private static func text(_ value: Double) -> String { String(format: value < 10 ? "%.3f" : "%.0f", value) }
+
+    var table: [String] {
+        values.map { row in
+            let (least, most) = (row.values.min() ?? 0, row.values.max() ?? 0)
+            let name = row.name.padding(toLength: 28, withPad: " ", startingAt: 0)
+            return "\(name) median \(Self.text(Self.median(row.values)))  min \(Self.text(least))  "
+                + "max \(Self.text(most))  \(row.unit)"
+        }
+    }
+
+    func json(machine: String, commit: String) -> String {
+        var lines = ["  \"machine\": \"\(machine)\"", "  \"commit\": \"\(commit)\""]
+        lines += values.map { row in
+            "  \"\(row.name)\": {\"median\": \(Self.text(Self.median(row.values))), "
+                + "\"min\": \(Self.text(row.values.min() ?? 0)), \"max\": \(Self.text(row.values.max() ?? 0)), "
+                + "\"unit\": \"\(row.unit)\"}"
+        }
+        return "{\n" + lines.joined(separator: ",\n") + "\n}\n"
+    }
+}
+
+enum Machine {
+    static var description: String {
+        let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+        let model = text.split(separator: "\n").first { $0.hasPrefix("model name") }?.split(separator: ":").last ?? "?"
+        let memory = (try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8))?.split(separator: "\n").first?
+            .split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+        return "\(ProcessInfo.processInfo.processorCount) cores,\(model), \(memory / 1_048_576) GiB"
+            .replacingOccurrences(of: "\"", with: "'")
+    }
+
+    static var commit: String {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["git", "rev-parse", "--short", "HEAD"]
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return "unknown" }
+        let data = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        let text = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        return text.isEmpty ? "unknown" : text
+    }
+}

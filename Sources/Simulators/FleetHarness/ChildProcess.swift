@@ -1,0 +1,77 @@
+import Foundation
+import Threads
+
+/// A program of the fleet, started by the harness and stopped by it, by process id.
+final class ChildProcess: Sendable {
+    let name: String
+    private let process: Locked<Box>
+    private let exit: AsyncStream<Int32>
+
+    /// Foundation's Process is not Sendable; it is touched under a lock only.
+    private struct Box: @unchecked Sendable { let process: Process }
+
+    /// - Parameters:
+    ///   - log: takes what the program prints.
+    init(
+        name: String, executable: String, arguments: [String], environment: [String: String], log: String
+    ) throws {
+        self.name = name
+        FileManager.default.createFile(atPath: log, contents: nil)
+        guard let output = FileHandle(forWritingAtPath: log) else { throw HarnessError("cannot write \(log)") }
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: executable)
+        process.arguments = arguments
+        process.environment = environment
+        process.standardOutput = output
+        process.standardError = output
+        process.standardInput = FileHandle.nullDevice
+        let (stream, continuation) = AsyncStream<Int32>.makeStream()
+        process.terminationHandler = { process in
+            continuation.yield(process.terminationStatus)
+            continuation.finish()
+        }
+        try process.run()
+        exit = stream
+        self.process = Locked(Box(process: process))
+    }
+
+    var processID: Int32 { process.withLock { $0.process.processIdentifier } }
+    var isRunning: Bool { process.withLock { $0.process.isRunning } }
+
+    func signal(_ signal: Int32) {
+        if isRunning { kill(processID, signal) }
+    }
+
+    /// SIGTERM, then SIGKILL when `grace` has passed.
+    ///
+    /// - Returns: the exit status; 0 is an orderly end.
+    func stop(grace: Duration = .seconds(35)) async -> Int32 {
+        signal(SIGTERM)
+        let killer = Task {
+            try await Task.sleep(for: grace)
+            signal(SIGKILL)
+        }
+        defer { killer.cancel() }
+        return await waitForExit()
+    }
+
+    /// The exit status once it has ended.
+    func waitForExit() async -> Int32 {
+        for await status in exit { return status }
+        return process.withLock { $0.process.isRunning ? -1 : $0.process.terminationStatus }
+    }
+
+    /// Resident memory in bytes, as the kernel counts it; nil once it has ended.
+    var residentBytes: Int? {
+        guard let text = try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8),
+            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") }),
+            let kilobytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
+        else { return nil }
+        return kilobytes * 1024
+    }
+}
+
+package struct HarnessError: Error, CustomStringConvertible {
+    package let description: String
+    package init(_ description: String) { self.description = description }
+}

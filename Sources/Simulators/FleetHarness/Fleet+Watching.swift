@@ -1,0 +1,114 @@
+import AMQP
+import JSON
+import Postgres
+
+/// How far a run has come.
+struct Progress: Sendable, Equatable {
+    var isTradeOver = false
+    /// Completed orders in Kounta.
+    var orders = 0
+    /// Documents the mapper made.
+    var mapped = 0
+    /// Documents that are written and paid.
+    var settled = 0
+    /// Invoices in the ledger.
+    var written = 0
+    var dead = 0
+    var queued = 0
+    var xeroCalls = 0
+    var refusedCalls = 0
+
+    /// Every order is an invoice, paid, or lies on the desk, and nothing is on its way.
+    var isDone: Bool {
+        isTradeOver && orders > 0 && written + dead >= orders && settled + dead >= mapped && queued == 0
+    }
+}
+
+extension Fleet {
+    func progress(_ watch: Watch) async throws -> Progress {
+        var progress = Progress()
+        let till = try await kounta.get("/_control/ledger")
+        progress.isTradeOver = till["finished"]?.bool ?? false
+        for company in till["companies"]?.elements ?? [] {
+            for site in company["sites"]?.elements ?? [] { progress.orders += Int(site["orders"]?.integer ?? 0) }
+        }
+        let ledger = try await xero.get("/_control/ledger?summary=1")
+        for organisation in ledger["organisations"]?.elements ?? [] {
+            progress.written += Int(organisation["invoices"]?["count"]?.integer ?? organisation["invoices"]?.integer ?? 0)
+        }
+        (progress.mapped, progress.settled, progress.dead) = try await watch.counts()
+        progress.queued = try await watch.queued()
+        let counters = try await xero.get("/_control/counters")
+        for organisation in counters["organisations"]?.elements ?? [] {
+            for (_, count) in organisation["calls"]?.members ?? [] { progress.xeroCalls += Int(count.integer ?? 0) }
+            for (_, count) in organisation["refused"]?.members ?? [] { progress.refusedCalls += Int(count.integer ?? 0) }
+        }
+        return progress
+    }
+
+    /// The queues of this run, as the fleet names them.
+    var queueNames: [String] {
+        ["\(run).map", "\(run).dead", "\(run).unreadable"]
+            + plan.organisations.map { "\(run).write.\($0.key)" }
+            + ["5s", "30s", "2m", "10m", "1h", "6h"].map { "\(run).retry.\($0)" }
+    }
+
+    var schema: String { run.replacing("-", with: "_") }
+
+    package func removeTraces() async {
+        if let endpoint = try? AMQPEndpoint(url: options.rabbitMQ),
+            let connection = try? await AMQPConnection.open(endpoint: endpoint, name: "tillbridge-harness")
+        {
+            for queue in queueNames { try? await connection.deleteQueue(queue) }
+            await connection.close()
+        }
+        if let address = try? PostgresAddress(url: options.database) {
+            let pool = PostgresPool(address: address, size: 1, name: "tillbridge-harness")
+            _ = try? await pool.withSession { [schema] in try $0.script("DROP SCHEMA IF EXISTS \(schema) CASCADE") }
+            await pool.close()
+        }
+    }
+}
+
+/// Looks at the run's queues and tables from outside the fleet.
+final class Watch: Sendable {
+    private let connection: AMQPConnection
+    private let pool: PostgresPool
+    private let queues: [String]
+    private let schema: String
+
+    init(_ fleet: Fleet) async throws {
+        connection = try await AMQPConnection.open(
+            endpoint: AMQPEndpoint(url: fleet.options.rabbitMQ), name: "tillbridge-harness")
+        pool = PostgresPool(
+            address: try PostgresAddress(url: fleet.options.database), size: 1, name: "tillbridge-harness")
+        queues = fleet.queueNames
+        schema = fleet.schema
+    }
+
+    func counts() async throws -> (mapped: Int, settled: Int, dead: Int) {
+        let schema = schema
+        return try await pool.withSession { session in
+            // The schema's name is the harness's own.
+            let rows = try session.query(
+                """
+                SELECT (SELECT count(*) FROM \(schema).document) AS mapped,
+                       (SELECT count(*) FROM \(schema).document WHERE settled_at IS NOT NULL OR state = 'refused') AS settled,
+                       (SELECT count(*) FROM \(schema).dead_letter) AS dead
+                """)
+            guard let row = rows.first else { return (0, 0, 0) }
+            return (Int(try row.int("mapped")), Int(try row.int("settled")), Int(try row.int("dead")))
+        }
+    }
+
+    func queued() async throws -> Int {
+        var sum = 0
+        for queue in queues { sum += Int(try await connection.queueStatus(queue)?.messages ?? 0) }
+        return sum
+    }
+
+    func close() async {
+        await connection.close()
+        await pool.close()
+    }
+}

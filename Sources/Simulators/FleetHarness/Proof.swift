@@ -1,0 +1,113 @@
+import JSON
+
+/// What the till says against what the ledger says, order by order, from the two simulators' own books.
+struct Proof: Sendable {
+    struct Row: Sendable {
+        var venue: String
+        var orders = 0
+        var till = Cents()
+        var invoices = 0
+        var ledger = Cents()
+        var unpaid = Cents()
+    }
+
+    var rows: [Row] = []
+    var missing: [String] = []
+    var doubled: [String] = []
+    var different: [String] = []
+    var strangers: [String] = []
+    var dead = 0
+    var queued = 0
+
+    init(plan: FleetPlan, till: JSON, ledger: JSON, dead: Int, queued: Int) throws {
+        self.dead = dead
+        self.queued = queued
+        let invoices = try Self.invoices(ledger, plan)
+        var known: Set<String> = []
+        for venue in plan.venues {
+            var row = Row(venue: venue.name)
+            for order in till["orders"]?.elements ?? [] where order["site"]?.numberText == venue.site {
+                guard let id = order["id"]?.numberText, let due = Cents(order["due"]?.numberText) else {
+                    throw HarnessError("the till's ledger holds an order without id or amount")
+                }
+                let number = "\(venue.organisation)/\(venue.prefix)-\(id)"
+                known.insert(number)
+                row.orders += 1
+                row.till = row.till + due
+                let found = invoices[number] ?? []
+                if found.isEmpty { missing.append(number) }
+                if found.count > 1 { doubled.append(number) }
+                for invoice in found {
+                    row.invoices += 1
+                    row.ledger = row.ledger + invoice.total
+                    row.unpaid = row.unpaid + invoice.due
+                    if invoice.total != due {
+                        different.append("\(number): till \(due.text), ledger \(invoice.total.text)")
+                    }
+                }
+            }
+            rows.append(row)
+        }
+        strangers = invoices.keys.filter { !known.contains($0) }.sorted()
+    }
+
+    private static func invoices(_ ledger: JSON, _ plan: FleetPlan) throws -> [String: [(total: Cents, due: Cents)]] {
+        var result: [String: [(total: Cents, due: Cents)]] = [:]
+        for books in ledger["organisations"]?.elements ?? [] {
+            let tenant = books["tenantId"]?.string
+            let key = plan.organisations.first { $0.tenant == tenant }?.key ?? "unknown"
+            for invoice in books["invoices"]?.elements ?? [] where invoice["Status"]?.string != "VOIDED" {
+                guard let number = invoice["InvoiceNumber"]?.string, let total = Cents(invoice["Total"]?.numberText),
+                    let due = Cents(invoice["AmountDue"]?.numberText)
+                else { throw HarnessError("the ledger holds an invoice without number or amount") }
+                result["\(key)/\(number)", default: []].append((total, due))
+            }
+        }
+        return result
+    }
+
+    var orders: Int { rows.reduce(0) { $0 + $1.orders } }
+    var invoices: Int { rows.reduce(0) { $0 + $1.invoices } }
+    var till: Cents { rows.reduce(Cents()) { $0 + $1.till } }
+    var ledger: Cents { rows.reduce(Cents()) { $0 + $1.ledger } }
+    var unpaid: Cents { rows.reduce(Cents()) { $0 + $1.unpaid } }
+
+    var holds: Bool {
+        orders > 0 && missing.isEmpty && doubled.isEmpty && different.isEmpty && strangers.isEmpty && dead == 0
+            && queued == 0 && unpaid.value == 0 && rows.allSatisfy { $0.till == $0.ledger }
+    }
+
+    var lines: [String] {
+        let header = ["venue", "orders", "till", "invoices", "ledger", "unpaid", "difference"]
+        let body = rows.map { row in
+            [
+                row.venue, String(row.orders), row.till.text, String(row.invoices), row.ledger.text, row.unpaid.text,
+                (row.till - row.ledger).text,
+            ]
+        }
+        var lines = Self.table([header] + body)
+        for (what, list) in [
+            ("missing in the ledger", missing), ("twice in the ledger", doubled), ("another amount", different),
+            ("in the ledger but not in the till", strangers),
+        ] {
+            lines += list.prefix(10).map { "\(what): \($0)" }
+            if list.count > 10 { lines.append("… and \(list.count - 10) more") }
+        }
+        if queued > 0 { lines.append("\(queued) messages are left in the queues") }
+        lines.append(
+            "proof: \(orders) orders, \(invoices) invoices, till \(till.text), ledger \(ledger.text), "
+                + "difference \((till - ledger).text), missing \(missing.count), doubled \(doubled.count), dead \(dead)")
+        return lines
+    }
+
+    /// Columns in line: the first to the left, figures to the right.
+    private static func table(_ rows: [[String]]) -> [String] {
+        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            row.indices.map { column in
+                let pad = String(repeating: " ", count: widths[column] - row[column].count)
+                return column == 0 ? row[column] + pad : pad + row[column]
+            }.joined(separator: "  ")
+        }
+    }
+}

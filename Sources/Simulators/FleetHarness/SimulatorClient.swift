@@ -1,0 +1,55 @@
+import HTTP
+import JSON
+
+/// Reads a simulator's own ledger and counters: what the proof is made of.
+final class SimulatorClient: Sendable {
+    let base: String
+    private let http = HTTPClient(name: "tb-harness")
+
+    init(base: String) { self.base = base }
+
+    func get(_ path: String) async throws -> JSON {
+        let request = HTTPRequest(
+            method: .get, url: base + path, headers: [("Accept", "application/json")], timeout: .seconds(60),
+            maxResponseBytes: 256 << 20)
+        guard case .answered(let response) = await http.send(request), response.status == 200 else {
+            throw HarnessError("\(base)\(path) does not answer")
+        }
+        return try JSON(parsing: response.body, limits: JSONLimits(maxBytes: 256 << 20))
+    }
+
+    func close() async { await http.close() }
+}
+
+/// An amount in cents, read from digits with two decimals: the harness shares no money code with the fleet.
+struct Cents: Sendable, Hashable {
+    var value: Int64
+
+    init(_ value: Int64 = 0) { self.value = value }
+
+    init?(_ text: String?) {
+        guard var text = text?[...] else { return nil }
+        let isNegative = text.first == "-"
+        if isNegative { text.removeFirst() }
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count <= 2, let whole = Int64(parts[0]), parts.count == 1 || parts[1].utf8.count == 2,
+            let fraction = parts.count == 1 ? 0 : Int64(parts[1])
+        else { return nil }
+        value = (whole * 100 + fraction) * (isNegative ? -1 : 1)
+    }
+
+    static func + (a: Cents, b: Cents) -> Cents { Cents(a.value + b.value) }
+    static func - (a: Cents, b: Cents) -> Cents { Cents(a.value - b.value) }
+
+    /// `-1,234.50`
+    var text: String {
+        var whole = String(value.magnitude / 100)
+        var groups: [String] = []
+        while whole.utf8.count > 3 {
+            groups.insert(String(whole.suffix(3)), at: 0)
+            whole = String(whole.dropLast(3))
+        }
+        let fraction = value.magnitude % 100
+        return (value < 0 ? "-" : "") + ([whole] + groups).joined(separator: ",") + (fraction < 10 ? ".0" : ".") + "\(fraction)"
+    }
+}
