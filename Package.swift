@@ -119,12 +119,17 @@ let package = Package(
         room("Simulators", "KountaSimulator", [
             "JSON", arguments, httpTypes, hummingbird, logging, nioCore, nioPosix, lifecycle, signals,
         ]),
-        room("Simulators", "FleetHarness", ["AMQP", "HTTP", "JSON", "KountaSimulator", "Postgres", "Threads", arguments]),
+        room("Simulators", "FleetHarness", [
+            "AMQP", "HTTP", "JSON", "KountaSimulator", "Postgres", "Threads", arguments, yams,
+        ]),
 
         tests("Clients", "ThreadsTests", ["Threads"]),
         tests("Clients", "HTTPTests", ["HTTP"]),
         tests("Clients", "AMQPTests", ["AMQP", "Threads"]),
         tests("Clients", "PostgresTests", ["Postgres"]),
         tests("Books", "JSONTests", ["JSON"]),
+        tests("Books", "MoneyTests", ["Money"]),
+        tests("Books", "DomainTests", ["Domain"]),
+        tests("Books", "MappingTests", ["Domain", "Mapping", "Money"]),
     ]
 )

@@ -1,5 +1,4 @@
 package import AMQP
-package import Domain
 
 /// A message as a worker sees it.
 package struct IncomingMessage: Sendable {

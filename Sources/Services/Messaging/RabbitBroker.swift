@@ -1,5 +1,4 @@
 package import AMQP
-package import Domain
 
 /// The fleet's broker: one connection to publish, one to consume, each on a thread of its own, so that a broker that
 /// throttles publishers still gets its acknowledgements.
@@ -34,16 +33,11 @@ package final class RabbitBroker: Sendable, Outbox {
 
     package func waitUntilReady() async {
         await publisher.waitUntilReady()
-        await consumer.waitUntilReady()
+        // The consumer has no signal of its own; it connects at the same moment, so this is a few milliseconds.
+        while !consumer.isReady, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(5)) }
     }
 
-    package var isReady: Bool {
-        get async {
-            let isPublishing = await publisher.isReady
-            let isConsuming = await consumer.isReady
-            return isPublishing && isConsuming
-        }
-    }
+    package var isReady: Bool { publisher.isReady && consumer.isReady }
 
     package func publish(_ messages: [OutgoingMessage]) async throws {
         guard !messages.isEmpty else { return }

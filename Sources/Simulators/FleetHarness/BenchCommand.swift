@@ -7,7 +7,9 @@ package struct BenchCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures the fleet against real servers.")
 
-    @Option(help: "Run this scenario only: drain.")
+    private static let scenarios = ["drain", "ready"]
+
+    @Option(help: "Run this scenario only: drain or ready.")
     var only: String?
     @Option(help: "Where the figures go.")
     var output = ".local/bench.json"
@@ -24,7 +26,9 @@ package struct BenchCommand: AsyncParsableCommand {
         let environment = ProcessInfo.processInfo.environment
         guard let rabbitMQ = environment["TILLBRIDGE_RABBITMQ_URL"], let database = environment["TILLBRIDGE_DATABASE_URL"]
         else { throw HarnessError("set TILLBRIDGE_RABBITMQ_URL and TILLBRIDGE_DATABASE_URL, or use `make bench`") }
-        guard only == nil || only == "drain" else { throw HarnessError("there is no scenario `\(only ?? "")`; there is: drain") }
+        guard only.map(Self.scenarios.contains) ?? true else {
+            throw HarnessError("there is no scenario `\(only ?? "")`; there are: \(Self.scenarios.joined(separator: ", "))")
+        }
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         var options = FleetOptions(
             programs: (own as NSString).deletingLastPathComponent, configuration: config, folder: ".local/bench",
@@ -34,8 +38,14 @@ package struct BenchCommand: AsyncParsableCommand {
         var figures = Figures()
         print("machine: \(Machine.description)", "commit: \(Machine.commit)", separator: "\n")
         for run in 1...max(1, runs) {
-            print("drain, run \(run) of \(runs)…")
-            try await DrainScenario(options: options, orders: orders).run(into: &figures)
+            if only == nil || only == "ready" {
+                print("ready, run \(run) of \(runs)…")
+                try await ReadyScenario(options: options).run(into: &figures)
+            }
+            if only == nil || only == "drain" {
+                print("drain, run \(run) of \(runs)…")
+                try await DrainScenario(options: options, orders: orders).run(into: &figures)
+            }
         }
         for line in figures.table { print(line) }
         try figures.json(machine: Machine.description, commit: Machine.commit)

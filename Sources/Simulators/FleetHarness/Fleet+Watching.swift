@@ -107,6 +107,12 @@ final class Watch: Sendable {
         return sum
     }
 
+    /// Whether the fleet has declared every queue.
+    func isDeclared() async throws -> Bool {
+        for queue in queues where try await connection.queueStatus(queue) == nil { return false }
+        return true
+    }
+
     func close() async {
         await connection.close()
         await pool.close()

@@ -192,6 +192,8 @@ actor ChildList {
 
     func add(_ child: ChildProcess) { all.append(child) }
 
+    func remove(_ child: ChildProcess) { all.removeAll { $0 === child } }
+
     /// Workers first, simulators last: the other way round they would complain about each other.
     func stopAll() async -> [String] {
         var disorderly: [String] = []

@@ -18,6 +18,12 @@ final class SimulatorClient: Sendable {
         return try JSON(parsing: response.body, limits: JSONLimits(maxBytes: 256 << 20))
     }
 
+    /// The status alone; nil where nobody answers.
+    func status(_ path: String) async -> Int? {
+        guard case .answered(let response) = await http.send(HTTPRequest(method: .get, url: base + path)) else { return nil }
+        return response.status
+    }
+
     func close() async { await http.close() }
 }
 

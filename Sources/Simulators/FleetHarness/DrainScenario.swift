@@ -1,0 +1,191 @@
+import AMQP
+import Foundation
+import KountaSimulator
+
+/// A backlog of orders already in the queue, through mapper and writers with the ledger's limits off; and in the same
+/// run, how fast the broker alone moves the same bytes over two hops.
+struct DrainScenario {
+    let options: FleetOptions
+    let orders: Int
+
+    /// Messages published or consumed at a time.
+    private static let batch = 500
+    private static let workers = ["mapper", "writer", "writer"]
+
+    func run(into figures: inout Figures) async throws {
+        let fleet = try await Fleet(options)
+        do {
+            let bodies = makeOrders(fleet)
+            let raw = try await rawCeiling(fleet, bodies)
+            let endpoint = try AMQPEndpoint(url: options.rabbitMQ)
+            try await fill(fleet, endpoint, bodies)
+            let (seconds, children) = try await drain(fleet, figures: &figures)
+            let rate = Double(orders) / seconds
+            figures.add("drain.orders_per_second", rate, "orders/s")
+            figures.add("drain.raw_per_second", raw, "messages/s over two hops")
+            figures.add("drain.ratio_to_raw", rate / raw, "ratio")
+            let memory = children.compactMap(\.residentBytes).max() ?? 0
+            figures.add("worker.rss_mb", Double(memory) / 1_048_576, "MB, the largest worker")
+        } catch {
+            _ = await fleet.stop()
+            throw error
+        }
+        let disorderly = await fleet.stop()
+        guard disorderly.isEmpty else { throw HarnessError(disorderly.joined(separator: "; ")) }
+    }
+
+    /// Orders as the poller queues them, spread over all venues.
+    private func makeOrders(_ fleet: Fleet) -> [(body: [UInt8], company: String, id: Int64)] {
+        let generator = OrderGenerator(seed: 7)
+        let companies = SimulatedCompany.usual
+        let sites = companies.flatMap { company in company.sites.map { (company, $0) } }
+        let keys = fleet.plan.companies
+        return (0..<orders).map { index in
+            let (company, site) = sites[index % sites.count]
+            let key = keys[companies.firstIndex { $0.id == company.id } ?? 0]
+            let body = generator.detail(
+                index, company: company.id, site: site.id, createdAt: 1_760_000_000 + Int64(index) * 3)
+            return (body, key, OrderGenerator.firstID + Int64(index))
+        }
+    }
+
+    private func message(_ order: (body: [UInt8], company: String, id: Int64), exchange: String, key: String) -> AMQPMessage {
+        AMQPMessage(
+            exchange: exchange, routingKey: key,
+            headers: [
+                "tb-version": .int(1), "tb-attempt": .int(0), "tb-first-seen": .int(1_760_000_000_000_000),
+                "tb-company": .string(order.company), "tb-kind": .string("order"), "tb-id": .string(String(order.id)),
+            ], contentType: "application/json", messageID: "order/\(order.id)", body: order.body)
+    }
+
+    /// The fleet's own queue, made as the fleet makes it: the workers' first connection finds it as they would declare it.
+    private func fill(
+        _ fleet: Fleet, _ endpoint: AMQPEndpoint, _ bodies: [(body: [UInt8], company: String, id: Int64)]
+    ) async throws {
+        // A worker declares the queues and ends again; only then can they be filled.
+        let declarer = try await fleet.startWorker("dead-letter-handler", log: "declare")
+        let watch = try await Watch(fleet)
+        while try await watch.isDeclared() == false { try await Task.sleep(for: .milliseconds(50)) }
+        _ = await declarer.stop()
+        await fleet.children.remove(declarer)
+        await watch.close()
+        try await withPublisher(endpoint) { publisher in
+            for start in stride(from: 0, to: bodies.count, by: Self.batch) {
+                try await publisher.publish(
+                    bodies[start..<min(start + Self.batch, bodies.count)].map {
+                        message($0, exchange: "\(fleet.run).work", key: "\(fleet.run).map")
+                    })
+            }
+        }
+    }
+
+    /// From the first worker's start to the last payment in the ledger.
+    private func drain(_ fleet: Fleet, figures: inout Figures) async throws -> (Double, [ChildProcess]) {
+        let watch = try await Watch(fleet)
+        let start = ContinuousClock.now
+        var children: [ChildProcess] = []
+        for (index, name) in Self.workers.enumerated() {
+            children.append(try await fleet.startWorker(name, log: "\(name)-\(index)"))
+        }
+        while true {
+            let ledger = try await fleet.xero.get("/_control/ledger?summary=1")
+            var written = 0
+            var unpaid = 0
+            for books in ledger["organisations"]?.elements ?? [] {
+                written += Int(books["invoices"]?["count"]?.integer ?? 0)
+                unpaid += Int(books["invoices"]?["statuses"]?["AUTHORISED"]?.integer ?? 0)
+            }
+            if written >= orders && unpaid == 0 { break }
+            let ended = await fleet.children.ended()
+            guard ended.isEmpty else { throw HarnessError("ended by itself: \(ended.joined(separator: ", "))") }
+            guard ContinuousClock.now - start < .seconds(600) else {
+                throw HarnessError("after ten minutes \(written) of \(orders) are written, \(unpaid) unpaid")
+            }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+        let seconds = Self.seconds(.now - start)
+        // Everything is also committed and acknowledged before the figure counts as proved.
+        while try await watch.queued() > 0 { try await Task.sleep(for: .milliseconds(100)) }
+        let counts = try await watch.counts()
+        guard counts.mapped == orders, counts.dead == 0 else {
+            throw HarnessError("\(counts.mapped) documents and \(counts.dead) dead letters of \(orders) orders")
+        }
+        await watch.close()
+        return (seconds, children)
+    }
+
+    // MARK: the broker alone
+
+    /// Publish, confirm, consume, acknowledge over two quorum queues, as one relay between them would do it.
+    private func rawCeiling(
+        _ fleet: Fleet, _ bodies: [(body: [UInt8], company: String, id: Int64)]
+    ) async throws -> Double {
+        let endpoint = try AMQPEndpoint(url: options.rabbitMQ)
+        let (first, second) = ("\(fleet.run).raw.1", "\(fleet.run).raw.2")
+        let topology = AMQPTopology(queues: [first, second].map { .init(name: $0, arguments: ["x-queue-type": .string("quorum")]) })
+        let consumer = AMQPConsumer(endpoint: endpoint, name: "raw consume", topology: topology)
+        let count = bodies.count
+        return try await withPublisher(endpoint, topology) { publisher in
+            for start in stride(from: 0, to: count, by: Self.batch) {
+                try await publisher.publish(
+                    bodies[start..<min(start + Self.batch, count)].map { message($0, exchange: "", key: first) })
+            }
+            let running = Task { await consumer.run() }
+            let begin = ContinuousClock.now
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let source = await consumer.subscribe(queue: first, prefetch: 1000)
+                let sink = await consumer.subscribe(queue: second, prefetch: 1000)
+                group.addTask {
+                    var left = count
+                    while left > 0 {
+                        let batch = try await source.nextBatch(max: 250)
+                        try await publisher.publish(
+                            batch.map { delivery in
+                                var message = delivery.message
+                                message.exchange = ""
+                                message.routingKey = second
+                                return message
+                            })
+                        await source.acknowledge(batch)
+                        left -= batch.count
+                    }
+                }
+                group.addTask {
+                    var left = count
+                    while left > 0 {
+                        let batch = try await sink.nextBatch(max: 250)
+                        await sink.acknowledge(batch)
+                        left -= batch.count
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let seconds = Self.seconds(.now - begin)
+            await consumer.close()
+            _ = await running.value
+            let connection = try await AMQPConnection.open(endpoint: endpoint, name: "raw clean")
+            for queue in [first, second] { try await connection.deleteQueue(queue) }
+            await connection.close()
+            return Double(count) / seconds
+        }
+    }
+
+    private func withPublisher<Value: Sendable>(
+        _ endpoint: AMQPEndpoint, _ topology: AMQPTopology = AMQPTopology(), _ work: (AMQPPublisher) async throws -> Value
+    ) async throws -> Value {
+        let publisher = AMQPPublisher(endpoint: endpoint, name: "bench publish", topology: topology)
+        // Unstructured: it runs beside the work and ends with close().
+        let running = Task { await publisher.run() }
+        await publisher.waitUntilReady()
+        let result: Result<Value, any Error>
+        do { result = .success(try await work(publisher)) } catch { result = .failure(error) }
+        await publisher.close()
+        await running.value
+        return try result.get()
+    }
+
+    static func seconds(_ duration: Duration) -> Double {
+        let (seconds, attoseconds) = duration.components
+        return Double(seconds) + Double(attoseconds) / 1e18
+    }
+}

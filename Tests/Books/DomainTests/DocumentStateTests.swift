@@ -1,0 +1,22 @@
+import Domain
+import Testing
+
+@Suite struct DocumentStateTests {
+    @Test("nothing is sent before it is claimed, and nothing leaves `written`")
+    func moves() {
+        #expect(!DocumentState.ready.canMove(to: .sent))
+        #expect(!DocumentState.ready.canMove(to: .written))
+        #expect(DocumentState.claimed.canMove(to: .sent))
+        #expect(DocumentState.uncertain.canMove(to: .written))
+        #expect(DocumentState.uncertain.canMove(to: .ready))
+        #expect(DocumentState.allCases.allSatisfy { !DocumentState.written.canMove(to: $0) })
+        #expect(DocumentState.sent.predecessors == [.claimed])
+        #expect(Set(DocumentState.written.predecessors) == [.sent, .uncertain])
+    }
+
+    @Test("a document's number is made of prefix and order, and of the revision where there is one")
+    func numbers() {
+        #expect(DocumentNumber(prefix: "KAR", order: OrderID("93824701")).text == "KAR-93824701")
+        #expect(DocumentNumber(prefix: "KAR", order: OrderID("93824701"), revision: 2).text == "KAR-93824701-r2")
+    }
+}
