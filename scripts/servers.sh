@@ -111,6 +111,7 @@ start() {
     trap 'abort 130' INT
     trap 'abort 143' TERM HUP
     [[ -z $FOR ]] || launch guard /dev/null "$BASH" "${BASH_SOURCE[0]}" guard "$DIR" "$FOR" "$(started_at "$FOR")"
+    [[ -z $FOR ]] || disown $! # bash shall not tell of its end
 
     [[ -n ${RABBITMQ_URL:-} ]] || {
         start_rabbitmq &
