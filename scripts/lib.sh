@@ -62,15 +62,15 @@ await_end() {
     done
 }
 
-# Ends the process noted in $1: first with signal $2, which must make it end in order, then harder; the bounds are
-# those of a loaded machine. Without a process it does nothing.
+# Ends the process noted in $1: first with signal $2, which must make it end in order, then, after $3 tenths of a second
+# (25 s, enough on a loaded machine), harder. Without a process it does nothing.
 end_process() {
-    local signal pid patience=250
+    local signal pid patience=${3:-250}
     for signal in "$2" TERM KILL; do
         pid=$(noted_process "$1") || break
         kill "-$signal" "$pid" 2>/dev/null || true
         ! await_end "$1" "$patience" || break
-        patience=50
+        patience=20
     done
     rm -f "$1"
 }

@@ -131,7 +131,7 @@ start_postgres() {
 }
 
 # INT is PostgreSQL's fast shutdown: it ends the sessions and writes a checkpoint.
-stop_server() { end_process "$DIR/postgres.pid" INT; }
+stop_server() { end_process "$DIR/postgres.pid" INT "$PATIENCE"; }
 
 stop_postgres() {
     local where

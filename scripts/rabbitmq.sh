@@ -168,6 +168,6 @@ start_rabbitmq() {
 
 # A TERM makes the node close its listeners, flush and end.
 stop_rabbitmq() {
-    end_process "$DIR/rabbitmq.pid" TERM
-    end_process "$DIR/epmd.pid" TERM
+    end_process "$DIR/rabbitmq.pid" TERM "$PATIENCE"
+    end_process "$DIR/epmd.pid" TERM "$PATIENCE"
 }

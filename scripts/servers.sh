@@ -21,6 +21,8 @@ source "$ROOT/scripts/postgres.sh"
 
 READY_TIMEOUT=${TILLBRIDGE_READY_TIMEOUT:-120} # seconds; a busy machine with two cores needs up to 30
 
+PATIENCE=200 # tenths of a second for a server to end in order
+
 usage() {
     sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2
     exit 2
@@ -109,6 +111,7 @@ start() {
     trap 'abort 130' INT
     trap 'abort 143' TERM HUP
     [[ -z $FOR ]] || launch guard /dev/null "$BASH" "${BASH_SOURCE[0]}" guard "$DIR" "$FOR" "$(started_at "$FOR")"
+    [[ -z $FOR ]] || disown $! # bash shall not tell of its end
 
     [[ -n ${RABBITMQ_URL:-} ]] || {
         start_rabbitmq &
@@ -133,13 +136,23 @@ start() {
     rm -f "$DIR"/starter-*.pid
 }
 
+# Waits for children by looking, not with `wait`: in a trap that came upon a `wait`, bash may have reaped them already
+# and then waits for any other child, such as the guard, which itself waits for our caller.
+await_gone() {
+    local pid
+    for pid in "$@"; do
+        while started_at "$pid" >/dev/null; do sleep 0.05; done
+    done
+}
+
 # Ends a start that failed or was interrupted. The starters go first: they would start again what stops.
 abort() {
     trap '' INT TERM HUP
+    # A node that is told to stop while it boots thinks about it for long, and there is nothing yet to lose.
+    PATIENCE=20
     if ((${#STARTERS[@]})); then
         kill -TERM "${STARTERS[@]}" 2>/dev/null || true
-        # These only: the guard is a child as well, and waits for our caller.
-        wait "${STARTERS[@]}" || true
+        await_gone "${STARTERS[@]}"
     fi
     stop
     exit "$1"
@@ -156,7 +169,7 @@ stop() {
     stop_rabbitmq &
     local rabbitmq=$!
     stop_postgres
-    wait "$rabbitmq" || true
+    await_gone "$rabbitmq"
     rm -f "$DIR/env"
     [[ ${KEEP:-} == 1 ]] || remove_data
 }

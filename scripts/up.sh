@@ -16,8 +16,9 @@ run_child scripts/build.sh release
 built fleet
 start_servers
 run_noted .build/release/fleet up "${options[@]}" || {
+    status=$?
     # Ctrl-C is how this ends: no failure.
-    [[ $INTERRUPTED == 130 ]] || exit
+    [[ $INTERRUPTED == 130 ]] || exit "$status"
     say "stopping the servers…"
     exit 0
 }
