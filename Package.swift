@@ -44,7 +44,7 @@ let package = Package(
         room("Books", "JSON"),
 
         tests("Clients", "ThreadsTests", ["Threads"]),
-        tests("Clients", "HTTPTests", ["HTTP"]),
+        tests("Clients", "HTTPTests", ["HTTP", "Threads"]),
         tests("Books", "JSONTests", ["JSON"]),
     ]
 )
