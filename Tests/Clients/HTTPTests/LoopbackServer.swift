@@ -163,18 +163,22 @@ final class Peer {
 
 /// - Returns: a listening socket and its port.
 func listenOnLoopback(backlog: Int32) -> (socket: Int32, port: Int) {
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let (listener, port) = bindOnLoopback()
+    precondition(listen(listener, backlog) == 0, "listen said \(errno)")
+    return (listener, port)
+}
+
+private func bindOnLoopback() -> (socket: Int32, port: Int) {
+    let bound = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = loopback(port: 0)
     var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let port = withUnsafeMutablePointer(to: &address) { address in
+    withUnsafeMutablePointer(to: &address) { address in
         address.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-            precondition(bind(listener, generic, size) == 0, "bind said \(errno)")
-            precondition(listen(listener, backlog) == 0, "listen said \(errno)")
-            getsockname(listener, generic, &size)
+            precondition(bind(bound, generic, size) == 0, "bind said \(errno)")
+            getsockname(bound, generic, &size)
         }
-        return Int(UInt16(bigEndian: address.pointee.sin_port))
     }
-    return (listener, port)
+    return (bound, Int(UInt16(bigEndian: address.sin_port)))
 }
 
 /// A port where connecting takes for ever: its queue of connections is full and nobody accepts.
@@ -201,10 +205,14 @@ final class BlackHole {
     deinit { for socket in sockets { close(socket) } }
 }
 
-/// A port nobody listens on.
-func closedPort() -> Int {
-    let (listener, port) = listenOnLoopback(backlog: 1)
-    close(listener)
+/// A port that refuses connections. Bound and not listening, so that no other test is given it meanwhile; the socket
+/// stays open until the process ends.
+func closedPort() -> Int { bindOnLoopback().port }
+
+/// A port for a server that cannot choose its own. Another process may take it first, if it is very quick.
+func freePort() -> Int {
+    let (socket, port) = bindOnLoopback()
+    close(socket)
     return port
 }
 
