@@ -33,8 +33,6 @@ struct EasyOptions {
         }
         let version = configuration.allowHTTP2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1
         set(CURLOPT_HTTP_VERSION, Int(version))
-        // A burst waits for the first connection to say whether it multiplexes, instead of opening one each.
-        set(CURLOPT_PIPEWAIT, configuration.allowHTTP2 ? 1 : 0)
         set(CURLOPT_MAXAGE_CONN, max(1, Int(configuration.idleConnectionLifetime.components.seconds)))
         set(CURLOPT_TCP_KEEPALIVE, 1)
         keep(tb_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText.baseAddress))
@@ -63,9 +61,13 @@ struct EasyOptions {
         method: HTTPMethod,
         headers: UnsafeMutablePointer<curl_slist>?,
         body: UnsafeMutableBufferPointer<UInt8>?,
-        connectTimeout: Duration
+        connectTimeout: Duration,
+        allowHTTP2: Bool
     ) {
         set(CURLOPT_URL, url)
+        // A burst waits for the first handshake to say whether it multiplexes, instead of opening a connection each.
+        // Not without TLS: there only the first *answer* would say so, and one slow request would hold up the rest.
+        set(CURLOPT_PIPEWAIT, allowHTTP2 && url.lowercased().hasPrefix("https:") ? 1 : 0)
         keep(tb_curl_set_pointer(easy, CURLOPT_HTTPHEADER, headers))
         let (seconds, attoseconds) = connectTimeout.components
         // 0 would mean libcurl's own 300 s.

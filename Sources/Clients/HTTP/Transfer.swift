@@ -73,7 +73,7 @@ final class Transfer {
         options.setHabits(configuration, context: context, errorText: errorText.memory)
         options.setRequest(
             url: url, method: method, headers: headerList.raw, body: body == nil ? nil : self.body.memory,
-            connectTimeout: request.connectTimeout)
+            connectTimeout: request.connectTimeout, allowHTTP2: configuration.allowHTTP2)
         guard options.firstFailure != CURLE_OK else { return nil }
         let code = options.firstFailure
         return HTTPError(
