@@ -127,6 +127,7 @@ let package = Package(
         tests("Clients", "HTTPTests", ["HTTP"]),
         tests("Clients", "AMQPTests", ["AMQP", "Threads"]),
         tests("Clients", "PostgresTests", ["Postgres"]),
+        tests("EndToEnd", "EndToEndTests", ["AMQP", "FleetHarness", "JSON", "Postgres"]),
         tests("Books", "JSONTests", ["JSON"]),
         tests("Books", "MoneyTests", ["Money"]),
         tests("Books", "DomainTests", ["Domain"]),

@@ -12,8 +12,8 @@ package struct Migration: Sendable {
 
     /// All of them, in order. A new one is a new file and a new line here; an old one never changes.
     package static let all: [Migration] = [
-        Migration(version: 1, name: "fleet", sql: text(PackageResources._0001_fleet_sql)),
-        Migration(version: 2, name: "budget", sql: text(PackageResources._0002_budget_sql)),
+        Migration(version: 1, name: "fleet", sql: text(PackageResources._001_fleet_sql)),
+        Migration(version: 2, name: "budget", sql: text(PackageResources._002_budget_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -168,7 +168,8 @@ extension PostgresStore: WritingStore {
             let id = try row.int("id")
             found.insert(id)
             let state = DocumentState(rawValue: try row.text("state")) ?? .refused
-            let isFinished = state == .refused || (state == .written && (try row.bool("settled")))
+            let isSettled = try row.bool("settled")
+            let isFinished = state == .refused || (state == .written && isSettled)
             results.append(ClaimResult(id: DocumentID(id), outcome: isFinished ? .finished(state) : .busy))
         }
         return results + ids.subtracting(found).map { ClaimResult(id: DocumentID($0), outcome: .absent) }

@@ -1,4 +1,4 @@
-package import Threads
+import Threads
 
 /// What a worker waits for, and whether it can work: the answer of `/ready`.
 package final class Health: Sendable {

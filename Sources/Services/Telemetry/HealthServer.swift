@@ -1,7 +1,7 @@
 import Hummingbird
 package import Logging
 import NIOCore
-package import ServiceLifecycle
+import ServiceLifecycle
 
 /// `/live`, `/ready` and `/metrics` of one worker, on an address of its own.
 package struct HealthServer: Service {

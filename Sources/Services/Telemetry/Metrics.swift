@@ -1,4 +1,4 @@
-package import Threads
+import Threads
 
 /// Counters, gauges and histograms in memory, rendered as Prometheus text.
 ///

@@ -107,6 +107,10 @@ final class Watch: Sendable {
         return sum
     }
 
+    func queued(of queue: String) async throws -> Int {
+        Int(try await connection.queueStatus(queue)?.messages ?? 0)
+    }
+
     /// Whether the fleet has declared every queue.
     func isDeclared() async throws -> Bool {
         for queue in queues where try await connection.queueStatus(queue) == nil { return false }

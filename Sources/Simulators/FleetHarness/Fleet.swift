@@ -21,6 +21,8 @@ package struct FleetOptions: Sendable {
     package var writers: Int
     /// Extra environment of the workers.
     package var environment: [String: String]
+    /// Names the run's queues and tables, so that no two runs on the same servers meet.
+    package var run: String
 
     package init(programs: String, configuration: String, folder: String, rabbitMQ: String, database: String) {
         self.programs = programs
@@ -33,6 +35,7 @@ package struct FleetOptions: Sendable {
         duration = 30
         writers = 2
         environment = [:]
+        run = "run-\(getpid())"
     }
 
     /// How often the vendors' limits the simulators allow; 0: no limits.
@@ -63,7 +66,7 @@ package final class Fleet: Sendable {
             throw HarnessError("the limits are real, off or x<N>, not `\(options.limits)`")
         }
         plan = try FleetPlan(configuration: options.configuration)
-        run = "demo-\(getpid())"
+        run = options.run
         try FileManager.default.createDirectory(atPath: options.folder, withIntermediateDirectories: true)
         children = ChildList()
         do {

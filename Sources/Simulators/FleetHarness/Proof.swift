@@ -27,7 +27,8 @@ struct Proof: Sendable {
         for venue in plan.venues {
             var row = Row(venue: venue.name)
             for order in till["orders"]?.elements ?? [] where order["site"]?.numberText == venue.site {
-                guard let id = order["id"]?.numberText, let due = Cents(order["due"]?.numberText) else {
+                // What the customer paid: the order's total, tips and the till's own cash rounding.
+                guard let id = order["id"]?.numberText, let due = Cents(order["paid"]?.numberText) else {
                     throw HarnessError("the till's ledger holds an order without id or amount")
                 }
                 let number = "\(venue.organisation)/\(venue.prefix)-\(id)"

@@ -1,5 +1,4 @@
 import Foundation
-import Glibc
 
 /// From starting a worker's process to `/ready` answering 200.
 struct ReadyScenario {
@@ -9,7 +8,7 @@ struct ReadyScenario {
         let fleet = try await Fleet(options)
         do {
             for name in ["poller", "mapper", "writer", "dead-letter-handler"] {
-                let port = try Self.freePort()
+                let port = try Ports.free()
                 let start = ContinuousClock.now
                 let client = SimulatorClient(base: "http://127.0.0.1:\(port)")
                 let child = try await fleet.startWorker(
@@ -30,22 +29,5 @@ struct ReadyScenario {
             throw error
         }
         _ = await fleet.stop()
-    }
-
-    /// A port nobody listens on now.
-    private static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        guard bound else { throw HarnessError("no loopback port is free") }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 }

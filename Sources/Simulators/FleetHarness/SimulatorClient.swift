@@ -24,6 +24,12 @@ final class SimulatorClient: Sendable {
         return response.status
     }
 
+    /// The body, whatever the status; nil where nobody answers.
+    func text(_ path: String) async -> String? {
+        guard case .answered(let response) = await http.send(HTTPRequest(method: .get, url: base + path)) else { return nil }
+        return String(decoding: response.body, as: UTF8.self)
+    }
+
     func close() async { await http.close() }
 }
 

@@ -1,0 +1,159 @@
+import AMQP
+import Foundation
+import Glibc
+import Testing
+
+@testable import FleetHarness
+
+@Suite(.enabled(if: Servers.areThere, Servers.absence), .timeLimit(.minutes(8)))
+struct FleetTests {
+    @Test("a busy service with discounts, tips and split payments comes out even, venue by venue, order by order")
+    func service() async throws {
+        try await RunningFleet.with("service", ordersPerVenue: 60) { running in
+            try await running.fleet.startWorkers(running.fleet.usualWorkers)
+            try await running.waitUntilDone()
+            let proof = try await running.proof()
+            #expect(proof.holds, "\(proof.lines.joined(separator: "\n"))")
+            #expect(proof.orders == 300)
+        }
+    }
+
+    @Test("the proof notices one order that is missing, doubled or a cent out")
+    func canary() async throws {
+        try await RunningFleet.with("canary", ordersPerVenue: 4) { running in
+            try await running.fleet.startWorkers(running.fleet.usualWorkers)
+            try await running.waitUntilDone()
+            let till = try await running.fleet.kounta.get("/_control/ledger?orders=1")
+            let ledger = try await running.fleet.xero.get("/_control/ledger")
+            func proof(_ edit: (String) -> String) throws -> Proof {
+                let text = edit(String(decoding: ledger.raw, as: UTF8.self))
+                return try Proof(plan: running.fleet.plan, till: till, ledger: try .init(parsing: text), dead: 0, queued: 0)
+            }
+            #expect(try proof { $0 }.holds)
+            let number = try #require(try await running.invoiceNumbers().first)
+            #expect(try !proof { $0.replacing("\"\(number)\"", with: "\"\(number)-x\"") }.holds)
+            let total = try #require(ledger["organisations"]?.elements.first?["invoices"]?.elements.first?["Total"]?.numberText)
+            let shifted = try proof { $0.replacing("\"Total\":\(total)", with: "\"Total\":\(total.dropLast())\(total.last == "9" ? "8" : "9")") }
+            #expect(!shifted.holds)
+            #expect(!shifted.different.isEmpty)
+        }
+    }
+
+    @Test("a killed poller is replaced within ten seconds, and a drained one at once")
+    func takeover() async throws {
+        try await RunningFleet.with("takeover", ordersPerVenue: 2) { running in
+            let schema = running.fleet.schema
+            func fences() async throws -> [Int64] {
+                try await running.rows(
+                    "SELECT fence FROM \(schema).lease WHERE name LIKE 'poller/%' AND until > now() ORDER BY name"
+                ).map { try $0.int("fence") }
+            }
+            let first = try await running.fleet.startWorker("poller", log: "poller-1")
+            try await running.wait("the first poller's leases") { try await fences() == [1, 1] }
+            _ = try await running.fleet.startWorker("poller", log: "poller-2")
+            await running.fleet.children.remove(first)
+            first.signal(SIGKILL)
+            let killed = ContinuousClock.now
+            try await running.wait("the second poller's leases") { try await fences() == [2, 2] }
+            #expect(ContinuousClock.now - killed < .seconds(10))
+        }
+    }
+
+    @Test("SIGTERM in the middle of a backlog: the mapper ends with 0 in time, and nothing is delivered twice")
+    func drain() async throws {
+        try await RunningFleet.with("drain") { running in
+            let declarer = try await running.fleet.startWorker("mapper", log: "declare")
+            try await running.wait("the queues") { try await running.watch.isDeclared() }
+            await running.fleet.children.remove(declarer)
+            #expect(await declarer.stop() == 0)
+            let messages = Messages(run: running.fleet.run)
+            let count = 4000
+            try await running.publish((1...count).map { messages.order(id: "9\($0)") })
+            let mapper = try await running.fleet.startWorker("mapper", log: "mapper")
+            try await running.wait("the middle") { try await running.watch.counts().mapped > 200 }
+            await running.fleet.children.remove(mapper)
+            #expect(await mapper.stop(grace: .seconds(30)) == 0)
+
+            let mapped = try await running.watch.counts().mapped
+            let left = try await remaining(running)
+            #expect(left.redelivered == 0)
+            // What was acknowledged is in the table, and nothing else is.
+            #expect(mapped + left.count == count)
+            #expect(mapped < count, "the backlog was too short to be interrupted")
+        }
+    }
+
+    /// What is left in the mapper's queue, and how much of it was handed out before.
+    private func remaining(_ running: RunningFleet) async throws -> (count: Int, redelivered: Int) {
+        let consumer = AMQPConsumer(endpoint: try AMQPEndpoint(url: running.fleet.options.rabbitMQ), name: "e2e rest")
+        // Unstructured: it runs beside the reading and ends with close().
+        let running2 = Task { await consumer.run() }
+        let subscription = await consumer.subscribe(queue: "\(running.fleet.run).map", prefetch: 1000)
+        var (count, redelivered) = (0, 0)
+        let expected = try await running.watch.queued(of: "\(running.fleet.run).map")
+        while count < expected {
+            let batch = try await subscription.nextBatch(max: 500)
+            count += batch.count
+            redelivered += batch.count(where: \.redelivered)
+            await subscription.acknowledge(batch)
+        }
+        await consumer.close()
+        await running2.value
+        return (count, redelivered)
+    }
+
+    @Test("a worker without broker and database waits and says what for, in its log and at /ready")
+    func waits() async throws {
+        try await RunningFleet.with("waits") { running in
+            let port = try Ports.free()
+            let dead = try Ports.free()
+            let child = try await running.fleet.startWorker(
+                "mapper", log: "mapper",
+                environment: [
+                    "TILLBRIDGE_HEALTH_ADDRESS": "127.0.0.1:\(port)",
+                    "TILLBRIDGE_RABBITMQ_URL": "amqp://guest:hidden-word@127.0.0.1:\(dead)/",
+                    "TILLBRIDGE_DATABASE_URL": "postgresql://nobody:hidden-word@127.0.0.1:\(dead)/none",
+                ])
+            let client = SimulatorClient(base: "http://127.0.0.1:\(port)")
+            try await running.wait("/live") { await client.status("/live") == 200 }
+            try await running.wait("503 at /ready") { await client.status("/ready") == 503 }
+            let reason = try #require(await client.text("/ready"))
+            #expect(reason.contains("broker") && reason.contains("database"))
+            await running.fleet.children.remove(child)
+            #expect(await child.stop() == 0)
+            let log = try String(contentsOfFile: "\(running.fleet.options.folder)/mapper.log", encoding: .utf8)
+            #expect(log.contains("broker") && log.contains("database"))
+            #expect(!(log + reason).contains("hidden-word"))
+            await client.close()
+        }
+    }
+
+    @Test("real orders of a takeaway come out even", .enabled(if: RealOrders.areThere, "../shared/data is not here"))
+    func realOrders() async throws {
+        let file = try RealOrders.excerpt(lines: 3000)
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try await RunningFleet.with("real", ordersFile: file) { running in
+            try await running.fleet.startWorkers(running.fleet.usualWorkers)
+            try await running.waitUntilDone()
+            let proof = try await running.proof()
+            #expect(proof.holds, "\(proof.lines.joined(separator: "\n"))")
+            #expect(proof.orders > 400)
+        }
+    }
+}
+
+/// The real orders that lie beside the project; `make demo ORDERS=…` plays all of them.
+enum RealOrders {
+    static let path = RunningFleet.root.appendingPathComponent("../shared/data/takeaway-orders.csv").standardized.path
+    static let areThere = FileManager.default.fileExists(atPath: path)
+
+    /// The first lines as a file of their own, without the last order, which may be cut.
+    static func excerpt(lines count: Int) throws -> String {
+        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").prefix(count)
+        let last = lines.last?.prefix { $0 != "," } ?? ""
+        let whole = lines.filter { !$0.hasPrefix(last + ",") }
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("orders-\(getpid()).csv").path
+        try whole.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
+        return file
+    }
+}

@@ -1,0 +1,106 @@
+import AMQP
+import Foundation
+import JSON
+import Postgres
+import Testing
+
+@testable import FleetHarness
+
+/// The addresses of the test run's own servers; suites that need them are skipped with a message where they are absent.
+enum Servers {
+    static let rabbitMQ = ProcessInfo.processInfo.environment["TILLBRIDGE_TEST_RABBITMQ_URL"]
+    static let database = ProcessInfo.processInfo.environment["TILLBRIDGE_TEST_DATABASE_URL"]
+    static let areThere = rabbitMQ != nil && database != nil
+    static let absence: Comment = "TILLBRIDGE_TEST_RABBITMQ_URL and TILLBRIDGE_TEST_DATABASE_URL are not set: use `make test`"
+}
+
+/// Real processes, built beside the tests, in queues and tables of their own.
+struct RunningFleet {
+    let fleet: Fleet
+    let watch: Watch
+
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    static func with(
+        _ name: String, ordersPerVenue: Int = 0, ordersFile: String? = nil,
+        _ work: (RunningFleet) async throws -> Void
+    ) async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tillbridge-\(getpid())-\(name)").path
+        var options = FleetOptions(
+            programs: programs, configuration: root.appendingPathComponent("config/example.yaml").path, folder: folder,
+            rabbitMQ: try #require(Servers.rabbitMQ), database: try #require(Servers.database))
+        options.run = "e2e-\(name)-\(getpid())"
+        options.limits = "off"
+        options.ordersPerVenue = ordersPerVenue
+        options.ordersFile = ordersFile
+        options.duration = 0
+        options.environment["TILLBRIDGE_POLLING_INTERVAL"] = "500ms"
+        let fleet = try await Fleet(options)
+        let result: Result<Void, any Error>
+        do {
+            let watch = try await Watch(fleet)
+            result = .success(try await work(RunningFleet(fleet: fleet, watch: watch)))
+            await watch.close()
+        } catch { result = .failure(error) }
+        let disorderly = await fleet.stop()
+        if case .success = result { try? FileManager.default.removeItem(atPath: folder) }
+        try result.get()
+        #expect(disorderly.isEmpty, "\(disorderly)")
+    }
+
+    /// The folder of the built executables: the test bundle lies in it.
+    private static var programs: String {
+        let bundle = Bundle.allBundles.map(\.bundlePath).first { $0.hasSuffix(".xctest") }
+        let path = bundle ?? ((try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "")
+        return (path as NSString).deletingLastPathComponent
+    }
+
+    /// Polls until `condition` holds; the fleet has no signal that reaches across processes.
+    func wait(
+        _ what: String, within limit: Duration = .seconds(90), until condition: () async throws -> Bool
+    ) async throws {
+        let start = ContinuousClock.now
+        while try await !condition() {
+            let ended = await fleet.children.ended()
+            guard ended.isEmpty else { throw HarnessError("ended by itself: \(ended), see \(fleet.options.folder)") }
+            guard ContinuousClock.now - start < limit else {
+                throw HarnessError("waited \(limit) in vain for: \(what); logs in \(fleet.options.folder)")
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    func waitUntilDone() async throws {
+        try await wait("every order written and paid") { try await fleet.progress(watch).isDone }
+    }
+
+    func proof() async throws -> Proof {
+        let progress = try await fleet.progress(watch)
+        return try Proof(
+            plan: fleet.plan, till: try await fleet.kounta.get("/_control/ledger?orders=1"),
+            ledger: try await fleet.xero.get("/_control/ledger"), dead: progress.dead, queued: progress.queued)
+    }
+
+    /// The numbers of the invoices in the ledger.
+    func invoiceNumbers() async throws -> [String] {
+        let ledger = try await fleet.xero.get("/_control/ledger")
+        return (ledger["organisations"]?.elements ?? [])
+            .flatMap { $0["invoices"]?.elements ?? [] }.compactMap { $0["InvoiceNumber"]?.string }
+    }
+
+    func publish(_ messages: [AMQPMessage]) async throws {
+        let connection = try await AMQPConnection.open(
+            endpoint: AMQPEndpoint(url: fleet.options.rabbitMQ), name: "e2e publish")
+        let outcomes = await connection.publish(messages)
+        await connection.close()
+        for outcome in outcomes { if case .failed(let error) = outcome { throw error } }
+    }
+
+    func rows(_ sql: String) async throws -> [PostgresRow] {
+        let pool = PostgresPool(address: try PostgresAddress(url: fleet.options.database), size: 1, name: "e2e")
+        let rows = try await pool.withSession { try $0.query(sql) }
+        await pool.close()
+        return rows
+    }
+}
