@@ -70,5 +70,12 @@ let package = Package(
 
         tests("Clients", "ThreadsTests", ["Threads"]),
         tests("Books", "JSONTests", ["JSON"]),
+        tests("Simulators", "KountaSimulatorTests", [
+            "KountaSimulator", "JSON",
+            .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "Logging", package: "swift-log"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+        ]),
     ]
 )

@@ -66,7 +66,7 @@ struct TradeSchedule: Sendable {
             }
         }
         for index in 0..<min(settings.refunds, count) {
-            let n = index * count / min(settings.refunds, count)
+            let n = (index * count / min(settings.refunds, count) + index % sites) % count
             let after = span == 0 ? 0 : span + Int64(settings.lateSecondsMax) * 1_000
             releases.append(
                 Release(at: now + after, happening: .refund(of: n, as: count + settings.badOrders + index)))
