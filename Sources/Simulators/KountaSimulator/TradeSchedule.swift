@@ -72,7 +72,8 @@ struct TradeSchedule: Sendable {
                 Release(at: now + after, happening: .refund(of: n, as: count + settings.badOrders + index)))
         }
         // Stable, so that what is released at one instant keeps its order.
-        releases = releases.enumerated().sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }.map(\.element)
+        let ordered = releases.enumerated().sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }
+        releases = ordered.map(\.element)
     }
 
     private func till(at site: Int, turn: Int, _ settings: KountaSettings) -> Int {

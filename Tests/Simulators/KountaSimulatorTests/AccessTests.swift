@@ -28,7 +28,7 @@ import Testing
     func authorize() async throws {
         let desk = try await Desk()
         let page = await desk.call(
-            "GET", "/authorize?response_type=code&client_id=a&state=x%26y&company=163&redirect_uri=http%3A%2F%2Fhere%2F")
+            "GET", "/authorize?response_type=code&state=x%26y&company=163&redirect_uri=http%3A%2F%2Fhere%2F")
         let location = try #require(page["location"])
         #expect(page.status == 302 && location.hasPrefix("http://here/?code=") && location.hasSuffix("&state=x%26y"))
         let code = location.dropFirst("http://here/?code=".count).prefix { $0 != "&" }

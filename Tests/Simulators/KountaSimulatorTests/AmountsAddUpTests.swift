@@ -34,7 +34,8 @@ import Testing
     func theCheckCanFail() throws {
         var shape = OrderShape()
         shape.isPlain = true
-        let record = try JSON(parsing: OrderGenerator(seed: 1, shape: shape).detail(3, company: 1, site: 2, createdAt: 0))
+        let generator = OrderGenerator(seed: 1, shape: shape)
+        let record = try JSON(parsing: generator.detail(3, company: 1, site: 2, createdAt: 0))
         let total = try #require(record["total"]).scaled
         let wrong = try JSON(parsing: "{\"total\":\(total / 10_000 + 1)}")
         #expect(try Self.problem(of: record, shape) == nil)
@@ -55,7 +56,7 @@ import Testing
         ]
         for sign in signs { #expect(text.contains { $0.contains(sign) }, "\(sign) never occurs") }
         #expect(text.contains { !$0.contains("line_total_ex_tax") })
-        #expect(text.contains { !$0.contains("total_tax\"") && $0.contains("\"total\"") || !$0.contains("\"total_tax\"") })
+        #expect(text.contains { !$0.contains("\"total_tax\"") })
         #expect(text.contains { $0.contains("\"quantity\":0.") })
         #expect(text.map(\.utf8.count).reduce(0, +) / text.count > 1_500)
     }
@@ -94,7 +95,9 @@ import Testing
             guard try lines.reduce(0, { try $0 + ($1["line_total_tax"]?.scaled ?? 0) }) == tax else { return "tax" }
         }
         let amounts = try payments.reduce(0) { try $0 + ($1["amount"]?.scaled ?? 0) }
-        let isCash = payments.count == 1 && payments[0]["method"]?["id"]?.integer == 1
+        // A tip added later, by any means, does not stop the sale itself from being rounded as cash.
+        let tenders = try payments.filter { try $0["amount"]?.scaled != 0 }
+        let isCash = tenders.count == 1 && tenders[0]["method"]?["id"]?.integer == 1
         guard abs(amounts - goods) <= (isCash && !shape.isPlain ? 200 : 0) else { return "payments make \(amounts)" }
         guard try order["paid"]?.scaled == amounts + tips else { return "paid" }
         return nil

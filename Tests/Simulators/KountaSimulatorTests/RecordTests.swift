@@ -16,7 +16,8 @@ import Testing
         #expect(try await desk.rows("/v1/companies/162/sites/985/registers.json").rows.count == 2)
         let company = try await desk.get("/v1/companies/162.json")
         #expect(company["timezone"]?["name"]?.string == "Australia/Sydney" && company["currency"]?.string == "AUD")
-        let free = try await desk.rows("/v1/companies/162/products.json").rows.filter { $0["taxes"]?.elements.isEmpty == true }
+        let products = try await desk.rows("/v1/companies/162/products.json").rows
+        let free = products.filter { $0["taxes"]?.elements.isEmpty == true }
         #expect(!free.isEmpty)
     }
 

@@ -12,7 +12,8 @@ import Testing
     private func exchange(_ base: String, _ method: String, _ path: String, body: String = "") async throws -> String {
         let target = try #require(HookSender.Target(base))
         let head = "\(method) \(path) HTTP/1.1\r\nHost: till.test:8080\r\nConnection: close\r\n"
-            + "Authorization: \(Desk.basic)\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
+            + "Authorization: \(Desk.basic)\r\nContent-Type: application/json\r\n"
+            + "Content-Length: \(body.utf8.count)\r\n\r\n"
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: target.host, port: target.port) { channel in
                 channel.eventLoop.makeCompletedFuture {
