@@ -94,6 +94,7 @@ enum Menu {
         MenuItem(id: 8403, name: "No Ice", category: "Options", priceCents: 0),
         MenuItem(id: 8404, name: "Side of Chips", category: "Options", priceCents: 600),
     ]
+    static let modifier = MenuItem(id: 8501, name: "No Onion", category: "Options", priceCents: 0)
     static let reward = MenuItem(id: 8901, name: "Loyalty Reward", category: "Discounts", priceCents: -500)
     static var everything: [MenuItem] { items + options + [reward] }
 }

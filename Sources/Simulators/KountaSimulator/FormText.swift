@@ -46,7 +46,8 @@ enum Base64 {
     /// Reads `id:secret` out of a Basic authorisation; nil where it is none.
     static func credentials(_ text: Substring) -> (id: String, secret: String)? {
         guard let bytes = decoded(text) else { return nil }
-        let parts = String(decoding: bytes, as: UTF8.self).split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        let parts = String(decoding: bytes, as: UTF8.self)
+            .split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
     }
 

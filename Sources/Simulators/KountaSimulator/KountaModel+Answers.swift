@@ -17,7 +17,7 @@ extension KountaModel {
         counters.note(call.method + " " + Self.endpoint(parts), now: now)
         let fault = faults.hit(method: call.method, path: call.path)
         if fault != nil { counters.noteFault() }
-        if let fault, fault.drop == .before || fault.status != nil {
+        if let fault, fault.drop != .after, fault.drop == .before || fault.status != nil {
             var answer = Answer(fault.status ?? 503, body: fault.body)
             for (name, value) in fault.headers {
                 answer.headers.removeAll { $0.name.lowercased() == name.lowercased() }

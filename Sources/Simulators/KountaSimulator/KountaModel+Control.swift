@@ -57,7 +57,8 @@ extension KountaModel {
         })
     }
 
-    /// The truth of the simulation: what the ledger must come to. Records that cannot be believed are named, not summed.
+    /// The truth of the simulation: what the ledger must come to. Records that cannot be believed are named and
+    /// not summed.
     private func ledger(withOrders: Bool) -> [UInt8] {
         Answer.json { writer in
             writer.field("finished", isFinished)

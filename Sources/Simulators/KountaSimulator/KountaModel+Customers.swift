@@ -32,7 +32,8 @@ extension KountaModel {
     private func lookUp(_ visit: Visit, _ company: Int64) -> Answer {
         let all = customers.all(of: company)
         if let email = visit.call.parameter("email") {
-            guard let found = all.first(where: { $0.email.lowercased() == email.lowercased() }) else { return .notFound }
+            let wanted = email.lowercased()
+            guard let found = all.first(where: { $0.email.lowercased() == wanted }) else { return .notFound }
             var answer = Answer(302)
             answer.headers.append(
                 ("Location", "\(visit.call.origin)/v1/companies/\(company)/customers/\(found.id).json"))

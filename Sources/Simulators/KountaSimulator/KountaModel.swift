@@ -79,7 +79,8 @@ package actor KountaModel {
             let order = order(n, till, openedAt ?? at)
             let updatedAt = openedAt.map { max($0 + 60, settings.durationSeconds > 0 ? at : 0) } ?? at
             let isOnAccount = stage == .pending && order.customer != nil
-            try put(order.json(stage, shape: settings.shape, updatedAt: updatedAt), order.company, isOnAccount: isOnAccount)
+            let record = order.json(stage, shape: settings.shape, updatedAt: updatedAt)
+            try put(record, order.company, isOnAccount: isOnAccount)
         case .spoiled(let n, let till, let way):
             let order = order(n, till, at)
             let record = try JSON(parsing: order.json(.complete, shape: settings.shape, updatedAt: at))

@@ -55,7 +55,8 @@ package struct KountaOptions: ParsableArguments {
 
     /// - Throws: a `ValidationError` that names the option.
     package func settings() throws -> KountaSettings {
-        guard orders >= 0, duration >= 0, days > 0, refunds >= 0, badOrders >= 0, tokenSeconds > 0, lateSeconds >= 0 else {
+        guard orders >= 0, duration >= 0, days > 0, refunds >= 0, badOrders >= 0, tokenSeconds > 0, lateSeconds >= 0
+        else {
             throw ValidationError("counts and times cannot be negative, days and token seconds not 0")
         }
         guard ["negative", "positive"].contains(refundSigns) else {

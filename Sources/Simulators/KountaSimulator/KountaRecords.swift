@@ -185,7 +185,9 @@ enum KountaRecords {
         }
     }
 
-    static func takings(_ takings: TradeBook.Takings, of day: TradeBook.TradingDay, at site: SimulatedSite?) -> [UInt8] {
+    static func takings(
+        _ takings: TradeBook.Takings, of day: TradeBook.TradingDay, at site: SimulatedSite?
+    ) -> [UInt8] {
         object { writer in
             writer.field("id", day.day * 10_000 + day.site)
             writer.field("number", day.day - 15_000)

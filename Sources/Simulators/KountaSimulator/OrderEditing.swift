@@ -42,7 +42,9 @@ enum OrderEditing {
                 patch.raw(negated(amount))
             }
             patch.key("lines")
-            negate(["quantity", "line_total_ex_tax", "line_total_tax", "price_fixed_variation"], in: record["lines"], &patch)
+            negate(
+                ["quantity", "line_total_ex_tax", "line_total_tax", "price_fixed_variation"], in: record["lines"],
+                &patch)
             patch.key("payments")
             negate(["amount", "tip"], in: record["payments"], &patch)
         }

@@ -31,7 +31,9 @@ package struct OrderGenerator: Sendable {
             order.quotesAmounts = numbers.percent(3)
             order.omitsTotalTax = numbers.percent(8)
             if numbers.percent(10) { order.notes = "Table \(numbers.below(40) + 1), \"window\" seat" }
-            if numbers.percent(20) { order.customer = CustomerList.guest(numbers.below(CustomerList.count), of: company) }
+            if numbers.percent(20) {
+                order.customer = CustomerList.guest(numbers.below(CustomerList.count), of: company)
+            }
         }
         addLines(to: &order, &numbers)
         if !shape.isPlain { vary(&order, &numbers) }
@@ -51,6 +53,7 @@ package struct OrderGenerator: Sendable {
             if item.isWeighed && !shape.isPlain && !order.hasOldShape {
                 line.quantity = Int64(100 + numbers.below(1_400)) * 10
             }
+            if !shape.isPlain, numbers.percent(5) { line.modifier = Menu.modifier }
             order.lines.append(line)
             guard !shape.isPlain, numbers.percent(8) else { continue }
             let option = numbers.pick(Menu.options)

@@ -19,7 +19,7 @@ enum SHA256 {
         var padded = message + [0x80]
         while padded.count % 64 != 56 { padded.append(0) }
         let bits = UInt64(message.count) * 8
-        for shift in stride(from: 56, through: 0, by: -8) { padded.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift))) }
+        for shift in [56, 48, 40, 32, 24, 16, 8, 0] { padded.append(UInt8(truncatingIfNeeded: bits >> shift)) }
         for block in stride(from: 0, to: padded.count, by: 64) { compress(padded[block..<(block + 64)], &state) }
         return state.flatMap { word in [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: word >> $0) } }
     }
@@ -27,7 +27,7 @@ enum SHA256 {
     private static func compress(_ block: ArraySlice<UInt8>, _ state: inout [UInt32]) {
         func turn(_ value: UInt32, _ count: UInt32) -> UInt32 { value >> count | value << (32 - count) }
         var words: [UInt32] = (0..<16).map { index in
-            block[(block.startIndex + index * 4)..<(block.startIndex + index * 4 + 4)].reduce(0) { $0 << 8 | UInt32($1) }
+            block.dropFirst(index * 4).prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
         }
         for index in 16..<64 {
             let (early, late) = (words[index - 15], words[index - 2])

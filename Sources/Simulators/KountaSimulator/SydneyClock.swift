@@ -75,8 +75,9 @@ enum SydneyClock {
         return first + (10 - first % 7) % 7
     }
 
-    /// Reads an ISO 8601 instant: `2026-11-22T09:15:00Z`, with an offset, or a bare date (midnight UTC). A space is taken for
-    /// the plus sign that a query string turned into one. Fractions of a second are cut off. Nil for anything else.
+    /// Reads an ISO 8601 instant: `2026-11-22T09:15:00Z`, with an offset, or a bare date (midnight UTC). A space is
+    /// taken for the plus sign that a query string turned into one. Fractions of a second are cut off.
+    /// Nil for anything else.
     static func parse(_ text: String) -> Int64? {
         let bytes = Array(text.utf8)
         func number(_ start: Int, _ count: Int) -> Int? {

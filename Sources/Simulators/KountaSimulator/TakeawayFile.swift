@@ -86,9 +86,11 @@ struct TakeawayFile: Sendable {
     }
 
     private mutating func take(
-        _ row: [ArraySlice<UInt8>], _ columns: Columns, _ tills: [(company: Int64, site: Int64, register: Int64)], line: Int
+        _ row: [ArraySlice<UInt8>], _ columns: Columns, _ tills: [(company: Int64, site: Int64, register: Int64)],
+        line: Int
     ) throws {
-        guard let invoice = Int64(String(decoding: row[columns.invoice], as: UTF8.self)), (1..<1_000_000_000).contains(invoice)
+        guard let invoice = Int64(String(decoding: row[columns.invoice], as: UTF8.self)),
+            (1..<1_000_000_000).contains(invoice)
         else { throw Refused(line: line, reason: "the invoice is no number") }
         guard let date = Self.date(row[columns.date]) else {
             throw Refused(line: line, reason: "the order date is not dd/mm/yy HH:MM")
@@ -199,7 +201,8 @@ struct RowReader {
     private mutating func field() throws -> ArraySlice<UInt8> {
         guard bytes[cursor] == UInt8(ascii: "\"") else {
             let start = cursor
-            while cursor < bytes.count, bytes[cursor] != UInt8(ascii: ","), bytes[cursor] != 0x0A, bytes[cursor] != 0x0D {
+            while cursor < bytes.count, bytes[cursor] != UInt8(ascii: ","), bytes[cursor] != 0x0A,
+                bytes[cursor] != 0x0D {
                 cursor += 1
             }
             return bytes[start..<cursor]

@@ -24,7 +24,9 @@ extension TillOrder {
         return out.bytes
     }
 
-    private func writeHead(_ out: inout TillPrinter, _ stage: OrderStage, _ updatedAt: Int64, total: Int64, tips: Int64) {
+    private func writeHead(
+        _ out: inout TillPrinter, _ stage: OrderStage, _ updatedAt: Int64, total: Int64, tips: Int64
+    ) {
         out.fixed("{\"id\":")
         out.integer(id)
         out.fixed(",\"id_str\":\"")
@@ -47,7 +49,8 @@ extension TillOrder {
         out.integer(guests)
         out.fixed(",\"order_type\":")
         out.string(type)
-        out.fixed(",\"order_payment_type\":\"sale\",\"is_refund\":false,\"refunded_order_id\":null,\"deleted\":false,\"total\":")
+        out.fixed(",\"order_payment_type\":\"sale\",\"is_refund\":false,\"refunded_order_id\":null,\"deleted\":false")
+        out.fixed(",\"total\":")
         out.cents(total)
         if !omitsTotalTax {
             out.fixed(",\"total_tax\":")
@@ -97,6 +100,28 @@ extension TillOrder {
         out.decimal(line.quantity)
         out.fixed(",\"notes\":")
         out.string(line.notes)
+        writeAmounts(of: line, shape, &out)
+        if line.variation != 10_000 {
+            out.fixed(",\"price_variation\":")
+            out.decimal(line.variation)
+        }
+        if line.fixedVariationCents != 0 {
+            out.fixed(",\"price_fixed_variation\":")
+            out.cents(line.fixedVariationCents)
+        }
+        writeTaxes(of: line, &out)
+        out.fixed(",\"modifiers\":[")
+        if let modifier = line.modifier {
+            out.fixed("{\"id\":")
+            out.integer(modifier.id)
+            out.fixed(",\"name\":")
+            out.string(modifier.name)
+            out.fixed("}")
+        }
+        out.fixed(line.isOption ? "],\"part_of_option_set\":true}" : "],\"part_of_option_set\":false}")
+    }
+
+    private func writeAmounts(of line: Line, _ shape: OrderShape, _ out: inout TillPrinter) {
         // The tax-exclusive unit price has four decimals in today's records and two in old ones; with its tax it
         // always makes the price on the menu.
         let inclusive = line.unitCents * 100
@@ -118,16 +143,6 @@ extension TillOrder {
             out.fixed(",\"line_total_tax\":")
             out.cents(tax)
         }
-        if line.variation != 10_000 {
-            out.fixed(",\"price_variation\":")
-            out.decimal(line.variation)
-        }
-        if line.fixedVariationCents != 0 {
-            out.fixed(",\"price_fixed_variation\":")
-            out.cents(line.fixedVariationCents)
-        }
-        writeTaxes(of: line, &out)
-        out.fixed(line.isOption ? ",\"modifiers\":[],\"part_of_option_set\":true}" : ",\"modifiers\":[],\"part_of_option_set\":false}")
     }
 
     /// GST-free comes in two forms: no tax at all, or one with the rate 0.

@@ -12,6 +12,8 @@ package struct TillOrder: Sendable {
         var variation: Int64 = 10_000
         var fixedVariationCents: Int64 = 0
         var isOption = false
+        /// A change to the dish that costs nothing.
+        var modifier: MenuItem?
         var notes = ""
         /// What is charged for the line, after its own and its share of the order's variation. Set by `settle()`.
         var chargedCents: Int64 = 0

@@ -73,8 +73,16 @@ struct TradeBook: Sendable {
     }
 
     private mutating func insert(_ entry: Entry, into shelf: Shelf) {
-        let position = shelves[shelf].map { $0.last.map { $0 < entry } ?? true ? $0.count : Self.position(of: entry, in: $0) }
-        shelves[shelf, default: []].insert(entry, at: position ?? 0)
+        // In place: a copy of the shelf for each order would make booking quadratic.
+        Self.insert(entry, into: &shelves[shelf, default: []])
+    }
+
+    private static func insert(_ entry: Entry, into entries: inout [Entry]) {
+        if let last = entries.last, entry < last {
+            entries.insert(entry, at: position(of: entry, in: entries))
+        } else {
+            entries.append(entry)
+        }
     }
 
     private mutating func remove(_ entry: Entry, from shelf: Shelf) {

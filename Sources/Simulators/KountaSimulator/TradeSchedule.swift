@@ -66,13 +66,14 @@ struct TradeSchedule: Sendable {
             }
         }
         for index in 0..<min(settings.refunds, count) {
-            let n = index * count / min(settings.refunds, count)
+            let n = (index * count / min(settings.refunds, count) + index % sites) % count
             let after = span == 0 ? 0 : span + Int64(settings.lateSecondsMax) * 1_000
             releases.append(
                 Release(at: now + after, happening: .refund(of: n, as: count + settings.badOrders + index)))
         }
         // Stable, so that what is released at one instant keeps its order.
-        releases = releases.enumerated().sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }.map(\.element)
+        let ordered = releases.enumerated().sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }
+        releases = ordered.map(\.element)
     }
 
     private func till(at site: Int, turn: Int, _ settings: KountaSettings) -> Int {
