@@ -66,9 +66,8 @@ let package = Package(
         tests("Books", "JSONTests", ["JSON"]),
         tests("Simulators", "XeroSimulatorTests", [
             "XeroSimulator", "JSON", .product(name: "Hummingbird", package: "hummingbird"),
-            .product(name: "HummingbirdTesting", package: "hummingbird"),
-            .product(name: "NIOCore", package: "swift-nio"),
-            .product(name: "HTTPTypes", package: "swift-http-types"),
+            .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
         ]),
     ]
 )
