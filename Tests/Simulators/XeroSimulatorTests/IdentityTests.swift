@@ -109,21 +109,33 @@ import XeroSimulator
         }
     }
 
-    @Test("the settings endpoints show the chart, the taxes and the currency of each country")
-    func settings() async throws {
-        for (country, currency, type, rate) in [
-            ("AU", "AUD", "OUTPUT", "10.0"), ("NZ", "NZD", "OUTPUT2", "15.0"), ("GB", "GBP", "OUTPUT2", "20.0"),
-        ] {
-            try await withSimulator(country: country) { world in
-                let rates = try await world.call(.GET, "TaxRates").json["TaxRates"]?.elements
-                #expect(rates?.first { $0["TaxType"]?.string == type }?.digits("EffectiveRate") == rate)
-                #expect(try await world.call(.GET, "Currencies").only("Currencies")["Code"]?.string == currency)
-                let accounts = try await world.call(.GET, "Accounts").json["Accounts"]?.elements ?? []
-                let system = accounts.filter { $0["SystemAccount"]?.string == "ROUNDING" }
-                #expect(system.map { $0["Code"]?.string } == ["860"])
-                let paying = try await world.call(.GET, "Accounts?where=EnablePaymentsToAccount==true")
-                #expect(try paying.json["Accounts"]?.elements.contains { $0["Code"]?.string == "231" } == true)
-            }
+    struct Place: Sendable {
+        let country: String
+        let currency: String
+        let taxType: String
+        let rate: String
+    }
+
+    @Test(
+        "the settings endpoints show the chart, the taxes and the currency of each country",
+        arguments: [
+            Place(country: "AU", currency: "AUD", taxType: "OUTPUT", rate: "10.0"),
+            Place(country: "NZ", currency: "NZD", taxType: "OUTPUT2", rate: "15.0"),
+            Place(country: "GB", currency: "GBP", taxType: "OUTPUT2", rate: "20.0"),
+        ])
+    func settings(_ place: Place) async throws {
+        try await withSimulator(country: place.country) { world in
+            let rates = try await world.call(.GET, "TaxRates").json["TaxRates"]?.elements ?? []
+            let sales = rates.first { $0["TaxType"]?.string == place.taxType }
+            #expect(sales?.digits("EffectiveRate") == place.rate)
+            let currency = try await world.call(.GET, "Currencies").only("Currencies")
+            #expect(currency["Code"]?.string == place.currency)
+            let accounts = try await world.call(.GET, "Accounts").json["Accounts"]?.elements ?? []
+            let system = accounts.filter { $0["SystemAccount"]?.string == "ROUNDING" }
+            #expect(system.map { $0["Code"]?.string } == ["860"])
+            let paying = try await world.call(.GET, "Accounts?where=EnablePaymentsToAccount==true")
+            let codes = try paying.json["Accounts"]?.elements.compactMap { $0["Code"]?.string } ?? []
+            #expect(codes.contains("231") && !codes.contains("200"))
         }
     }
 }
