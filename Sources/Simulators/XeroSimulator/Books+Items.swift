@@ -11,7 +11,9 @@ extension Books {
                 throw Refusal("Item Code must have 1 to 30 characters")
             }
             existing = itemsByCode[code]
-            if intent == .create, existing != nil { throw Refusal("Price List Item with Code '\(code)' already exists") }
+            if intent == .create, existing != nil {
+                throw Refusal("Price List Item with Code '\(code)' already exists")
+            }
             var item = existing.map { items[$0] } ?? Item(id: ids.identifier(), code: code)
             if let name = json["Name"]?.string {
                 guard name.count <= 50 else { throw Refusal("Item Name must be 50 characters or fewer") }

@@ -174,14 +174,19 @@ extension Books {
         var indices: [Int] = []
         for (index, item) in items.enumerated() {
             if let since = call.modifiedSince, item.updated < since { continue }
-            if let filter, try !filter.matches({ $0 == "Code" ? .text(item.code) : $0 == "Name" ? .text(item.name) : nil })
-            {
-                continue
-            }
+            if let filter, try !filter.matches({ Self.value($0, of: item) }) { continue }
             indices.append(index)
         }
         return envelope(call, "Items") { books, writer in
             for index in indices { books.write(books.items[index], to: &writer) }
+        }
+    }
+
+    private static func value(_ field: String, of item: Item) -> Filter.Value? {
+        switch field {
+        case "Code": .text(item.code)
+        case "Name": .text(item.name)
+        default: nil
         }
     }
 
@@ -200,7 +205,9 @@ extension Books {
                 shown.append(account)
             }
             if call.path.count > 1, shown.isEmpty { return .notFound }
-            return envelope(call, "Accounts") { books, writer in for account in shown { books.write(account, to: &writer) } }
+            return envelope(call, "Accounts") { books, writer in
+                for account in shown { books.write(account, to: &writer) }
+            }
         case "TaxRates":
             return envelope(call, "TaxRates") { books, writer in
                 for rate in books.taxRates { books.write(rate, to: &writer) }

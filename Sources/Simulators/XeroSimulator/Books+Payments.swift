@@ -95,7 +95,9 @@ extension Books {
             throw Refusal("The credit note and the invoice must belong to the same contact")
         }
         let applied = try json.fixed("AppliedAmount")
-        guard let amount = (try json.fixed("Amount") ?? applied)?.inCents, amount > .zero else { throw Refusal("Amount must be greater than zero") }
+        guard let amount = (try json.fixed("Amount") ?? applied)?.inCents, amount > .zero else {
+            throw Refusal("Amount must be greater than zero")
+        }
         guard amount <= creditNote.due, amount <= invoice.due else {
             throw Refusal("Allocation amount exceeds the amount outstanding on this document")
         }

@@ -161,23 +161,13 @@ extension Books {
             if let amount = line.discountAmount { writer.field("DiscountAmount", number: amount.text) }
             writer.key("Tracking")
             writer.array { writer in
-                for choice in line.tracking { write(choice, to: &writer) }
+                for choice in line.tracking { writer.raw(tracking[choice.category].options[choice.option].embedded) }
             }
             if let quantity = line.quantity { writer.field("Quantity", number: quantity.text) }
             writer.field("LineItemID", line.id.text)
             if let account = line.account { writer.field("AccountID", accounts[account].id.text) }
             writer.key("ValidationErrors")
             writer.raw("[]".utf8)
-        }
-    }
-
-    private func write(_ choice: TrackingChoice, to writer: inout JSONWriter) {
-        let category = tracking[choice.category]
-        writer.object { writer in
-            writer.field("Name", category.name)
-            writer.field("Option", category.options[choice.option].name)
-            writer.field("TrackingCategoryID", category.id.text)
-            writer.field("TrackingOptionID", category.options[choice.option].id.text)
         }
     }
 

@@ -47,7 +47,15 @@ struct Books: Sendable {
     mutating func addVenue(_ name: String) {
         guard venues[name] == nil else { return }
         venues[name] = tracking[0].options.count
-        tracking[0].options.append(TrackingOption(id: ids.identifier(), name: name))
+        let id = ids.identifier()
+        var writer = JSONWriter(capacity: 256)
+        writer.object { writer in
+            writer.field("Name", tracking[0].name)
+            writer.field("Option", name)
+            writer.field("TrackingCategoryID", tracking[0].id.text)
+            writer.field("TrackingOptionID", id.text)
+        }
+        tracking[0].options.append(TrackingOption(id: id, name: name, embedded: writer.bytes))
     }
 
     /// The number of an invoice that came without one.

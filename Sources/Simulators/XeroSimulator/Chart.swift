@@ -50,6 +50,8 @@ struct TrackingCategory: Sendable {
 struct TrackingOption: Sendable {
     let id: XeroID
     let name: String
+    /// As a line of an answer shows it, ready to be copied: it is written with nearly every line.
+    let embedded: [UInt8]
     var isActive = true
 }
 
@@ -78,7 +80,9 @@ enum Country: String, Sendable {
         let sales: Set = ["REVENUE", "ASSET", "LIABILITY", "EQUITY"]
         let purchases: Set = ["EXPENSE", "ASSET", "LIABILITY", "EQUITY"]
         let all = sales.union(purchases)
-        func rate(_ type: String, _ name: String, _ percent: Int64, _ classes: Set<String>, _ report: String) -> TaxRate {
+        func rate(
+            _ type: String, _ name: String, _ percent: Int64, _ classes: Set<String>, _ report: String
+        ) -> TaxRate {
             TaxRate(type: type, name: name, rate: Fixed(units: percent * 10_000), classes: classes, reportType: report)
         }
         return switch self {

@@ -79,7 +79,7 @@ struct Fault: Sendable {
     var answer: Answer? {
         guard let status = status ?? (takesHalf && drop == nil ? 500 : nil) else { return nil }
         if body.isEmpty, status == 500 {
-            var answer = Answer.problem(500, "An error occurred", "An error occurred in Xero. Check the API Status page.")
+            var answer = Answer.problem(500, "An error occurred", "An error occurred in Xero.")
             answer.headers = headers
             return answer
         }

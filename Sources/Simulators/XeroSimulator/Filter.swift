@@ -1,7 +1,7 @@
 /// The `where` parameter, as far as the vendor recommends it: comparisons joined by AND. Anything else is refused
 /// rather than ignored, so that a program under test cannot believe it filtered.
 struct Filter: Sendable {
-    enum Operator: String, Sendable { case equal = "==", unequal = "!=", atLeast = ">=", atMost = "<=", more = ">", less = "<" }
+    enum Operator: Sendable { case equal, unequal, atLeast, atMost, more, less }
 
     enum Value: Equatable, Sendable {
         case text(String), id(XeroID), day(Day), number(Fixed), flag(Bool)
