@@ -36,10 +36,10 @@ func library(_ name: String, _ pkgConfig: String?, _ apt: String) -> Target {
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
-let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -127,6 +127,12 @@ let package = Package(
         tests("Clients", "HTTPTests", ["HTTP"]),
         tests("Clients", "AMQPTests", ["AMQP", "Threads"]),
         tests("Clients", "PostgresTests", ["Postgres"]),
+        tests("Simulators", "KountaSimulatorTests", [
+            "KountaSimulator", "JSON", hummingbird, logging, nioCore, nioPosix,
+        ]),
+        tests("Simulators", "XeroSimulatorTests", [
+            "XeroSimulator", "JSON", hummingbird, nioCore, nioPosix, nioHTTP1,
+        ]),
         tests("EndToEnd", "EndToEndTests", ["AMQP", "FleetHarness", "JSON", "Postgres"]),
         tests("Books", "JSONTests", ["JSON"]),
         tests("Books", "MoneyTests", ["Money"]),

@@ -1,3 +1,4 @@
+import Telemetry
 import DeadLetters
 import Domain
 import Kounta
@@ -46,7 +47,7 @@ extension LiveParts {
                     metrics.count(
                         "tillbridge_xero_calls_total",
                         ["organisation": key.text, "endpoint": endpoint, "status": String(status)])
-                    metrics.time("tillbridge_xero_call_seconds", ["endpoint": endpoint], duration)
+                    metrics.time("tillbridge_xero_call_seconds", ["endpoint": endpoint], took: duration)
                 })
             let prefetch = settings.writing.batch * (settings.writing.batchesInFlight + 1)
             services.append(

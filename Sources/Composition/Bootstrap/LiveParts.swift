@@ -64,7 +64,7 @@ struct LiveParts: Sendable {
             },
             onConfirm: { count, duration in
                 metrics.count("tillbridge_messages_confirmed_total", by: count)
-                metrics.time("tillbridge_confirm_seconds", duration)
+                metrics.time("tillbridge_confirm_seconds", took: duration)
             })
     }
 

@@ -4,8 +4,8 @@ import Glibc
 import Settings
 
 /// Loads the settings from the file system and the environment: the only place where either is read.
-package enum LiveSettings {
-    package static func load(path: String?, for worker: Worker?) throws -> Settings {
+enum LiveSettings {
+    static func load(path: String?, for worker: Worker?) throws -> Settings {
         let environment = ProcessInfo.processInfo.environment
         guard let path = path ?? environment["TILLBRIDGE_CONFIG"] else {
             throw StartError("no configuration file is named: pass --config FILE or set TILLBRIDGE_CONFIG")
@@ -14,11 +14,11 @@ package enum LiveSettings {
         let sources = Settings.Sources(
             file: path, yaml: String(decoding: yaml, as: UTF8.self), environment: environment,
             readFile: { read($0).map { String(decoding: $0, as: UTF8.self) } }, readTimeZone: timeZone)
-        do {
+        do throws(SettingsError) {
             let settings = try Settings(loading: sources)
             try requireCredentials(settings, worker)
             return settings
-        } catch let error as SettingsError {
+        } catch {
             let count = error.problems.count
             throw StartError("the configuration has \(count) problem\(count == 1 ? "" : "s"):\n\(error)")
         }

@@ -13,18 +13,18 @@ import Telemetry
 import UnixSignals
 
 /// One worker put together from live parts, run until SIGTERM or SIGINT, then drained.
-package struct LiveWorker: Sendable {
+struct LiveWorker: Sendable {
     private let worker: Worker
     private let settings: Settings
     let parts: LiveParts
 
-    package init(_ worker: Worker, settings: Settings) throws {
+    init(_ worker: Worker, settings: Settings) throws {
         self.worker = worker
         self.settings = settings
         parts = try LiveParts(worker, settings)
     }
 
-    package func run() async throws {
+    func run() async throws {
         let parts = parts
         guard let health = HealthServer(
             address: settings.connections.health, health: parts.health, metrics: parts.metrics, logger: parts.logger)

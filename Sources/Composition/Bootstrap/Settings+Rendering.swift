@@ -1,3 +1,4 @@
+import Money
 import Domain
 import Mapping
 import Settings

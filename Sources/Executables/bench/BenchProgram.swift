@@ -1,3 +1,4 @@
+import ArgumentParser
 import FleetHarness
 
 @main enum BenchProgram {

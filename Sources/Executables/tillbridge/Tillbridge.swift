@@ -1,3 +1,4 @@
+import ArgumentParser
 import Bootstrap
 
 @main enum Tillbridge {

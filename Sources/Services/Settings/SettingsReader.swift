@@ -30,6 +30,13 @@ package struct SettingsProblem: Sendable, Hashable, CustomStringConvertible {
     package let path: String
     package let message: String
 
+    package init(file: String, line: Int?, path: String, message: String) {
+        self.file = file
+        self.line = line
+        self.path = path
+        self.message = message
+    }
+
     package var description: String {
         let place = line.map { "\(file):\($0)" } ?? file
         return path.isEmpty ? "\(place): \(message)" : "\(place): \(path): \(message)"

@@ -59,7 +59,7 @@ package struct ClaimedPayment: Sendable {
     package let amount: String
     package let date: CalendarDate
     package let reference: String
-    package let state: String
+    package var state: String
 }
 
 package struct InvoiceResult: Sendable {

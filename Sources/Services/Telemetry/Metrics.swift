@@ -48,7 +48,7 @@ package final class Metrics: Sendable {
         state.withLock { $0.gauges[series] = value }
     }
 
-    package func time(_ name: String, _ labels: KeyValuePairs<String, String> = [:], _ duration: Duration) {
+    package func time(_ name: String, _ labels: KeyValuePairs<String, String> = [:], took duration: Duration) {
         let series = Self.series(name, labels)
         state.withLock { state in
             var histogram = state.histograms[series] ?? Histogram(counts: Self.bounds.map { _ in 0 })

@@ -169,8 +169,9 @@ struct ProgressLine {
 }
 
 /// Ctrl-C and SIGTERM, noted instead of obeyed: the fleet is stopped in order first.
-final class Interruption: Sendable {
-    private let sources: [any DispatchSourceSignal & Sendable]
+final class Interruption: @unchecked Sendable {
+    // Unchecked: the sources are only kept alive here and never touched again.
+    private let sources: [any DispatchSourceSignal]
     private let raised = RaisedFlag()
 
     init() {

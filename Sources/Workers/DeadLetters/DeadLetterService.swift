@@ -4,7 +4,7 @@ import Domain
 import JSON
 package import Logging
 package import Messaging
-package import ServiceLifecycle
+import ServiceLifecycle
 package import Store
 package import Telemetry
 

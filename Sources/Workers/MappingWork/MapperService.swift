@@ -1,11 +1,11 @@
 import Crypto
-package import Domain
+import Domain
 import Kounta
 package import Logging
 package import Mapping
 package import Messaging
 import Money
-package import ServiceLifecycle
+import ServiceLifecycle
 package import Settings
 package import Store
 package import Telemetry
@@ -139,7 +139,7 @@ package struct MapperService: Service {
     ) {
         metrics.count("tillbridge_records_mapped_total", by: verdicts.count)
         metrics.count("tillbridge_documents_announced_total", by: created)
-        metrics.time("tillbridge_mapping_batch_seconds", took)
+        metrics.time("tillbridge_mapping_batch_seconds", took: took)
         for case (_, .park(let park, let subject)) in verdicts {
             metrics.count("tillbridge_parked_total", ["worker": "mapper", "class": park.deadLetterClass.rawValue])
             logger.notice("parked: \(park)", metadata: ["id": "\(subject.id ?? "?")"])

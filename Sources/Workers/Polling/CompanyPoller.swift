@@ -1,8 +1,8 @@
-package import Domain
-package import Kounta
+import Domain
+import Kounta
 package import Logging
 package import Messaging
-package import ServiceLifecycle
+import ServiceLifecycle
 package import Settings
 package import Store
 package import Telemetry
@@ -39,7 +39,7 @@ package struct CompanyPoller: Service {
     }
 
     package func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
                     if let lease = try await store.acquire("poller/\(company.key)", for: settings.leaseDuration) {

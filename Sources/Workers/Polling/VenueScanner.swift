@@ -1,5 +1,5 @@
 import Crypto
-package import Domain
+import Domain
 package import Kounta
 package import Messaging
 package import Settings

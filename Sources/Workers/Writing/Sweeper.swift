@@ -1,7 +1,7 @@
 package import Domain
 package import Logging
 package import Messaging
-package import ServiceLifecycle
+import ServiceLifecycle
 package import Store
 package import Telemetry
 

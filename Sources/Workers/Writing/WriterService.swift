@@ -1,8 +1,8 @@
-package import Domain
+import Domain
 import JSON
 package import Logging
 package import Messaging
-package import ServiceLifecycle
+import ServiceLifecycle
 package import Settings
 package import Store
 package import Telemetry
@@ -52,7 +52,7 @@ package struct WriterService: Service {
     }
 
     package func run() async throws {
-        try await withGracefulShutdownHandler {
+        await withGracefulShutdownHandler {
             await withTaskGroup(of: Void.self) { group in
                 for _ in 0..<settings.batchesInFlight { group.addTask { await consume() } }
             }
@@ -135,7 +135,7 @@ package struct WriterService: Service {
     }
 
     private func report(_ verdicts: [(message: IncomingMessage, verdict: Verdict)], took: Duration) {
-        metrics.time("tillbridge_writing_batch_seconds", ["organisation": organisation.key.text], took)
+        metrics.time("tillbridge_writing_batch_seconds", ["organisation": organisation.key.text], took: took)
         for case (_, .park(let park, let subject)) in verdicts {
             metrics.count("tillbridge_parked_total", ["worker": "writer", "class": park.deadLetterClass.rawValue])
             logger.notice("parked: \(park)", metadata: ["id": "\(subject.id ?? "?")"])

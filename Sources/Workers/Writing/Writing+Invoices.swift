@@ -1,7 +1,11 @@
+import Telemetry
+import Logging
 import Domain
 import HTTP
+import Logging
 import Messaging
 import Store
+import Telemetry
 import Xero
 
 extension Writing {
@@ -186,6 +190,8 @@ extension ClaimedPayment {
     /// Payments a dead writer may have sent are looked for before any re-send, so they count as in doubt.
     fileprivate func adopted(from invoice: LedgerInvoice) -> ClaimedPayment {
         guard state == "ready", !invoice.payments.isEmpty else { return self }
-        return with(state: "uncertain")
+        var doubtful = self
+        doubtful.state = "uncertain"
+        return doubtful
     }
 }

@@ -1,7 +1,9 @@
+import Telemetry
 import Domain
 import HTTP
 import Messaging
 import Store
+import Telemetry
 import Xero
 
 extension Writing {
