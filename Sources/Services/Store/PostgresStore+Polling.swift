@@ -74,7 +74,7 @@ extension PostgresStore: PollingStore {
         try await pool.transaction { session in
             // Locks the lease's row: nobody can take it over between the look and the move.
             let held = try session.query(
-                "SELECT FROM lease WHERE name = $1 AND fence = $2 AND until > now() FOR SHARE",
+                "SELECT fence FROM lease WHERE name = $1 AND fence = $2 AND until > now() FOR SHARE",
                 [.text(lease.name), .int(lease.fence)])
             guard held.count == 1 else { throw LeaseLost(count: 1) }
             try session.execute(

@@ -106,10 +106,10 @@ package struct PaymentResult: Sendable {
     }
 }
 
-/// The lease ran out and another writer took over: whatever this one still holds of the documents is void.
+/// A lease ran out and another process took over: what this one still holds of it is void.
 package struct LeaseLost: Error, Sendable, CustomStringConvertible {
     package let count: Int
-    package var description: String { "\(count) documents were taken over by another writer" }
+    package var description: String { "\(count) leases ran out and were taken over" }
 }
 
 extension PostgresStore: WritingStore {

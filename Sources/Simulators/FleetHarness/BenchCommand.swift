@@ -36,21 +36,21 @@ package struct BenchCommand: AsyncParsableCommand {
         options.limits = "off"
         options.ordersPerVenue = 0
         var figures = Figures()
-        print("machine: \(Machine.description)", "commit: \(Machine.commit)", separator: "\n")
+        say("machine: \(Machine.description)", "commit: \(Machine.commit)")
         for run in 1...max(1, runs) {
             if only == nil || only == "ready" {
-                print("ready, run \(run) of \(runs)…")
+                say("ready, run \(run) of \(runs)…")
                 try await ReadyScenario(options: options).run(into: &figures)
             }
             if only == nil || only == "drain" {
-                print("drain, run \(run) of \(runs)…")
+                say("drain, run \(run) of \(runs)…")
                 try await DrainScenario(options: options, orders: orders).run(into: &figures)
             }
         }
-        for line in figures.table { print(line) }
+        for line in figures.table { say(line) }
         try figures.json(machine: Machine.description, commit: Machine.commit)
             .write(toFile: output, atomically: true, encoding: .utf8)
-        print("written to \(output)")
+        say("written to \(output)")
     }
 }
 

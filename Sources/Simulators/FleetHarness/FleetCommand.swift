@@ -56,7 +56,7 @@ struct DemoCommand: AsyncParsableCommand {
     func run() async throws {
         let options = try flags.options()
         let interruption = Interruption()
-        print("limits: \(describe(options))", "logs: \(options.folder)", separator: "\n")
+        say("limits: \(describe(options))", "logs: \(options.folder)")
         let fleet = try await Fleet(options)
         let result: Result<Proof?, any Error>
         do {
@@ -65,9 +65,9 @@ struct DemoCommand: AsyncParsableCommand {
         } catch { result = .failure(error) }
         let disorderly = await fleet.stop()
         let proof = try result.get()
-        for problem in disorderly { print(problem) }
+        for problem in disorderly { say(problem) }
         guard let proof else { throw ExitCode(130) }
-        for line in proof.lines { print(line) }
+        for line in proof.lines { say(line) }
         guard proof.holds, disorderly.isEmpty else { throw ExitCode.failure }
     }
 
@@ -124,10 +124,9 @@ struct UpCommand: AsyncParsableCommand {
         var failure: (any Error)?
         do {
             try await fleet.startWorkers(fleet.usualWorkers)
-            print(
+            say(
                 "the fleet is up; Ctrl-C ends it", "  Kounta simulator: \(fleet.kounta.base)/_control/ledger",
-                "  Xero simulator:   \(fleet.xero.base)/_control/ledger?summary=1", "  logs: \(options.folder)",
-                separator: "\n")
+                "  Xero simulator:   \(fleet.xero.base)/_control/ledger?summary=1", "  logs: \(options.folder)")
             let watch = try await Watch(fleet)
             let start = ContinuousClock.now
             var line = ProgressLine()
@@ -141,11 +140,16 @@ struct UpCommand: AsyncParsableCommand {
             await watch.close()
         } catch { failure = error }
         let disorderly = await fleet.stop()
-        for problem in disorderly { print(problem) }
+        for problem in disorderly { say(problem) }
         if let failure { throw failure }
-        print("everything is stopped")
+        say("everything is stopped")
         if !disorderly.isEmpty { throw ExitCode.failure }
     }
+}
+
+/// Printed at once, also into a pipe, in order with the progress line.
+func say(_ lines: String...) {
+    FileHandle.standardOutput.write(Data((lines.joined(separator: "\n") + "\n").utf8))
 }
 
 /// One line that is written over on a terminal, and a line every few seconds elsewhere.

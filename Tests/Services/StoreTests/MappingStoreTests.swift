@@ -1,0 +1,58 @@
+import Domain
+import Postgres
+import Store
+import Testing
+
+@Suite(.enabled(if: Database.isThere, Database.absence), .timeLimit(.minutes(2)))
+struct MappingStoreTests {
+    @Test("a record delivered twice, also by two mappers at once, is one document with its payments once")
+    func twice() async throws {
+        try await Database.with("twice") { pool, store in
+            let records = (1...50).map { record("\($0)") }
+            let outcomes = try await withThrowingTaskGroup(of: [AcceptedDocument].self) { group in
+                for turn in 0..<4 {
+                    group.addTask { try await store.accept(turn % 2 == 0 ? records : records.reversed()) }
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+            #expect(outcomes.count { $0.outcome == .created } == 50)
+            #expect(outcomes.count { $0.outcome == .known(.ready) } == 150)
+            let counts = try await pool.withSession { session in
+                try session.query(
+                    "SELECT (SELECT count(*) FROM document) AS d, (SELECT count(*) FROM payment) AS p,"
+                        + " (SELECT count(*) FROM source_record) AS s, (SELECT sum(total) FROM document) AS t")[0]
+            }
+            #expect(try counts.int("d") == 50)
+            #expect(try counts.int("p") == 100)
+            #expect(try counts.int("s") == 50)
+            #expect(try counts.numeric("t") == "500.00")
+        }
+    }
+
+    @Test("a newer version replaces what was not sent; an older one is stale; a sent one is never touched")
+    func versions() async throws {
+        try await Database.with("versions") { pool, store in
+            #expect(try await store.accept([record("1", cents: 1000)]).map(\.outcome) == [.created])
+            #expect(try await store.accept([record("1", cents: 1200, content: "second")]).map(\.outcome) == [.replaced])
+            #expect(try await store.accept([record("1", cents: 1000)]).map(\.outcome) == [.stale])
+            let rows = try await pool.withSession { session in
+                try session.query("SELECT total, (SELECT sum(amount) FROM payment) AS paid FROM document")
+            }
+            #expect(try rows.map { try $0.numeric("total") } == ["12.00"])
+            #expect(try rows.map { try $0.numeric("paid") } == ["12.00"])
+
+            let id = try await store.accept([record("1", cents: 1200, content: "second")])[0].id
+            _ = try await store.claim([id], lease: .seconds(60))
+            let outcome = try await store.accept([record("1", cents: 1300, content: "third")])[0].outcome
+            #expect(outcome == .conflict(.claimed, total: "12.00"))
+        }
+    }
+
+    @Test("answers come in the order of the records, whatever order the table wants")
+    func order() async throws {
+        try await Database.with("order") { _, store in
+            let records = ["9", "10", "1", "5"].map { record($0) }
+            #expect(try await store.accept(records).map(\.number.text) == ["HBR-9", "HBR-10", "HBR-1", "HBR-5"])
+        }
+    }
+}
