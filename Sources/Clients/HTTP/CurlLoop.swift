@@ -5,8 +5,8 @@ import Threads
 /// How the client's thread spends its time: it takes what the mailbox holds, lets libcurl read and write, and sleeps
 /// in `curl_multi_poll` until a socket, a timer or `curl_multi_wakeup` ends the sleep.
 final class CurlLoop: ThreadParking, @unchecked Sendable {
-    // Unchecked: `transfers` is touched only on the client's thread (in `park`, and in `close`, which is called from the
-    // actor that lives on it); the fields of `Sleep` only under `sleepLock`; the others never change.
+    // Unchecked: `transfers` is touched only on the client's thread (in `park`, and in `close`, which is called from
+    // the actor that lives on it); the fields of `Sleep` only under `sleepLock`; the others never change.
     private struct Sleep: ~Copyable {
         /// nil once closed: a wake-up must never touch a freed handle.
         var multi: MultiHandle?
