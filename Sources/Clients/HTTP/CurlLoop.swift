@@ -5,8 +5,8 @@ import Threads
 /// How the client's thread spends its time: it takes what the mailbox holds, lets libcurl read and write, and sleeps
 /// in `curl_multi_poll` until a socket, a timer or `curl_multi_wakeup` ends the sleep.
 final class CurlLoop: ThreadParking, @unchecked Sendable {
-    // Unchecked: `transfers` is touched only on the client's thread (in `park`, and in `close`, which is called from the
-    // actor that lives on it); the fields of `Sleep` only under `sleepLock`; the others never change.
+    // Unchecked: `transfers` is touched only on the client's thread (in `park`, and in `close`, which is called from
+    // the actor that lives on it); the fields of `Sleep` only under `sleepLock`; the others never change.
     private struct Sleep: ~Copyable {
         /// nil once closed: a wake-up must never touch a freed handle.
         var multi: MultiHandle?
@@ -19,7 +19,6 @@ final class CurlLoop: ThreadParking, @unchecked Sendable {
     private let sleepLock = ThreadLock()
     private var sleep: Sleep
     private let transfers: TransferTable
-    private var hasBlockedSignals = false
 
     init(configuration: HTTPConfiguration) {
         let multi = MultiHandle()
@@ -28,8 +27,18 @@ final class CurlLoop: ThreadParking, @unchecked Sendable {
         sleep = Sleep(multi: multi)
     }
 
+    /// Prepares the client's thread, on it. A second call does no harm.
+    ///
+    /// A write to a socket that the peer has closed may raise SIGPIPE, which would end the process. The thread is our
+    /// own, so its mask is too.
+    func begin() {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGPIPE)
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+    }
+
     func park() {
-        blockBrokenPipes()
         let pause = transfers.turn()
         guard let multi = fallAsleep() else { return }
         let milliseconds = pause.map { Int32(clamping: $0.components.seconds * 1_000 + 1
@@ -70,16 +79,5 @@ final class CurlLoop: ThreadParking, @unchecked Sendable {
             sleep.isAsleep = true
             return multi
         }
-    }
-
-    /// OpenSSL may write to a socket the peer has closed; the signal would end the process. The thread is our own, so
-    /// its mask is too.
-    private func blockBrokenPipes() {
-        guard !hasBlockedSignals else { return }
-        hasBlockedSignals = true
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGPIPE)
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
     }
 }

@@ -57,6 +57,6 @@ package actor HTTPClient {
         thread.stop()
     }
 
-    /// Does nothing, on the thread.
-    private func startThread() {}
+    /// The thread's first job. It must do something: a release build leaves out the hop to an empty function.
+    private func startThread() { loop.begin() }
 }

@@ -73,7 +73,8 @@ import Threads
     @Test("a 429 without body and content type is an answer like any other")
     func tooManyRequests() async {
         let server = LoopbackServer { peer, _ in
-            peer.write("HTTP/1.1 429 Too Many Requests\r\nretry-AFTER: 7\r\nX-A: 1\r\nx-a:2\r\nContent-Length: 0\r\n\r\n")
+            peer.write("HTTP/1.1 429 Too Many Requests\r\nretry-AFTER: 7\r\nX-A: 1\r\nx-a:2\r\n")
+            peer.write("Content-Length: 0\r\n\r\n")
         }
         await withClient { client in
             let response = await client.send(get(server.url("/"))).response

@@ -20,7 +20,7 @@ struct Received: Sendable {
     }
 }
 
-/// A server on 127.0.0.1 that misbehaves as told: one blocking thread a connection, the answer a closure that runs there.
+/// A server on 127.0.0.1 that misbehaves as told: one blocking thread a connection, where the answer's closure runs.
 final class LoopbackServer: Sendable {
     typealias Answer = @Sendable (Peer, Received) -> Void
 
