@@ -124,7 +124,7 @@ let package = Package(
         ]),
 
         tests("Clients", "ThreadsTests", ["Threads"]),
-        tests("Clients", "HTTPTests", ["HTTP"]),
+        tests("Clients", "HTTPTests", ["HTTP", "Threads"]),
         tests("Clients", "AMQPTests", ["AMQP", "Threads"]),
         tests("Clients", "PostgresTests", ["Postgres"]),
         tests("Simulators", "KountaSimulatorTests", [
@@ -133,6 +133,13 @@ let package = Package(
         tests("Simulators", "XeroSimulatorTests", [
             "XeroSimulator", "JSON", hummingbird, nioCore, nioPosix, nioHTTP1,
         ]),
+        tests("Services", "StoreTests", ["Domain", "Money", "Postgres", "Settings", "Store", "Xero", crypto]),
+        tests("Services", "SettingsTests", ["Domain", "Mapping", "Money", "Settings"]),
+        tests("Services", "MessagingTests", ["AMQP", "Domain", "Messaging"]),
+        tests("Services", "KountaTests", ["Domain", "HTTP", "JSON", "Kounta", "Money"]),
+        tests("Services", "XeroTests", ["Domain", "HTTP", "JSON", "Money", "Xero"]),
+        tests("Services", "TelemetryTests", ["Telemetry"]),
+        tests("TidyTests", "TidyTests", []),
         tests("EndToEnd", "EndToEndTests", ["AMQP", "FleetHarness", "JSON", "Postgres"]),
         tests("Books", "JSONTests", ["JSON"]),
         tests("Books", "MoneyTests", ["Money"]),

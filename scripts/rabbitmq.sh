@@ -130,8 +130,8 @@ rabbitmq_env_file() {
         if [[ -n $TLS ]]; then
             # By name, because the certificate is checked against it.
             printf 'export TILLBRIDGE_TEST_RABBITMQ_TLS_URL=%q\n' "amqps://$login@localhost:$tls_port/%2F"
-            printf 'export TILLBRIDGE_TEST_TLS_CA=%q\n' "$DIR/tls/ca.pem"
-            printf 'EXPORTS+=(TILLBRIDGE_TEST_RABBITMQ_TLS_URL TILLBRIDGE_TEST_TLS_CA)\n'
+            printf 'export TILLBRIDGE_TEST_RABBITMQ_TLS_CA=%q\n' "$DIR/tls/ca.pem"
+            printf 'EXPORTS+=(TILLBRIDGE_TEST_RABBITMQ_TLS_URL TILLBRIDGE_TEST_RABBITMQ_TLS_CA)\n'
         fi
     } >"$DIR/rabbitmq.env"
 }

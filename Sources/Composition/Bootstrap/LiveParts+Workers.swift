@@ -41,7 +41,7 @@ extension LiveParts {
             let (metrics, key) = (metrics, organisation.key)
             let ledger = XeroClient(
                 organisation: key, http: http, base: settings.connections.xero, tenant: organisation.tenant,
-                tokens: XeroTokens(http: http, identity: settings.connections.xeroIdentity, credential: credential),
+                tokens: XeroTokens(http: identityHTTP, identity: settings.connections.xeroIdentity, credential: credential),
                 budget: budget,
                 onCall: { endpoint, status, duration in
                     metrics.count(

@@ -23,7 +23,9 @@ struct LiveParts: Sendable {
     let broker: RabbitBroker
     let pool: PostgresPool
     let store: PostgresStore
+    /// One client a peer: libcurl lets a busy host delay another on the same client.
     let http: HTTPClient
+    let identityHTTP: HTTPClient
 
     private static let poolSize = 4
 
@@ -39,11 +41,11 @@ struct LiveParts: Sendable {
         pool = try LiveDatabase.pool(settings, name: name, size: Self.poolSize, logger: logger, health: health)
         store = PostgresStore(pool: pool, holder: LiveParts.holder(worker))
         broker = try LiveParts.broker(settings, name: name, logger: logger, health: health, metrics: metrics)
-        http = HTTPClient(
-            name: "tb-http",
-            configuration: HTTPConfiguration(
-                maxConnectionsPerHost: 32, trustedCertificates: settings.connections.trustedCertificates,
-                userAgent: "Tillbridge"))
+        let configuration = HTTPConfiguration(
+            maxConnectionsPerHost: 32, trustedCertificates: settings.connections.trustedCertificates,
+            userAgent: "Tillbridge")
+        http = HTTPClient(name: "tb-http", configuration: configuration)
+        identityHTTP = HTTPClient(name: "tb-identity", configuration: configuration)
     }
 
     private static func broker(

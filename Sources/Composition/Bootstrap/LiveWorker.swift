@@ -66,6 +66,7 @@ struct BrokeredWork: Service {
             await parts.broker.close()
             await parts.pool.close()
             await parts.http.close()
+            await parts.identityHTTP.close()
             group.cancelAll()
             if let error { throw error }
         }

@@ -70,6 +70,7 @@ package struct AcceptedDocument: Sendable, Hashable {
     }
 
     package let id: DocumentID
+    package let organisation: OrganisationKey
     package let number: DocumentNumber
     package let outcome: Outcome
 }
@@ -89,7 +90,8 @@ extension PostgresStore: MappingStore {
             for row in results[1] {
                 let key = DocumentKey(organisation: try row.text("organisation"), number: try row.text("number"))
                 accepted[key] = AcceptedDocument(
-                    id: DocumentID(try row.int("id")), number: DocumentNumber(key.number), outcome: .created)
+                    id: DocumentID(try row.int("id")), organisation: OrganisationKey(key.organisation),
+                    number: DocumentNumber(key.number), outcome: .created)
             }
             for record in withDocuments {
                 guard let document = record.document, accepted[document.key] == nil else { continue }
@@ -176,7 +178,8 @@ extension PostgresStore: MappingStore {
         let id = DocumentID(try row.int("id"))
         let state = DocumentState(rawValue: try row.text("state")) ?? .refused
         func accepted(_ outcome: AcceptedDocument.Outcome) -> AcceptedDocument {
-            AcceptedDocument(id: id, number: document.number, outcome: outcome)
+            AcceptedDocument(
+                id: id, organisation: document.organisation, number: document.number, outcome: outcome)
         }
         if try row.bool("same") { return accepted(.known(state)) }
         guard try row.bool("newest") else { return accepted(.stale) }

@@ -8,7 +8,7 @@ package protocol WritingStore: Sendable {
     func claim(_ documents: [DocumentID], lease: Duration) async throws -> [ClaimResult]
     /// Stores key and exact bytes and moves the documents to `sent`. Nothing may be sent before this returned.
     func recordSending(_ claims: [Claim], organisation: OrganisationKey, key: String, bytes: [UInt8]) async throws
-    /// Gives documents back to `ready`: nothing of them can have reached the ledger.
+    /// Gives back to `ready` those that are still `claimed`: nothing of them can have reached the ledger.
     func release(_ claims: [Claim]) async throws
     func recordUncertain(_ claims: [Claim], key: String, cause: String) async throws
     /// Stores what the ledger said of each document; payments of the written ones become the next attempt.
@@ -214,7 +214,7 @@ extension PostgresStore: WritingStore {
                 """
                 UPDATE document AS d SET state = 'ready', lease_until = NULL, claimed_by = NULL
                   FROM unnest($1::bigint[], $2::bigint[]) AS u (id, fencing)
-                 WHERE d.id = u.id AND d.fencing = u.fencing AND d.state IN ('claimed', 'sent', 'uncertain')
+                 WHERE d.id = u.id AND d.fencing = u.fencing AND d.state = 'claimed'
                 """, Self.fences(claims))
         }
     }

@@ -83,8 +83,8 @@ package struct MapperService: Service {
         let latest = Self.latestOfEachDocument(readings.map(\.reading))
         let accepted = try await store.accept(latest.map(\.record))
         var outcomes: [DocumentKey: AcceptedDocument] = [:]
-        for (source, document) in zip(latest.filter { $0.record.document != nil }, accepted) {
-            outcomes[source.key] = document
+        for document in accepted {
+            outcomes[DocumentKey(organisation: document.organisation, number: document.number)] = document
         }
         var following: [OutgoingMessage] = []
         var announced: Set<DocumentID> = []

@@ -30,9 +30,13 @@ struct BatchWriter: Sendable {
             }
         } catch {
             // What certainly was not sent can be written by anyone at once; the rest waits for its lease and a look.
-            try? await store.release(claims.filter { $0.before == .claimed })
+            await release(claims)
             throw error
         }
+    }
+
+    private func release(_ claims: [Claim]) async {
+        do { try await store.release(claims) } catch { logger.warning("claims wait for their lease to end: \(error)") }
     }
 
     static func subject(of claim: Claim, _ organisation: OrganisationKey) -> Envelope.Subject {

@@ -1,4 +1,5 @@
 import Domain
+import FoundationEssentials
 import Mapping
 import Money
 import Testing
@@ -161,21 +162,25 @@ import Testing
         #expect(park?.cause.contains("Barter") == true)
     }
 
-    @Test("whatever the order, the invoice's total is what was taken, or the order is parked: 20,000 random orders")
+    @Test("whatever the order, the invoice's total is what was taken, or the order is parked: random orders by the thousand")
     func property() {
-        var generator = Seeded(seed: 2026)
+        // `make property N=…` plays more.
+        let environment = ProcessInfo.processInfo.environment
+        let cases = environment["TILLBRIDGE_PROPERTY_CASES"].flatMap { Int($0) } ?? 20_000
+        let seed = environment["TILLBRIDGE_PROPERTY_SEED"].flatMap { UInt64($0) } ?? 2026
+        var generator = Seeded(seed: seed)
         var booked = 0
-        for round in 0..<20_000 {
+        for round in 0..<cases {
             let order = Order.random(&generator)
             guard let invoice = try? mapping.invoice(for: order) else { continue }
             booked += 1
             let taken = invoice.payments.lazy.map(\.amount).sum()
-            #expect(invoice.total == taken, "round \(round)")
-            #expect(!invoice.lines.contains { line in line.quantity * line.unitAmount != line.amount.decimal }, "round \(round)")
+            #expect(invoice.total == taken, "seed \(seed), round \(round)")
+            #expect(!invoice.lines.contains { line in line.quantity * line.unitAmount != line.amount.decimal }, "seed \(seed), round \(round)")
             let roundings = invoice.lines.filter { $0.account == "860" }.map(\.amount.magnitude)
-            #expect(roundings.allSatisfy { $0 <= Money(cents: 5) }, "round \(round)")
+            #expect(roundings.allSatisfy { $0 <= Money(cents: 5) }, "seed \(seed), round \(round)")
         }
         // The generator makes orders that add up: parking them all would satisfy the rest for nothing.
-        #expect(booked > 19_900)
+        #expect(booked > cases - max(1, cases / 200), "seed \(seed)")
     }
 }

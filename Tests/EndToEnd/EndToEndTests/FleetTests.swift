@@ -5,7 +5,7 @@ import Testing
 
 @testable import FleetHarness
 
-@Suite(.enabled(if: Servers.areThere, Servers.absence), .timeLimit(.minutes(8)))
+@Suite(.serialized, .enabled(if: Servers.areThere, Servers.absence), .timeLimit(.minutes(8)))
 struct FleetTests {
     @Test("a busy service with discounts, tips and split payments comes out even, venue by venue, order by order")
     func service() async throws {
