@@ -1,7 +1,8 @@
-"""Checks docker/ and k8s/ for what a schema does not know: that they agree with the project and are fit to run.
+"""Checks docker/ and k8s/ for what a schema does not know: that they agree with the project and the configuration they
+mount, and that they are fit to run.
 
-Run by check-deploy.sh. Python 3.9 and PyYAML. Prints one line per fault; exit status 1 when there is one. What cannot be
-checked is said, never passed over in silence.
+Run by check-deploy.sh. Python 3.9 and PyYAML. Prints one line per fault; exit status 1 when there is one. What cannot
+be checked is said, never passed over in silence.
 """
 
 import re
@@ -15,6 +16,8 @@ FAULTS = []
 LABEL = "app.kubernetes.io/name"
 # A key of the configuration stands in the middle of these: TILLBRIDGE_XERO_<ORGANISATION KEY>_CLIENT_ID.
 KEYED = re.compile(r"^TILLBRIDGE_(KOUNTA|XERO)_[A-Z0-9_]+_CLIENT_(ID|SECRET)$")
+# Who speaks to which vendor, and the list of the configuration that says with whose credentials.
+SPEAKERS = {"poller": ("KOUNTA", "companies"), "writer": ("XERO", "organisations")}
 
 
 class OnceOnly(yaml.SafeLoader):
@@ -85,6 +88,73 @@ def check_values(path, environment):
         expect(not re.search(r"://[^/@${]+:[^/@]+@", str(value)), path, f"{name} holds a credential")
 
 
+def check_credentials(path, program, environment, configuration):
+    """A program has the credential of each company or organisation it speaks for, each from a file of its own name."""
+    if not configuration:
+        return  # configuration_at has said so
+    vendor, section = SPEAKERS.get(program, (None, None))
+    wanted = {f"TILLBRIDGE_{vendor}_{re.sub('[^A-Z0-9]', '_', entry['key'].upper())}_CLIENT_{half}_FILE": entry["key"]
+              for entry in configuration.get(section, []) for half in ("ID", "SECRET")}
+    named = {name for name in environment if KEYED.match(re.sub(r"_FILE$", "", name))}
+    for name in sorted(wanted.keys() - named):
+        fault(path, f"{program} lacks {name}, for `{wanted[name]}` of the configuration's {section}")
+    for name in sorted(named - wanted.keys()):
+        fault(path, f"{program} has {name}, for which its configuration has no use")
+    for name in sorted(named & wanted.keys()):
+        half = "id" if name.endswith("_ID_FILE") else "secret"
+        file = f"{vendor.lower()}-{wanted[name]}-client-{half}"
+        expect(Path(environment[name]).name == file, path, f"{program}: {name} must name the file {file}")
+
+
+def configuration_at(path, mounted):
+    """The fleet's configuration in the file `mounted`, which `path` mounts; one without any entry after a fault."""
+    if not mounted.is_file():
+        fault(path, f"mounts the configuration {mounted.name}, which is not there")
+        return {}
+    found = (documents(mounted) or [{}])[0]
+    for section in ("companies", "organisations"):
+        expect(found.get(section), mounted, f"has no {section}: nothing could be held against it")
+    return found
+
+
+def default(value):
+    """What compose takes for `${NAME:-default}` with no variable set."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value))
+
+
+def given(service, option):
+    """The values of an option in a service's command."""
+    command = service.get("command", [])
+    return [value for name, value in zip(command, command[1:]) if name == option]
+
+
+def check_simulators(path, services, configuration):
+    """The simulators stand in for the organisations of the configuration, at limits the workers know of."""
+    if not configuration:
+        return  # configuration_at has said so
+    wanted = set()
+    for entry in configuration.get("organisations", []):
+        venues = [venue for company in configuration.get("companies", []) if company["organisation"] == entry["key"]
+                  for venue in company["venues"]]
+        options = ",".join(venue["tracking"] for venue in venues if "tracking" in venue)
+        # As the simulator's --organisation has it. The configuration has no country.
+        wanted.add("|".join([str(entry.get("tenant")), entry["name"], "AU", entry.get("currency", "AUD"),
+                             entry["timezone"], options]))
+    there = given(services.get("xero-sim", {}), "--organisation")
+    for text in sorted(wanted - set(there)):
+        fault(path, f"xero-sim lacks --organisation '{text}'")
+    for text in sorted(set(there) - wanted):
+        fault(path, f"xero-sim has --organisation '{text}', which the configuration has not")
+    expect(len(there) == len(set(there)), path, "xero-sim has an --organisation twice")
+    limits = {name: given(services.get(name, {}), "--limits") for name in ("kounta-sim", "xero-sim")}
+    for name, service in services.items():
+        if name not in SPEAKERS:
+            continue
+        multiple = default(service.get("environment", {}).get("TILLBRIDGE_SIMULATION_LIMITS_MULTIPLE", 1))
+        for simulator, found in limits.items():
+            expect(found == [f"x{multiple}"], path, f"{name} works at x{multiple}, {simulator} has --limits {found}")
+
+
 def check_image(path, image):
     name, _, tag = image.partition(":")
     expect(tag and tag != "latest", path, f"the image {name} needs a version, and not `latest`")
@@ -93,6 +163,12 @@ def check_image(path, image):
 def check_compose(path, names, known):
     for compose in documents(path):
         services = compose.get("services", {})
+        source = default(compose.get("configs", {}).get("tillbridge", {}).get("file", ""))
+        configuration = configuration_at(path, (path.parent / source).resolve())
+        check_simulators(path, services, configuration)
+        check_secret_files(path, compose.get("secrets", {}))
+        for name in SPEAKERS:
+            expect(name in services, path, f"there is no service {name}")
         for name, service in services.items():
             where = f"service {name}:"
             check_image(path, service.get("image", ""))
@@ -110,16 +186,39 @@ def check_compose(path, names, known):
                 if variable.endswith("_FILE"):
                     secret = str(value).removeprefix("/run/secrets/")
                     expect(secret in service.get("secrets", []), path, f"{where} {variable} names no secret it has")
-            check_program(path, service.get("command", [""])[0], names)
+            program = service.get("command", [""])[0]
+            check_program(path, program, names)
+            check_credentials(path, program, environment, configuration)
+            if environment:
+                mounts = [(mount["source"], mount["target"]) for mount in service.get("configs", [])]
+                expect(mounts == [("tillbridge", environment.get("TILLBRIDGE_CONFIG"))], path,
+                       f"{where} does not mount its TILLBRIDGE_CONFIG")
             expect(service.get("read_only") is True, path, f"{where} may write to its image")
             expect(service.get("cap_drop") == ["ALL"], path, f"{where} keeps capabilities")
+
+
+def check_secret_files(path, secrets):
+    """Each secret is the file of its name, and whoever fills the folder finds the name in the README."""
+    readme = (path.parent / "README.md").read_text()
+    for name, secret in secrets.items():
+        expect(secret.get("file", "").endswith("}/" + name), path, f"the secret {name} is not the file of that name")
+        expect(f"`{name}`" in readme, path.parent / "README.md", f"does not list the secret file {name}")
 
 
 def check_program(path, program, names):
     expect(names is None or program in names, path, f"`{program}` is no executable of Package.swift")
 
 
-def check_pod(path, name, pod, names, known):
+def check_mounted_configuration(path, name, pod, container, environment, generated):
+    """TILLBRIDGE_CONFIG is a file of a ConfigMap that the kustomization makes."""
+    maps = {volume["name"]: volume["configMap"]["name"] for volume in pod.get("volumes", []) if "configMap" in volume}
+    mounted = {mount["mountPath"]: (maps.get(mount["name"]), mount.get("subPath"))
+               for mount in container.get("volumeMounts", [])}
+    source = mounted.get(environment.get("TILLBRIDGE_CONFIG"))
+    expect(source in generated, path, f"{name}: TILLBRIDGE_CONFIG is no file of a ConfigMap that the base makes")
+
+
+def check_pod(path, name, pod, names, known, generated, configuration):
     security = pod.get("securityContext", {})
     expect(security.get("runAsNonRoot") is True and security.get("runAsUser"), path, f"{name} may run as root")
     expect(pod.get("terminationGracePeriodSeconds") == 45, path, f"{name} needs 45 seconds to hand its messages back")
@@ -137,10 +236,16 @@ def check_pod(path, name, pod, names, known):
         expect(len(environment) == len(container.get("env", [])), path, f"{name} sets a variable twice")
         check_environment(path, environment, known)
         check_values(path, environment)
-        check_program(path, (container.get("args") or container.get("command") or [""])[0], names)
+        program = (container.get("args") or container.get("command") or [""])[0]
+        check_program(path, program, names)
+        check_credentials(path, program, environment, configuration)
+        check_mounted_configuration(path, name, pod, container, environment, generated)
         for mount in container.get("volumeMounts", []):
             expect(mount["name"] in volumes, path, f"{name} mounts {mount['name']}, which is no volume of it")
-        offered = {item["path"] for volume in pod.get("volumes", []) for item in volume.get("secret", {}).get("items", [])}
+        items = [item for volume in pod.get("volumes", []) for item in volume.get("secret", {}).get("items", [])]
+        for item in items:
+            expect(item["key"] == item["path"], path, f"{name} mounts the secret {item['key']} as {item['path']}")
+        offered = {item["path"] for item in items}
         for variable, value in environment.items():
             if variable.endswith("_FILE"):
                 expect(Path(value).name in offered, path, f"{name}: {variable} names a file that is not mounted")
@@ -156,10 +261,10 @@ def check_probes(path, name, pod):
                    f"{name}: {probe} does not ask {answer} on `http`")
 
 
-def check_workload(path, manifest, names, known):
+def check_workload(path, manifest, *facts):
     name, spec = manifest["metadata"]["name"], manifest["spec"]
     template = spec["template"]
-    check_pod(path, name, template["spec"], names, known)
+    check_pod(path, name, template["spec"], *facts)
     if manifest["kind"] == "Deployment":
         check_probes(path, name, template["spec"])
         chosen = spec["selector"]["matchLabels"]
@@ -168,7 +273,14 @@ def check_workload(path, manifest, names, known):
 
 def check_kubernetes(base, names, known):
     kinds = {}
+    example, copy = ROOT / "config/example.yaml", base / "tillbridge.yaml"
+    configuration = configuration_at(base / "kustomization.yaml", copy)
+    expect(configuration == {} or copy.read_bytes() == example.read_bytes(), copy,
+           f"is no copy of {example.relative_to(ROOT)}: cp {example.relative_to(ROOT)} {copy.relative_to(ROOT)}")
+    generated = set().union(*(generated_files(manifest) for manifest in documents(base / "kustomization.yaml")))
     for path in sorted(base.rglob("*.yaml")):
+        if path == copy:
+            continue
         for manifest in documents(path):
             kind = manifest.get("kind")
             if kind == "Kustomization":
@@ -176,11 +288,13 @@ def check_kubernetes(base, names, known):
                 continue
             kinds.setdefault(kind, {})[manifest["metadata"]["name"]] = (path, manifest)
             if kind in ("Deployment", "Job"):
-                check_workload(path, manifest, names, known)
+                check_workload(path, manifest, names, known, generated, configuration)
     for kind in ("Deployment", "Job"):
         for name, (path, manifest) in kinds.get(kind, {}).items():
             account = manifest["spec"]["template"]["spec"].get("serviceAccountName")
             expect(account in kinds.get("ServiceAccount", {}), path, f"there is no ServiceAccount {account}")
+    for name in SPEAKERS:
+        expect(name in kinds.get("Deployment", {}), base / "kustomization.yaml", f"there is no Deployment {name}")
     for name, (path, _) in kinds.get("Deployment", {}).items():
         for kind, key in (("PodDisruptionBudget", "selector"), ("NetworkPolicy", "podSelector")):
             _, other = kinds.get(kind, {}).get(name, (None, {"spec": {}}))
@@ -188,8 +302,14 @@ def check_kubernetes(base, names, known):
                    f"there is no {kind} for {name}")
 
 
+def generated_files(manifest):
+    """The ConfigMaps a kustomization makes of files, as pairs of name and key."""
+    return {(made["name"], Path(file).name) for made in manifest.get("configMapGenerator", [])
+            for file in made.get("files", [])}
+
+
 def check_kustomization(path, manifest):
-    listed = set(manifest.get("resources", []))
+    listed = set(manifest.get("resources", [])) | {file for _, file in generated_files(manifest)}
     there = {entry.name for entry in path.parent.iterdir()
              if entry != path and (entry.suffix == ".yaml" or (entry / "kustomization.yaml").is_file())}
     for name in sorted(there - listed):

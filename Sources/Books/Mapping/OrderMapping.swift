@@ -59,7 +59,12 @@ package struct OrderMapping: Sendable {
                 .value, "Order \(order.id) was deleted in Kounta.",
                 remedy: "If its invoice stands in Xero, void it there; then discard this letter.")
         }
-        guard !order.lines.isEmpty || order.total.isZero else {
+        guard !order.isRefund else {
+            throw Park(
+                .value, "Order \(order.id) is a refund of \(order.total).",
+                remedy: "Post a credit note for it by hand, then discard this letter.")
+        }
+        guard !order.lines.isEmpty else {
             throw Park(
                 .value, "Order \(order.id) has a total of \(order.total) but no lines.",
                 remedy: "Correct the order in Kounta, then replay it.")

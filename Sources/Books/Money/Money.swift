@@ -1,6 +1,6 @@
 /// An amount of one currency in its minor unit, the cent.
 ///
-/// The currencies the fleet books have two decimals; a record in another currency is parked before it gets here.
+/// The currencies the fleet can be configured with have two decimals.
 package struct Money: Sendable, Hashable, Comparable, CustomStringConvertible {
     package let cents: Int64
 

@@ -26,6 +26,7 @@ extension Settings {
             "# TILLBRIDGE_XERO_IDENTITY_URL: \(connections.xeroIdentity)",
             "# TILLBRIDGE_HEALTH_ADDRESS: \(connections.health)",
             "# TILLBRIDGE_GRACE_PERIOD: \(DurationText.render(connections.grace))",
+            "# TILLBRIDGE_TRUSTED_CERTIFICATES: \(connections.trustedCertificates ?? "the system's")",
         ]
         return lines.joined(separator: "\n")
     }

@@ -20,6 +20,9 @@ package actor KountaBudget {
     private static let reserveForNewOrders = 4
     /// A reset header beyond this is a clock that is wrong, not a wait.
     private static let waitMax = Duration.seconds(120)
+    /// What a header may say at most before it is cut: the year 9999, and a day.
+    private static let clockMax: Int64 = 253_402_300_799
+    private static let secondsMax: Int64 = 86_400
     private static let waitWithoutHint = Duration.seconds(10)
 
     /// - Parameter callsPerMinute: 0 for no limit of our own.
@@ -56,11 +59,13 @@ package actor KountaBudget {
 
     package func correct(by headers: HTTPHeaders, status: Int) {
         let now = now()
-        let reset = headers["X-Ratelimit-Reset"].flatMap { Int64($0) }.map { Instant(secondsSince1970: $0) }
+        let reset = headers["X-Ratelimit-Reset"].flatMap { Int64($0) }
+            .map { Instant(secondsSince1970: min(max($0, 0), Self.clockMax)) }
         let remaining = headers["X-Ratelimit-Remaining"].flatMap { Int($0) }
         if status == 429 {
             refused += 1
-            let retryAfter = headers["Retry-After"].flatMap { Int64($0) }.map { now.adding(seconds: $0) }
+            let retryAfter = headers["Retry-After"].flatMap { Int64($0) }
+                .map { now.adding(seconds: min(max($0, 0), Self.secondsMax)) }
             park(until: retryAfter ?? reset ?? now.adding(Self.waitWithoutHint), now)
         } else if remaining == 0, let reset {
             park(until: reset, now)

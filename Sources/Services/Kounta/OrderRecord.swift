@@ -97,7 +97,8 @@ package struct OrderRecord {
         guard let unit = try amount("unit_price", of: line, in: place), !unit.isZero,
             let tax = try amount("unit_tax", of: line, in: place), !tax.isZero
         else { return [] }
-        for percent in 1...30 {
+        // The usual rates first: on a price of ten cents several whole per cents give the same cent of tax.
+        for percent in [10, 15, 20, 5] + Array(1...30) {
             let rate = ExactDecimal(coefficient: Int128(percent), scale: 2)
             if let expected = unit * rate, (expected - tax).magnitude <= ExactDecimal(coefficient: 6, scale: 3) {
                 return [rate.trimmed]

@@ -98,7 +98,10 @@ extension Envelope {
         ]
         func set(_ name: String, _ value: String?) {
             guard let value else { return }
-            headers[name] = .string(value.utf8.count > Self.textMax ? String(value.prefix(Self.textMax / 4)) : value)
+            // Cut by bytes, at a scalar's border: a single character may be thousands of bytes.
+            headers[name] = .string(
+                value.utf8.count <= Self.textMax
+                    ? value : String(decoding: value.utf8.prefix(Self.textMax - 8), as: UTF8.self))
         }
         set(Header.origin, origin)
         set(Header.deadLetterClass, failure?.deadLetterClass.rawValue)
@@ -130,6 +133,11 @@ extension Envelope {
             guard let text = field.stringValue else { throw Unreadable("the header \(name) is no text") }
             return text
         }
+        func number(_ name: String) throws(Unreadable) -> Int64? {
+            guard let field = headers[name] else { return nil }
+            guard let number = field.intValue else { throw Unreadable("the header \(name) is no number") }
+            return number
+        }
         guard let seen = headers[Header.firstSeen]?.intValue else {
             throw Unreadable("the header tb-first-seen is missing or no number")
         }
@@ -149,6 +157,6 @@ extension Envelope {
             organisation: try text(Header.organisation).map { OrganisationKey($0) },
             company: try text(Header.company).map { CompanyKey($0) }, venue: try text(Header.venue),
             kind: try text(Header.kind), id: try text(Header.id), hash: try text(Header.hash),
-            document: headers[Header.document]?.intValue)
+            document: try number(Header.document))
     }
 }

@@ -24,6 +24,10 @@ package struct Environment {
         }
         var text = content[...]
         while let last = text.last, last.isNewline { text.removeLast() }
+        guard !text.isEmpty else {
+            reader.report("the file \(path) is empty", at: full + "_FILE", line: nil)
+            return nil
+        }
         return String(text)
     }
 
@@ -33,9 +37,30 @@ package struct Environment {
         return ""
     }
 
+    /// A name that goes into identifiers of the broker and the database: letters, digits, `_` and `-`.
+    func plainName(_ name: String, default fallback: String) -> String {
+        guard let text = value(name) else { return fallback }
+        let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
+        if isPlain && text.count <= 60 { return text }
+        reader.report("`\(text)` may hold only letters, digits, _ and -, at most 60 of them", at: Self.prefix + name, line: nil)
+        return fallback
+    }
+
+    func duration(_ name: String, default fallback: Duration) -> Duration {
+        guard let text = value(name) else { return fallback }
+        if let duration = DurationText.parse(text) { return duration }
+        reader.report("`\(text)` is not a duration such as 30s", at: Self.prefix + name, line: nil)
+        return fallback
+    }
+
     func credential(_ name: String) -> ClientCredential? {
-        guard let id = value(name + "_CLIENT_ID"), let secret = value(name + "_CLIENT_SECRET") else { return nil }
-        return ClientCredential(id: id, secret: Secret(secret))
+        switch (value(name + "_CLIENT_ID"), value(name + "_CLIENT_SECRET")) {
+        case (let id?, let secret?): return ClientCredential(id: id, secret: Secret(secret))
+        case (nil, nil): return nil
+        case (nil, _): reader.report("is not set, but its secret is", at: Self.prefix + name + "_CLIENT_ID", line: nil)
+        case (_, nil): reader.report("is not set, but its id is", at: Self.prefix + name + "_CLIENT_SECRET", line: nil)
+        }
+        return nil
     }
 
     /// `harbour-group` → `HARBOUR_GROUP`.

@@ -76,6 +76,12 @@ package struct OrganisationLimits: Sendable, Equatable {
     package var callsPerMinute: Int
     package var callsInFlight: Int
     package var callsPerDay: Int
+
+    package init(callsPerMinute: Int, callsInFlight: Int, callsPerDay: Int) {
+        self.callsPerMinute = callsPerMinute
+        self.callsInFlight = callsInFlight
+        self.callsPerDay = callsPerDay
+    }
 }
 
 /// One Kounta company and its venues.

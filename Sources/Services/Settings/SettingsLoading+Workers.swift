@@ -2,7 +2,7 @@ import Domain
 
 extension CompanySettings {
     init(reading section: SettingsSection, _ environment: Environment, _ organisations: [OrganisationSettings]) {
-        key = CompanyKey(section.required("key"))
+        key = CompanyKey(section.key("key"))
         kountaID = section.required("kounta_company")
         let organisationText = section.required("organisation")
         organisation = OrganisationKey(organisationText)
@@ -12,9 +12,16 @@ extension CompanySettings {
                 "no organisation has the key `\(organisationText)`" + (hint.map { ", did you mean `\($0)`?" } ?? ""),
                 at: "organisation")
         }
+        let zone = organisations.first { $0.key.text == organisationText }?.timeZone ?? .utc
         startFrom =
             section.value("start_from", "a day such as 2026-07-01") { text in
-                CalendarDate(text).map { Instant(secondsSince1970: Int64($0.daysSince1970) * 86_400) }
+                CalendarDate(text).map { day in
+                    // Midnight where the organisation is.
+                    let midnight = Instant(secondsSince1970: Int64(day.daysSince1970) * 86_400)
+                    // Twice: the first guess may lie on the other side of a change to daylight saving.
+                    let guess = midnight.adding(seconds: -Int64(zone.offset(at: midnight)))
+                    return midnight.adding(seconds: -Int64(zone.offset(at: guess)))
+                }
             } ?? Instant(secondsSince1970: 0)
         if section.text("start_from") == nil {
             section.report("is missing: the first day whose orders belong in Xero, such as 2026-07-01", at: "start_from")
@@ -86,13 +93,13 @@ extension ConnectionSettings {
             environment.required("RABBITMQ_URL", "the broker's address, such as amqp://user:password@host:5672/"))
         database = Secret(
             environment.required("DATABASE_URL", "the database's address, such as postgresql://user:password@host/db"))
-        schema = environment.value("DATABASE_SCHEMA") ?? "tillbridge"
-        queuePrefix = environment.value("QUEUE_PREFIX") ?? "tillbridge"
+        schema = environment.plainName("DATABASE_SCHEMA", default: "tillbridge")
+        queuePrefix = environment.plainName("QUEUE_PREFIX", default: "tillbridge")
         kounta = environment.value("KOUNTA_URL") ?? "https://api.kounta.com"
         xero = environment.value("XERO_URL") ?? "https://api.xero.com"
         xeroIdentity = environment.value("XERO_IDENTITY_URL") ?? "https://identity.xero.com"
         health = environment.value("HEALTH_ADDRESS") ?? "127.0.0.1:0"
         trustedCertificates = environment.value("TRUSTED_CERTIFICATES")
-        grace = environment.value("GRACE_PERIOD").flatMap(DurationText.parse) ?? .seconds(30)
+        grace = environment.duration("GRACE_PERIOD", default: .seconds(30))
     }
 }

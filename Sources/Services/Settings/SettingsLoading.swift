@@ -104,7 +104,7 @@ extension OrganisationSettings {
         name = section.required("name")
         tenant = section.text("tenant")
         currency =
-            section.value("currency", "a currency with two decimals that the fleet can book (AUD, NZD, GBP, USD, EUR)") {
+            section.value("currency", "a currency with two decimals that the fleet can book (AUD, NZD, GBP, USD, EUR, CAD, SGD)") {
                 ["AUD", "NZD", "GBP", "USD", "EUR", "CAD", "SGD"].contains($0) ? $0 : nil
             } ?? "AUD"
         timeZoneName = section.required("timezone")
@@ -142,7 +142,7 @@ extension OrganisationSettings {
 
 extension SettingsSection {
     /// A short name that is safe inside a queue's name and an environment variable's.
-    fileprivate func key(_ name: String) -> String {
+    func key(_ name: String) -> String {
         let text = required(name)
         let isPlain = text.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "-") } && text.count <= 40
         if !isPlain { report("`\(text)` may hold only a–z, 0–9 and -, at most 40 of them", at: name) }

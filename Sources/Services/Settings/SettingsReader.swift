@@ -68,7 +68,9 @@ final class SettingsSection {
 
     private func value(_ key: String) -> Node? {
         known.insert(key)
-        guard let value = node[Node(key)], !(value.scalar.map { $0.string.isEmpty && $0.style == .plain } ?? false)
+        // Empty, `~` and `null` say that a key is left out.
+        guard let value = node[Node(key)],
+            !(value.scalar.map { ["", "~", "null"].contains($0.string) && $0.style == .plain } ?? false)
         else { return nil }
         return value
     }

@@ -7,6 +7,12 @@ package struct Migration: Sendable {
     package let name: String
     package let sql: String
 
+    package init(version: Int, name: String, sql: String) {
+        self.version = version
+        self.name = name
+        self.sql = sql
+    }
+
     /// Changes with any byte of the file: an applied migration is never edited.
     var checksum: String { SHA256.hash(data: Array(sql.utf8)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
 

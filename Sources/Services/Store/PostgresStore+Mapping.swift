@@ -61,7 +61,8 @@ package struct AcceptedDocument: Sendable, Hashable {
         case created
         /// The same document was there already.
         case known(DocumentState)
-        /// It was there with other content and had not been sent: it now has the new content.
+        /// It was there with other content and had not been sent, or had been refused: it now has the new content and is
+        /// ready.
         case replaced
         /// It was there with other content and may have been sent; nothing was changed.
         case conflict(DocumentState, total: String)
@@ -115,17 +116,19 @@ extension PostgresStore: MappingStore {
         ]
     }
 
-    /// Documents and their payments in one statement: a payment can never be there without its document.
+    /// Documents, bodies and payments in one statement: none can ever be there without the others.
     private static let insertDocuments = """
         WITH made AS (
             INSERT INTO document (organisation, number, company, source_kind, source_id, source_hash, venue,
-                                  contact_number, trading_date, currency, total, body, content_hash, settled_at)
-            SELECT o, n, c, k, i, h, v, cn, d, cu, t, b, ch, NULL
-              FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::text[],
-                          $9::date[], $10::text[], $11::numeric[], $12::bytea[], $13::bytea[])
-                AS u (o, n, c, k, i, h, v, cn, d, cu, t, b, ch)
+                                  contact_number, trading_date, currency, total, content_hash)
+            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[],
+                                 $8::text[], $9::date[], $10::text[], $11::numeric[], $13::bytea[])
             ON CONFLICT (organisation, number) DO NOTHING
             RETURNING id, organisation, number
+        ), bodies AS (
+            INSERT INTO document_body (document_id, body)
+            SELECT made.id, b.body FROM unnest($1::text[], $2::text[], $12::bytea[]) AS b (organisation, number, body)
+              JOIN made USING (organisation, number)
         ), paid AS (
             INSERT INTO payment (document_id, ordinal, account, amount, paid_on, reference)
             SELECT made.id, p.ordinal, p.account, p.amount, p.paid_on, p.reference
@@ -181,9 +184,11 @@ extension PostgresStore: MappingStore {
             AcceptedDocument(
                 id: id, organisation: document.organisation, number: document.number, outcome: outcome)
         }
-        if try row.bool("same") { return accepted(.known(state)) }
+        let isSame = try row.bool("same")
+        if isSame && state != .refused { return accepted(.known(state)) }
         guard try row.bool("newest") else { return accepted(.stale) }
-        guard state == .ready else { return accepted(.conflict(state, total: try row.numeric("total"))) }
+        // What Xero refused is tried again when its record comes again: that is what a replay is.
+        guard state == .ready || state == .refused else { return accepted(.conflict(state, total: try row.numeric("total"))) }
         try replace(id, with: document, of: record, session)
         return accepted(.replaced)
     }
@@ -196,14 +201,17 @@ extension PostgresStore: MappingStore {
             (
                 """
                 UPDATE document SET source_hash = $2, venue = $3, contact_number = $4, trading_date = $5, currency = $6,
-                       total = $7, body = $8, content_hash = $9 WHERE id = $1
+                       total = $7, content_hash = $8, state = 'ready', cause = NULL, lease_until = NULL, closed_at = NULL,
+                       published_at = now()
+                 WHERE id = $1
                 """,
                 [
                     .int(id.value), .bytes(record.hash.bytes), .text(document.venue), .text(document.contactNumber),
                     .date(document.tradingDate.description), .text(document.currency),
-                    .numeric(document.total.description), .bytes(document.body), .bytes(document.contentHash.bytes),
+                    .numeric(document.total.description), .bytes(document.contentHash.bytes),
                 ]
             ),
+            ("UPDATE document_body SET body = $2 WHERE document_id = $1", [.int(id.value), .bytes(document.body)]),
             ("DELETE FROM payment WHERE document_id = $1", [.int(id.value)]),
             (
                 """

@@ -20,7 +20,7 @@ extension PostgresStore: SweepingStore {
                 """
                 WITH forgotten AS (
                     SELECT id FROM document
-                     WHERE organisation = $1 AND settled_at IS NULL AND state <> 'refused'
+                     WHERE organisation = $1 AND closed_at IS NULL
                        AND published_at < now() - $2 * interval '1 millisecond'
                        AND (lease_until IS NULL OR lease_until < now())
                      ORDER BY published_at LIMIT $3 FOR UPDATE SKIP LOCKED
@@ -36,7 +36,7 @@ extension PostgresStore: SweepingStore {
             let rows = try session.query(
                 """
                 SELECT organisation, count(*) AS open FROM document
-                 WHERE settled_at IS NULL AND state <> 'refused' GROUP BY organisation
+                 WHERE closed_at IS NULL GROUP BY organisation
                 """)
             return try rows.reduce(into: [:]) { counts, row in
                 counts[OrganisationKey(try row.text("organisation"))] = Int(try row.int("open"))

@@ -147,22 +147,23 @@ extension PostgresStore: WritingStore {
              WHERE id = ANY($1::bigint[])
                AND (state = 'ready'
                     OR (state IN ('claimed', 'sent', 'uncertain') AND lease_until < now())
-                    OR (state = 'written' AND settled_at IS NULL AND (lease_until IS NULL OR lease_until < now())))
+                    OR (state = 'written' AND closed_at IS NULL AND (lease_until IS NULL OR lease_until < now())))
              ORDER BY id FOR UPDATE SKIP LOCKED
         )
         UPDATE document AS d
            SET state = CASE WHEN d.state = 'ready' THEN 'claimed' ELSE d.state END, claimed_by = $2,
                fencing = d.fencing + 1, lease_until = now() + $3 * interval '1 millisecond'
-          FROM wanted WHERE d.id = wanted.id
+          FROM wanted JOIN document_body AS b ON b.document_id = wanted.id
+         WHERE d.id = wanted.id
         RETURNING d.id, wanted.state AS before, d.fencing, d.number, d.contact_number, d.company, d.venue, d.source_id,
-                  d.trading_date, d.total, d.body, d.xero_id
+                  d.trading_date, d.total, b.body, d.xero_id
         """
 
     private static func notClaimed(_ ids: Set<Int64>, _ session: PostgresSession) throws -> [ClaimResult] {
         var results: [ClaimResult] = []
         var found: Set<Int64> = []
         let rows = try session.query(
-            "SELECT id, state, settled_at IS NOT NULL AS settled FROM document WHERE id = ANY($1::bigint[])",
+            "SELECT id, state, closed_at IS NOT NULL AS settled FROM document WHERE id = ANY($1::bigint[])",
             [.ints(ids.map { $0 })])
         for row in rows {
             let id = try row.int("id")
@@ -246,7 +247,7 @@ extension PostgresStore: WritingStore {
                     UPDATE document AS d
                        SET state = u.state, xero_id = u.xero_id, cause = u.cause,
                            written_at = CASE WHEN u.state = 'written' THEN coalesce(d.written_at, now()) END,
-                           settled_at = CASE WHEN u.state = 'written' AND u.settled THEN now() END,
+                           closed_at = CASE WHEN u.state = 'refused' OR (u.state = 'written' AND u.settled) THEN now() END,
                            lease_until = CASE WHEN u.state = 'written' AND NOT u.settled THEN d.lease_until END
                       FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[])
                         AS u (id, fencing, state, xero_id, cause, settled)
@@ -299,7 +300,7 @@ extension PostgresStore: WritingStore {
                 ),
                 (
                     """
-                    UPDATE document AS d SET settled_at = now(), lease_until = NULL
+                    UPDATE document AS d SET closed_at = now(), lease_until = NULL
                       FROM unnest($1::bigint[], $2::bigint[]) AS u (id, fencing)
                      WHERE d.id = u.id AND d.fencing = u.fencing AND d.state = 'written'
                     """, Self.fences(settled)

@@ -93,7 +93,7 @@ final class Watch: Sendable {
             let rows = try session.query(
                 """
                 SELECT (SELECT count(*) FROM \(schema).document) AS mapped,
-                       (SELECT count(*) FROM \(schema).document WHERE settled_at IS NOT NULL OR state = 'refused') AS settled,
+                       (SELECT count(*) FROM \(schema).document WHERE closed_at IS NOT NULL) AS settled,
                        (SELECT count(*) FROM \(schema).dead_letter) AS dead
                 """)
             guard let row = rows.first else { return (0, 0, 0) }

@@ -149,15 +149,20 @@ package final class Fleet: Sendable {
         environment["TILLBRIDGE_HEALTH_ADDRESS"] = "127.0.0.1:0"
         // The simulators take any credential; these are none of anybody's.
         for organisation in plan.organisations {
-            environment["TILLBRIDGE_XERO_\(organisation.key.uppercased())_CLIENT_ID"] = "demo"
-            environment["TILLBRIDGE_XERO_\(organisation.key.uppercased())_CLIENT_SECRET"] = "demo"
+            environment["TILLBRIDGE_XERO_\(name(organisation.key))_CLIENT_ID"] = "demo"
+            environment["TILLBRIDGE_XERO_\(name(organisation.key))_CLIENT_SECRET"] = "demo"
         }
         for company in plan.companies {
-            environment["TILLBRIDGE_KOUNTA_\(company.uppercased())_CLIENT_ID"] = "demo"
-            environment["TILLBRIDGE_KOUNTA_\(company.uppercased())_CLIENT_SECRET"] = "demo"
+            environment["TILLBRIDGE_KOUNTA_\(name(company))_CLIENT_ID"] = "demo"
+            environment["TILLBRIDGE_KOUNTA_\(name(company))_CLIENT_SECRET"] = "demo"
         }
         environment.merge(options.environment) { $1 }
         return environment
+    }
+
+    /// `north-shore` as a variable's name has it.
+    private static func name(_ key: String) -> String {
+        String(key.uppercased().map { $0.isLetter || $0.isNumber ? $0 : "_" })
     }
 
     /// - Parameter names: program names, one entry a process.

@@ -117,7 +117,7 @@ struct UpCommand: AsyncParsableCommand {
 
     func run() async throws {
         var options = try flags.options()
-        // A quiet, endless service rather than a rush.
+        // The orders of an hour's service, then quiet.
         if options.ordersFile == nil { options.duration = max(options.duration, 3600) }
         let interruption = Interruption()
         let fleet = try await Fleet(options)

@@ -50,6 +50,8 @@ struct BatchWriter: Sendable {
 struct Writing {
     let tools: BatchWriter
     var verdicts: [DocumentID: Verdict] = [:]
+    /// Payments of each written document that are neither written nor refused yet.
+    var open: [DocumentID: Set<Int64>] = [:]
 
     init(_ tools: BatchWriter) { self.tools = tools }
 

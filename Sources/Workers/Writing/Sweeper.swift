@@ -63,8 +63,10 @@ package struct Sweeper: Service {
             metrics.count("tillbridge_documents_swept_total", ["organisation": organisation.text], by: messages.count)
             logger.info("published \(messages.count) waiting documents again", metadata: ["organisation": "\(organisation)"])
         }
-        for (organisation, count) in try await store.openCounts() {
-            metrics.set("tillbridge_documents_open", ["organisation": organisation.text], to: Int64(count))
+        let counts = try await store.openCounts()
+        for organisation in organisations {
+            metrics.set(
+                "tillbridge_documents_open", ["organisation": organisation.text], to: Int64(counts[organisation] ?? 0))
         }
     }
 }

@@ -52,9 +52,10 @@ package struct WriterService: Service {
     }
 
     package func run() async throws {
-        await withGracefulShutdownHandler {
-            await withTaskGroup(of: Void.self) { group in
-                for _ in 0..<settings.batchesInFlight { group.addTask { await consume() } }
+        try await withGracefulShutdownHandler {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<settings.batchesInFlight { group.addTask { try await consume() } }
+                try await group.waitForAll()
             }
         } onGracefulShutdown: {
             // Unstructured: the handler is synchronous. Stopping the inbox is what ends the loops.
@@ -62,15 +63,13 @@ package struct WriterService: Service {
         }
     }
 
-    private func consume() async {
-        while !Task.isCancelled {
-            guard let batch = try? await inbox.nextBatch(max: settings.batch, linger: settings.linger), !batch.isEmpty
-            else { return }
+    private func consume() async throws {
+        while true {
+            let batch = try await inbox.nextBatch(max: settings.batch, linger: settings.linger)
+            if batch.isEmpty { return }
             do { try await work(batch) } catch is CancellationError {
                 // Draining while the ledger does not answer: the documents are safe in the table, their messages go back.
                 return
-            } catch {
-                logger.warning("the worker gives a batch back: \(error)")
             }
         }
     }

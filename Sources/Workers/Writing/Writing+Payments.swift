@@ -37,12 +37,26 @@ extension Writing {
                 }
             }
         }
+        for claim in written where claim.hasOpenPayments {
+            open[claim.id] = Set(claim.payments.filter { $0.state != "written" && $0.state != "refused" }.map(\.id))
+        }
         if !doubtful.isEmpty { due += try await missing(of: doubtful) }
         for start in stride(from: 0, to: due.count, by: Self.paymentsMax) {
             try await send(Array(due[start..<min(start + Self.paymentsMax, due.count)]))
         }
-        // Every payment of these is written or refused now.
-        try await tools.store.recordPayments([], settled: written.filter(\.hasOpenPayments), key: nil)
+    }
+
+    /// Stores what became of payments, and closes the documents that have none left open, in one transaction.
+    private mutating func record(_ outcomes: [(due: Due, result: PaymentResult)], key: String?) async throws {
+        var settled: [Claim] = []
+        for (due, result) in outcomes where result.state == .written || result.state == .refused {
+            open[due.claim.id]?.remove(result.id)
+            if open[due.claim.id]?.isEmpty == true {
+                open[due.claim.id] = nil
+                settled.append(due.claim)
+            }
+        }
+        try await tools.store.recordPayments(outcomes.map(\.result), settled: settled, key: key)
     }
 
     private static let paymentsMax = 50
@@ -83,13 +97,12 @@ extension Writing {
             return try await send(Array(due[middle...]))
         }
         refuse(only, [sentence])
-        try await tools.store.recordPayments(
-            [PaymentResult(id: only.payment.id, state: .refused, cause: sentence)], settled: [], key: key)
+        try await record([(only, PaymentResult(id: only.payment.id, state: .refused, cause: sentence))], key: key)
     }
 
     private mutating func store(_ results: [ElementResult], of due: [Due], key: String) async throws {
         var left = results
-        var outcomes: [PaymentResult] = []
+        var outcomes: [(due: Due, result: PaymentResult)] = []
         var unanswered: [Due] = []
         for item in due {
             guard let index = left.firstIndex(where: { item.isAnswered(by: $0) }) else {
@@ -98,18 +111,17 @@ extension Writing {
             }
             let result = left.remove(at: index)
             if result.isAccepted {
-                outcomes.append(PaymentResult(id: item.payment.id, state: .written, xeroID: result.id))
+                outcomes.append((item, PaymentResult(id: item.payment.id, state: .written, xeroID: result.id)))
             } else {
                 refuse(item, result.errors)
-                outcomes.append(
-                    PaymentResult(
-                        id: item.payment.id, state: .refused, cause: result.errors.joined(separator: " ")))
+                let cause = result.errors.joined(separator: " ")
+                outcomes.append((item, PaymentResult(id: item.payment.id, state: .refused, cause: cause)))
             }
         }
-        try await tools.store.recordPayments(outcomes, settled: [], key: key)
+        try await record(outcomes, key: key)
         tools.metrics.count(
             "tillbridge_payments_written_total", ["organisation": tools.organisation.text],
-            by: outcomes.count { $0.state == .written })
+            by: outcomes.count { $0.result.state == .written })
         if !unanswered.isEmpty { try await sendMissing(of: unanswered, key: key, "no word about these payments") }
     }
 
@@ -126,7 +138,7 @@ extension Writing {
     }
 
     /// Reads the invoices' payments: those that stand there are recorded, the others are returned.
-    private func missing(of due: [Due]) async throws -> [Due] {
+    private mutating func missing(of due: [Due]) async throws -> [Due] {
         let claims = Self.claims(due)
         var standing: [String: [LedgerPayment]] = [:]
         for start in stride(from: 0, to: claims.count, by: invoiceNumbersMax) {
@@ -135,18 +147,18 @@ extension Writing {
                 standing[invoice.id] = invoice.payments
             }
         }
-        var found: [PaymentResult] = []
+        var found: [(due: Due, result: PaymentResult)] = []
         var missing: [Due] = []
         for item in due {
             if let index = standing[item.invoiceID]?.firstIndex(where: { item.payment.isSame(as: $0) }),
                 let payment = standing[item.invoiceID]?.remove(at: index)
             {
-                found.append(PaymentResult(id: item.payment.id, state: .written, xeroID: payment.id))
+                found.append((item, PaymentResult(id: item.payment.id, state: .written, xeroID: payment.id)))
             } else {
                 missing.append(item)
             }
         }
-        if !found.isEmpty { try await tools.store.recordPayments(found, settled: [], key: nil) }
+        if !found.isEmpty { try await record(found, key: nil) }
         return missing
     }
 

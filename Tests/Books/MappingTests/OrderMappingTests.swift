@@ -137,11 +137,14 @@ import Testing
         let pie = [OrderLine.example("Pie", "1", "10.00")]
         var pending = Order.example(total: "10.00", lines: pie)
         pending.status = "PENDING"
+        var refund = Order.example(total: "10.00", lines: pie)
+        refund.isRefund = true
         var twoTaxes = OrderLine.example("Wine", "1", "10.00")
         twoTaxes.taxRates = [ExactDecimal("0.1")!, ExactDecimal("0.29")!]
         let cases: [(Order, DeadLetterClass, String)] = [
             (.example(total: "-10.00", lines: [.example("Pie", "-1", "-10.00")]), .value, "negative"),
-            (pending, .value, "PENDING"), (.example(total: "10.001", lines: pie), .value, "10.001"),
+            (pending, .value, "PENDING"), (refund, .value, "refund"), (.example(total: "0.00", lines: []), .value, "no lines"),
+            (.example(total: "10.001", lines: pie), .value, "10.001"),
             (.example(total: "10.00", lines: [.example("Pie", "1", "10.00", rates: ["0.2"])]), .mapping, "rate of 0.2"),
             (.example(total: "10.00", lines: [twoTaxes]), .mapping, "2 taxes"),
             (.example(total: "10.00", lines: []), .value, "no lines"),

@@ -1,4 +1,6 @@
+import Postgres
 import AMQP
+import JSON
 import Testing
 
 @testable import FleetHarness
@@ -56,10 +58,13 @@ struct BadInputTests {
                 let found = try letters.filter {
                     try $0.text("cause").contains(word) && $0.text("class") == deadLetterClass
                 }
-                #expect(found.count == 1, "\(name): \(try letters.map { try $0.text("cause") })")
-                #expect(try found.allSatisfy { try !$0.text("remedy").isEmpty }, "\(name)")
+                let causes = try letters.map { try $0.text("cause") }
+                #expect(found.count == 1, "\(name): \(causes)")
+                let remedies = try found.map { try $0.text("remedy") }
+                #expect(remedies.allSatisfy { !$0.isEmpty }, "\(name)")
                 // Nothing is lost: the whole message is on the desk.
-                #expect(try found.first?.int("size") == Int64(message.body.count), "\(name)")
+                let size = try found.first?.int("size")
+                #expect(size == Int64(message.body.count), "\(name)")
             }
         }
     }
@@ -80,8 +85,8 @@ struct BadInputTests {
             try await running.wait("the letter") { try await running.watch.counts().dead == 1 }
             let letter = try #require(
                 try await running.rows("SELECT cause FROM \(running.fleet.schema).dead_letter").first)
-            #expect(try letter.text("cause").contains("12.30"))
-            #expect(try letter.text("cause").contains("13.20"))
+            let cause = try letter.text("cause")
+            #expect(cause.contains("12.30") && cause.contains("13.20"), "\(cause)")
             #expect(try await running.invoiceNumbers() == ["HBR-801"])
         }
     }

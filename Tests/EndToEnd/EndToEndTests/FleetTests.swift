@@ -1,6 +1,8 @@
+import Postgres
 import AMQP
 import Foundation
 import Glibc
+import JSON
 import Testing
 
 @testable import FleetHarness

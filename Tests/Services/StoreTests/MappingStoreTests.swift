@@ -48,11 +48,26 @@ struct MappingStoreTests {
         }
     }
 
+    @Test("what Xero refused becomes ready again when its record is replayed, changed or not")
+    func replay() async throws {
+        try await Database.with("replay") { _, store in
+            for content in ["first", "first", "second"] {
+                let accepted = try await store.accept([record("1", content: content)])[0]
+                #expect(accepted.outcome == .created || accepted.outcome == .replaced)
+                let claim = try #require(try await store.claim([accepted.id], lease: .seconds(60)).first?.claim)
+                try await store.recordSending([claim], organisation: OrganisationKey("harbour"), key: "\(claim.fencing)", bytes: [])
+                try await store.recordInvoices(
+                    [InvoiceResult(claim: claim, state: .refused, cause: "no")], key: nil, payments: nil)
+            }
+        }
+    }
+
     @Test("answers come in the order of the records, whatever order the table wants")
     func order() async throws {
         try await Database.with("order") { _, store in
             let records = ["9", "10", "1", "5"].map { record($0) }
-            #expect(try await store.accept(records).map(\.number.text) == ["HBR-9", "HBR-10", "HBR-1", "HBR-5"])
+            let accepted = try await store.accept(records)
+            #expect(accepted.map(\.number.text) == ["HBR-9", "HBR-10", "HBR-1", "HBR-5"])
         }
     }
 }

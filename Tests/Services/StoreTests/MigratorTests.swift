@@ -8,13 +8,16 @@ struct MigratorTests {
     func concurrent() async throws {
         try await Database.with("migrate", migrated: false) { pool, _ in
             let migrator = Migrator(pool: pool, schema: Database.schema("migrate"))
-            #expect(try await migrator.status().allSatisfy { !$0.isApplied })
+            let before = try await migrator.status()
+            #expect(before.allSatisfy { !$0.isApplied })
             let counts = try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<4 { group.addTask { try await migrator.migrate().count } }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
-            #expect(counts.reduce(0, +) == Migration.all.count)
-            #expect(try await migrator.status().allSatisfy(\.isApplied))
+            let total = counts.reduce(0, +)
+            #expect(total == Migration.all.count)
+            let after = try await migrator.status()
+            #expect(after.allSatisfy { $0.isApplied })
         }
     }
 
@@ -43,7 +46,8 @@ struct MigratorTests {
                 try await Migrator(pool: pool, schema: schema, migrations: [bad]).migrate()
             }
             let good = Migration(version: 1, name: "good", sql: "CREATE TABLE half (id int);")
-            #expect(try await Migrator(pool: pool, schema: schema, migrations: [good]).migrate().count == 1)
+            let applied = try await Migrator(pool: pool, schema: schema, migrations: [good]).migrate()
+            #expect(applied.count == 1)
         }
     }
 }

@@ -12,8 +12,8 @@ struct ImportRules {
     private static let groupsClosedToSimulators = ["Workers", "Composition"]
 
     static func imports(_ file: SwiftFile) -> [(line: Int, module: String)] {
-        let declaration =
-            #/^\s*(?:(?:@\w+|package|public|internal|private|fileprivate)\s+)*import\s+(?:(?:class|struct|enum|func)\s+)?(\w+)/#
+        // `package import struct A.B`, `@testable import A`
+        let declaration = #/^\s*(?:@?\w+\s+)*import\s+(?:[a-z]+\s+)?(\w+)/#
         return file.code.enumerated().compactMap { index, line in
             line.firstMatch(of: declaration).map { (index + 1, String($0.output.1)) }
         }

@@ -66,8 +66,9 @@ import Testing
             ("Sources/Books/Money/A.swift", "import HTTP", 1), ("Sources/Books/Money/A.swift", "import CLinux", 1),
             ("Sources/Services/Store/A.swift", "package import Writing", 1),
             ("Sources/Services/Store/A.swift", "@preconcurrency import HTTP\nimport Yams", 0),
-            ("Sources/Services/Store/A.swift", "import CLinux", 1), ("Sources/Clients/HTTP/A.swift", "import CLinux", 0),
-            ("Sources/Clients/HTTP/A.swift", "import Money", 1), ("Sources/Simulators/Sim/A.swift", "import Money", 1),
+            ("Sources/Services/Store/A.swift", "import CLinux", 1),
+            ("Sources/Clients/HTTP/A.swift", "import CLinux", 0), ("Sources/Clients/HTTP/A.swift", "import Money", 1),
+            ("Sources/Simulators/Sim/A.swift", "import Money", 1),
             ("Sources/Simulators/Sim/A.swift", "import HTTP", 0), ("Sources/Executables/run/A.swift", "import Sim", 0),
             ("Sources/Workers/Writing/A.swift", "import Sim", 1),
         ])

@@ -46,10 +46,10 @@ import Testing
     func environment() throws {
         let literals = SourceTree.sources.flatMap(\.literals).map(\.text)
         let whole = literals.flatMap { $0.matches(of: #/TILLBRIDGE_[A-Z_]+/#).map { String($0.output) } }
-        // environment.value("NAME") and environment.required("NAME", …): read from the lines, since the prefix is added.
+        // environment.value("NAME") and its like: read from the lines, since the prefix is added to the literal.
         let settings = SourceTree.sources.filter { $0.path.hasPrefix("Sources/Services/Settings/") }
         let asked = settings.flatMap(\.lines).flatMap { line in
-            line.matches(of: #/environment\.(?:value|required|credential)\("([A-Z_]+)"/#).map {
+            line.matches(of: #/environment\.\w+\("([A-Z_]+)"/#).map {
                 "TILLBRIDGE_\($0.output.1)"
             }
         }

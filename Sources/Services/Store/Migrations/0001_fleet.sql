@@ -27,8 +27,6 @@ CREATE TABLE document (
     trading_date   date        NOT NULL,
     currency       text        NOT NULL,
     total          numeric     NOT NULL CHECK (total >= 0),
-    -- The element of the request without its contact, exactly as it will be sent.
-    body           bytea       COMPRESSION lz4 NOT NULL,
     content_hash   bytea       NOT NULL,
     state          text        NOT NULL DEFAULT 'ready'
                    CHECK (state IN ('ready', 'claimed', 'sent', 'uncertain', 'written', 'refused')),
@@ -41,14 +39,21 @@ CREATE TABLE document (
     created_at     timestamptz NOT NULL DEFAULT now(),
     published_at   timestamptz NOT NULL DEFAULT now(),
     written_at     timestamptz,
-    -- Written and nothing more to do: no payment is open.
-    settled_at     timestamptz,
+    -- Nothing more is done by itself: written and no payment open, or refused.
+    closed_at      timestamptz,
     UNIQUE (organisation, number),
     CHECK ((state = 'written') = (xero_id IS NOT NULL))
 ) WITH (fillfactor = 70);
-CREATE INDEX document_by_source ON document (company, source_kind, source_id);
--- What is not finished is a small part of the table: the sweeper and the metrics read only that.
-CREATE INDEX document_open ON document (organisation, published_at) WHERE settled_at IS NULL AND state <> 'refused';
+-- What is not finished is a small part of the table: the sweeper and the metrics read only that. Its condition names
+-- nothing that changes on a document's way, so that claims and results are updates in place (HOT) until the last.
+CREATE INDEX document_open ON document (organisation, published_at) WHERE closed_at IS NULL;
+
+-- The element of the request without its contact, exactly as it will be sent. Apart from the row that changes four times
+-- on its way, so that each change writes some hundred bytes and not the whole document.
+CREATE TABLE document_body (
+    document_id bigint PRIMARY KEY REFERENCES document (id) ON DELETE CASCADE,
+    body        bytea  COMPRESSION lz4 NOT NULL
+);
 
 CREATE TABLE payment (
     id          bigint  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

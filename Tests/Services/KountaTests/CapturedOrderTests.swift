@@ -1,0 +1,60 @@
+import Domain
+import Foundation
+import JSON
+import Kounta
+import Money
+import Testing
+
+/// The vendor's own sample records. They are no part of the project.
+private enum Captures {
+    static let folder: URL = {
+        var folder = URL(filePath: #filePath)
+        for _ in 0..<4 { folder.deleteLastPathComponent() }
+        return folder.appending(path: "../shared/captures/kounta").standardized
+    }()
+
+    static let areThere = FileManager.default.fileExists(atPath: folder.path)
+}
+
+@Suite("Captured orders", .enabled(if: Captures.areThere, "../shared/captures/kounta is not here"))
+struct CapturedOrderTests {
+    private func capture(_ name: String) throws -> [UInt8] {
+        try Array(Data(contentsOf: Captures.folder.appending(path: name)))
+    }
+
+    @Test("the sample order is of the old shape, and its lines and payments are read")
+    func order() throws {
+        let order = try OrderRecord.order(from: capture("order.json"))
+        #expect(order.id.text == "93824701")
+        #expect(order.site.text == "2301")
+        #expect(!order.isComplete)
+        #expect(order.lines.map(\.recorded.description) == ["9.00", "10.00"])
+        #expect(order.lines.map(\.isFromUnitPrice) == [true, true])
+        let rate = try #require(ExactDecimal("0.1"))
+        #expect(order.lines.map(\.taxRates) == [[rate], [rate]])
+        // Neither `total` nor `paid`: the payments are what was owed.
+        #expect(order.total == ExactDecimal(19))
+        #expect(order.payments.map(\.method) == ["Cash", "PayPal"])
+        #expect(order.payments.last?.reference == "INV2-8M9F-B8UN-YQ5S-2G7K")
+    }
+
+    @Test("the rows of a list lack their site: each is parked with the field's name")
+    func rows() throws {
+        let rows = try JSON(parsing: capture("orders.json")).elements
+        try #require(rows.count == 2)
+        for row in rows {
+            let park = try #require(throws: Park.self) { _ = try OrderRecord.order(from: Array(row.raw)) }
+            #expect(park.cause.contains("`site_id`"))
+        }
+    }
+
+    @Test("no other capture is taken for an order, and none makes it crash")
+    func others() throws {
+        let names = try FileManager.default.contentsOfDirectory(atPath: Captures.folder.path)
+        try #require(names.count > 5)
+        for name in names where name != "order.json" {
+            let body = try capture(name)
+            #expect(throws: Park.self, "\(name)") { _ = try OrderRecord.order(from: body) }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import AMQP
+import Domain
+import Messaging
+import Testing
+
+@Suite("RabbitMQ", .enabled(if: RabbitFixture.url != nil, RabbitFixture.absence), .timeLimit(.minutes(1)))
+struct RabbitBrokerTests {
+    private func message(_ number: Int, to queue: QueueName = .map) -> OutgoingMessage {
+        var envelope = Envelope(firstSeen: Instant(secondsSince1970: 7), subject: .init(kind: "order", id: "\(number)"))
+        envelope.traceparent = "00-trace"
+        return OutgoingMessage(queue: queue, envelope: envelope, body: Array("\(number)".utf8), messageID: "m\(number)")
+    }
+
+    private func take(_ count: Int, from inbox: RabbitInbox) async throws -> [IncomingMessage] {
+        var taken: [IncomingMessage] = []
+        while taken.count < count {
+            let batch = try await inbox.nextBatch(max: count - taken.count, linger: .milliseconds(50))
+            try #require(!batch.isEmpty, "the inbox ended after \(taken.count) of \(count)")
+            taken += batch
+        }
+        return taken
+    }
+
+    @Test("declaring everything a second time changes nothing")
+    func declaredTwice() async throws {
+        try await RabbitFixture.withTopology { topology, connection in
+            try await connection.declare(topology.declarations)
+            try await connection.declare(topology.declarations)
+            for queue in topology.queues {
+                #expect(try await connection.queueStatus(topology.name(queue))?.messages == 0)
+            }
+        }
+    }
+
+    @Test("a queue that exists with other arguments is told with its name and both values")
+    func otherArguments() async throws {
+        try await RabbitFixture.withTopology { topology, connection in
+            let wanted = try #require(topology.declarations.queues.first { $0.name == topology.name(.map) })
+            let length = try #require(wanted.arguments["x-max-length"]?.intValue)
+            let other = wanted.arguments.merging(["x-max-length": .int(17)]) { $1 }
+            try await connection.declare(AMQPTopology(queues: [.init(name: wanted.name, arguments: other)]))
+            let (events, continuation) = AsyncStream.makeStream(of: AMQPEvent.self)
+            let broker = RabbitBroker(
+                endpoint: try RabbitFixture.endpoint, name: "other", topology: topology,
+                onEvent: { _, event in continuation.yield(event) })
+            // Unstructured: it ends when the broker is closed below, and is awaited there.
+            let running = Task { await broker.run() }
+            var found: AMQPError?
+            for await event in events {
+                guard case .disconnected(let error, _) = event else { continue }
+                found = error
+                break
+            }
+            #expect(!broker.isReady)
+            await broker.close()
+            await running.value
+            let error = try #require(found)
+            #expect(error.code == .preconditionFailed && !error.isRetriable)
+            for part in [wanted.name, "x-max-length", "\(length)", "17"] {
+                #expect(error.description.contains(part), "\(part)")
+            }
+        }
+    }
+
+    @Test("what is published is consumed as it was sent, and gone once acknowledged")
+    func publishAndConsume() async throws {
+        try await RabbitFixture.withTopology { topology, connection in
+            let write = QueueName.write(OrganisationKey("harbour"))
+            try await RabbitFixture.withBroker(topology) { broker in
+                #expect(broker.isReady)
+                try await broker.publish((0..<20).map { message($0, to: write) })
+                let inbox = await broker.inbox(write, prefetch: 50)
+                let taken = try await take(20, from: inbox)
+                #expect(taken.map { String(decoding: $0.body, as: UTF8.self) } == (0..<20).map { "\($0)" })
+                #expect(taken.map(\.messageID) == (0..<20).map { "m\($0)" })
+                #expect(try taken.map { try $0.envelope.get() } == (0..<20).map { message($0).envelope })
+                #expect(taken.allSatisfy { $0.queue == topology.name(write) && !$0.isRedelivered })
+                await inbox.acknowledge(Array(taken[..<15]))
+            }
+            // Closed: what was acknowledged is gone, what was not is back.
+            try await RabbitFixture.wait(for: 5, in: topology.name(write), connection)
+        }
+    }
+
+    @Test("closing flushes: what `publish` has confirmed is there, and what it refused was never sent")
+    func closeFlushes() async throws {
+        try await RabbitFixture.withTopology { topology, connection in
+            var arrived = 0
+            try await RabbitFixture.withBroker(topology) { broker in
+                try await broker.publish([message(0)])
+                arrived = 1
+                await withTaskGroup(of: Int.self) { group in
+                    for task in 1...20 {
+                        group.addTask {
+                            do {
+                                try await broker.publish((0..<50).map { self.message(task * 100 + $0) })
+                                return 50
+                            } catch {
+                                #expect((error as? AMQPError)?.code == .closed)
+                                return 0
+                            }
+                        }
+                    }
+                    group.addTask {
+                        await broker.close()
+                        return 0
+                    }
+                    for await count in group { arrived += count }
+                }
+                #expect(!broker.isReady)
+                await #expect(throws: AMQPError.self) { try await broker.publish([message(1)]) }
+            }
+            try await RabbitFixture.wait(for: arrived, in: topology.name(.map), connection)
+        }
+    }
+
+    @Test("a message that waits five seconds comes back to its own queue, with its own headers")
+    func retryComesBack() async throws {
+        try await RabbitFixture.withTopology { topology, _ in
+            try await RabbitFixture.withBroker(topology) { broker in
+                let write = QueueName.write(OrganisationKey("harbour"))
+                let sent = message(1, to: write)
+                try await broker.publish([sent])
+                let inbox = await broker.inbox(write, prefetch: 10)
+                let first = try await take(1, from: inbox)
+                let postbox = Postbox(inbox: inbox, outbox: broker, now: { Instant(secondsSince1970: 9) })
+                let began = ContinuousClock.now
+                try await postbox.settle([(first[0], .retry(after: .seconds(1), counted: true, cause: "c"))])
+                let again = try await take(1, from: inbox)
+                let took = ContinuousClock.now - began
+                #expect(took > .seconds(4) && took < .seconds(15))
+                var expected = sent.envelope
+                expected.attempt = 1
+                expected.origin = topology.name(write)
+                #expect(try again[0].envelope.get() == expected)
+                #expect(again[0].body == sent.body)
+                #expect(again[0].messageID == sent.messageID)
+                #expect(again[0].queue == topology.name(write))
+                await inbox.acknowledge(again)
+            }
+        }
+    }
+}
