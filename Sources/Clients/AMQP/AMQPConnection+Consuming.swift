@@ -53,6 +53,19 @@ extension AMQPConnection {
         updatePlan()
     }
 
+    /// Ends a consumer, but hands what is under way to the sink instead of back to the queue. The channel closes when
+    /// all of it is settled.
+    func drainConsuming(_ number: UInt16, epoch: UInt64) throws(AMQPError) {
+        guard failure == nil, let channel = consuming[number], channel.epoch == epoch else { return }
+        try failing { () throws(AMQPError) in try wire.cancel(tag: "c\(epoch)", number) }
+        // What the broker sent before it confirmed the cancel has arrived with it.
+        turn()
+        guard failure == nil else { return }
+        channel.isStopping = true
+        try closeIfDone(channel)
+        updatePlan()
+    }
+
     /// A verdict about deliveries; dropped if their channel is gone (the broker delivers them again).
     func settle(
         _ number: UInt16, _ epoch: UInt64, _ tags: [UInt64], _ verdict: Mailbox.Verdict

@@ -13,6 +13,8 @@ package final class AMQPSubscription: Sendable, DeliverySink {
         var line = WaitingLine()
         var attachment: Attachment?
         var isStopped = false
+        /// Takes no more from the queue, and is not attached again after a lost connection.
+        var isDraining = false
     }
 
     package let queue: String
@@ -27,7 +29,7 @@ package final class AMQPSubscription: Sendable, DeliverySink {
         state = Locked(State(line: WaitingLine(prefetch: prefetch)))
     }
 
-    package var isStopped: Bool { state.withLock { $0.isStopped } }
+    package var isStopped: Bool { state.withLock { $0.isStopped || $0.isDraining } }
 
     /// Whether the broker delivers to it now.
     package var isAttached: Bool { state.withLock { $0.attachment != nil } }
@@ -77,6 +79,20 @@ package final class AMQPSubscription: Sendable, DeliverySink {
             unread: unread.filter { $0.epoch == attachment.epoch }.map(\.tag))
     }
 
+    /// Takes no more from the queue, but lets `nextBatch` hand out everything that has arrived before it returns []: for an
+    /// orderly end after which nothing is delivered twice. A second call changes nothing.
+    package func drain() async {
+        let attachment = state.withLock { state in
+            state.isDraining = true
+            return state.attachment
+        }
+        // An error here means that the connection is gone: then everything is back in the queue already.
+        if let attachment {
+            try? await attachment.connection.drainConsuming(attachment.channel, epoch: attachment.epoch)
+        }
+        act(state.withLock { $0.line.close() })
+    }
+
     /// Ends the stream on this side only; gives what nobody took.
     @discardableResult
     func endWithoutBroker() -> [AMQPDelivery] {
@@ -117,12 +133,13 @@ package final class AMQPSubscription: Sendable, DeliverySink {
 
     /// What was not handed out is dropped: it comes again, and could not be acknowledged any more.
     private func detach(_ epoch: UInt64) -> Bool {
-        state.withLock { state in
-            guard state.attachment?.epoch == epoch else { return false }
+        let (isLost, actions) = state.withLock { state -> (Bool, [WaitingLine.Action]) in
+            guard state.attachment?.epoch == epoch else { return (false, []) }
             state.attachment = nil
-            state.line.forget()
-            return !state.isStopped
+            return (!state.isStopped && !state.isDraining, state.line.forget())
         }
+        act(actions)
+        return isLost
     }
 
     private func settle(_ deliveries: [AMQPDelivery], _ verdict: Mailbox.Verdict) {

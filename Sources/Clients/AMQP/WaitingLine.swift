@@ -24,6 +24,8 @@ struct WaitingLine: Sendable {
     private var lastID = 0
     /// Those the broker waits for, in the line or handed out: at `prefetch` it sends no more.
     private var unsettled = 0
+    /// No more deliveries come: takers get what is there, then [].
+    private var isClosing = false
 
     init(prefetch: Int = 1) { self.prefetch = prefetch }
 
@@ -70,11 +72,18 @@ struct WaitingLine: Sendable {
         return serve()
     }
 
+    /// No more deliveries will come; those in the line are still handed out.
+    mutating func close() -> [Action] {
+        isClosing = true
+        return serve()
+    }
+
     /// The connection is gone, and with it every delivery's standing.
-    mutating func forget() {
+    mutating func forget() -> [Action] {
         deliveries = []
         head = 0
         unsettled = 0
+        return serve()
     }
 
     /// No more takers, no more deliveries; gives those nobody took.
@@ -90,7 +99,8 @@ struct WaitingLine: Sendable {
     private mutating func serve() -> [Action] {
         var actions: [Action] = []
         while count > 0, let taker = takers.first {
-            let isEnough = count >= taker.max || taker.linger <= .zero || taker.isOverdue || unsettled >= prefetch
+            let isEnough =
+                count >= taker.max || taker.linger <= .zero || taker.isOverdue || unsettled >= prefetch || isClosing
             guard isEnough else {
                 if !taker.isLingering {
                     takers[0].isLingering = true
@@ -100,6 +110,10 @@ struct WaitingLine: Sendable {
             }
             takers.removeFirst()
             actions.append(.resume(taker.continuation, take(taker.max)))
+        }
+        if isClosing && count == 0 {
+            actions += takers.map { .resume($0.continuation, []) }
+            takers = []
         }
         return actions
     }

@@ -73,6 +73,7 @@ package protocol Inbox: Sendable {
     func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage]
     /// Their effects are committed and what follows is confirmed: the broker may forget them.
     func acknowledge(_ messages: [IncomingMessage]) async
-    /// No more deliveries; what was handed out can still be acknowledged.
+    /// Takes no more from the queue. What has arrived is still handed out and can be acknowledged; then `nextBatch`
+    /// returns nothing.
     func stop() async
 }

@@ -82,5 +82,5 @@ package final class RabbitInbox: Inbox {
         await subscription.acknowledge(messages.compactMap(\.delivery))
     }
 
-    package func stop() async { await subscription.stop() }
+    package func stop() async { await subscription.drain() }
 }

@@ -151,7 +151,7 @@ enum RealOrders {
 
     /// The first lines as a file of their own, without the last order, which may be cut.
     static func excerpt(lines count: Int) throws -> String {
-        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").prefix(count)
+        let lines = try String(contentsOfFile: path, encoding: .utf8).split(whereSeparator: \.isNewline).prefix(count)
         let last = lines.last?.prefix { $0 != "," } ?? ""
         let whole = lines.filter { !$0.hasPrefix(last + ",") }
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("orders-\(getpid()).csv").path
