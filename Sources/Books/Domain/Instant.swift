@@ -53,7 +53,8 @@ package struct Instant: Sendable, Hashable, Comparable, CustomStringConvertible 
         if bytes[cursor] == UInt8(ascii: "Z") || bytes[cursor] == UInt8(ascii: "z") {
             return cursor + 1 == bytes.count ? 0 : nil
         }
-        guard bytes[cursor] == UInt8(ascii: "+") || bytes[cursor] == UInt8(ascii: "-"), let hours = number(cursor + 1, 2)
+        guard bytes[cursor] == UInt8(ascii: "+") || bytes[cursor] == UInt8(ascii: "-"),
+            let hours = number(cursor + 1, 2)
         else { return nil }
         let hasColon = cursor + 3 < bytes.count && bytes[cursor + 3] == UInt8(ascii: ":")
         let minuteStart = cursor + (hasColon ? 4 : 3)

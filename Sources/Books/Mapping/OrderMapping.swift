@@ -73,7 +73,8 @@ package struct OrderMapping: Sendable {
 
     private func reference(of order: Order) -> String {
         let number = order.saleNumber.flatMap { $0.isEmpty ? nil : $0 } ?? order.id.text
-        return String(number.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }.prefix(255).map(Character.init))
+        return String(
+            number.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }.prefix(255).map(Character.init))
     }
 
     // MARK: lines
@@ -150,7 +151,8 @@ package struct OrderMapping: Sendable {
         let rate = line.taxRates.first ?? .zero
         guard let type = books.taxTypes[rate] else {
             throw Park(
-                .mapping, "Order \(order.id), line \(line.number) (\(line.name)): no tax type is set for a rate of \(rate).",
+                .mapping,
+                "Order \(order.id), line \(line.number) (\(line.name)): no tax type is set for a rate of \(rate).",
                 remedy: "Add the rate under `taxes` of organisation \(books.organisation), then replay.")
         }
         return type

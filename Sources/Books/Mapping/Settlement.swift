@@ -23,8 +23,8 @@ struct Settlement {
             guard let amount = Money(exactly: tender.amount), let tip = Money(exactly: tender.tip), !tip.isNegative
             else {
                 throw Park(
-                    .value, "Order \(order.id): its \(tender.method) payment of \(tender.amount), tip \(tender.tip), is "
-                        + "not in whole cents.", remedy: "Correct the payment in Kounta, then replay it.")
+                    .value, "Order \(order.id): its \(tender.method) payment of \(tender.amount), tip \(tender.tip), "
+                        + "is not in whole cents.", remedy: "Correct the payment in Kounta, then replay it.")
             }
             amounts.append(amount)
             tips.append(tip)

@@ -2,7 +2,8 @@
 ///
 /// `amqp://user:password@host:port/vhost` or `amqps://…`; user, password and vhost percent-encoded. Without a user it
 /// is `guest`; without a vhost, or with an empty one, `/`. With `amqps`, TLS 1.2 is the least, and both the chain and
-/// the host's name are verified. librabbitmq compares *DNS names* only: an address with an IP number cannot be verified.
+/// the host's name are verified. librabbitmq compares *DNS names* only: an address with an IP number cannot be
+/// verified.
 package struct AMQPEndpoint: Sendable, CustomStringConvertible {
     package let host: String
     package let port: Int

@@ -79,8 +79,8 @@ package final class AMQPSubscription: Sendable, DeliverySink {
             unread: unread.filter { $0.epoch == attachment.epoch }.map(\.tag))
     }
 
-    /// Takes no more from the queue, but lets `nextBatch` hand out everything that has arrived before it returns []: for an
-    /// orderly end after which nothing is delivered twice. A second call changes nothing.
+    /// Takes no more from the queue, but lets `nextBatch` hand out everything that has arrived before it returns []:
+    /// for an orderly end after which nothing is delivered twice. A second call changes nothing.
     package func drain() async {
         let attachment = state.withLock { state in
             state.isDraining = true

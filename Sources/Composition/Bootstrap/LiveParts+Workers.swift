@@ -16,10 +16,11 @@ extension LiveParts {
         settings.companies.map { company in
             let budget = KountaBudget(callsPerMinute: company.callsPerMinute, now: clock.now, sleep: clock.sleep)
             let client = KountaClient(
-                http: http, base: settings.connections.kounta, company: company.kountaID, credential: company.credential,
-                budget: budget)
+                http: http, base: settings.connections.kounta, company: company.kountaID,
+                credential: company.credential, budget: budget)
             let scanner = VenueScanner(
-                client: client, store: store, outbox: broker, settings: settings.polling, clock: clock, metrics: metrics)
+                client: client, store: store, outbox: broker, settings: settings.polling, clock: clock,
+                metrics: metrics)
             return CompanyPoller(
                 company: company, settings: settings.polling, store: store, scanner: scanner, clock: clock,
                 metrics: metrics, logger: logger)
@@ -41,7 +42,8 @@ extension LiveParts {
             let (metrics, key) = (metrics, organisation.key)
             let ledger = XeroClient(
                 organisation: key, http: http, base: settings.connections.xero, tenant: organisation.tenant,
-                tokens: XeroTokens(http: identityHTTP, identity: settings.connections.xeroIdentity, credential: credential),
+                tokens: XeroTokens(
+                    http: identityHTTP, identity: settings.connections.xeroIdentity, credential: credential),
                 budget: budget,
                 onCall: { endpoint, status, duration in
                     metrics.count(

@@ -51,7 +51,8 @@ struct LiveWorker: Sendable {
     }
 }
 
-/// Broker, database and the worker's services, in the order in which they may start and end: connections first and last.
+/// Broker, database and the worker's services, in the order in which they may start and end: connections first and
+/// last.
 struct BrokeredWork: Service {
     let parts: LiveParts
     let services: @Sendable () async throws -> [any Service]

@@ -14,7 +14,8 @@ package struct OperatorCommand: AsyncParsableCommand {
 
 struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "migrate", abstract: "Brings the database's tables forward. Safe to run again, and by several at once.")
+        commandName: "migrate",
+        abstract: "Brings the database's tables forward. Safe to run again, and by several at once.")
 
     @OptionGroup var options: WorkerOptions
     @Flag(name: .long, help: "List the migrations and whether each is applied; change nothing.")
@@ -32,7 +33,8 @@ struct MigrateCommand: AsyncParsableCommand {
             }
         } else {
             let applied = try await migrator.migrate()
-            print(applied.isEmpty ? "the database is up to date" : "applied: " + applied.map(\.name).joined(separator: ", "))
+            let names = applied.map(\.name).joined(separator: ", ")
+            print(applied.isEmpty ? "the database is up to date" : "applied: \(names)")
         }
         await pool.close()
     }

@@ -152,7 +152,9 @@ package struct OrderRecord {
 
     private func instant(_ field: StaticString) throws(Park) -> Instant {
         let text = try text(field, of: json)
-        guard let instant = Instant(iso8601: text) else { throw unusable("\(field)", "\(text.prefix(40)), which is no time") }
+        guard let instant = Instant(iso8601: text) else {
+            throw unusable("\(field)", "\(text.prefix(40)), which is no time")
+        }
         return instant
     }
 

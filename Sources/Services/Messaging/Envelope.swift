@@ -121,7 +121,9 @@ extension Envelope {
     /// - Throws: ``Unreadable`` for another version, a header of the fleet's that this version does not know, or a
     ///   value of the wrong type. Headers of others (`x-death`, tracing) are left alone.
     package init(headers: [String: AMQPField]) throws(Unreadable) {
-        guard let version = headers[Header.version]?.intValue else { throw Unreadable("the header tb-version is missing") }
+        guard let version = headers[Header.version]?.intValue else {
+            throw Unreadable("the header tb-version is missing")
+        }
         guard version == Self.version else {
             throw Unreadable("tb-version is \(version), and this fleet understands \(Self.version)")
         }

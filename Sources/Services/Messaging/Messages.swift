@@ -3,7 +3,8 @@ package import AMQP
 /// A message as a worker sees it.
 package struct IncomingMessage: Sendable {
     package let body: [UInt8]
-    /// Nil-able parts are the sender's; a failure to read them is a value, because the message must be kept all the same.
+    /// Nil-able parts are the sender's; a failure to read them is a value, because the message must be kept all the
+    /// same.
     package let envelope: Result<Envelope, Unreadable>
     /// All headers as they came, for the desk.
     package let headers: [String: AMQPField]
@@ -61,8 +62,8 @@ package struct OutgoingMessage: Sendable {
 
 /// Where a worker's messages go.
 package protocol Outbox: Sendable {
-    /// Returns when **every** message is confirmed by the broker; throws when one may not have arrived. Publishing all of
-    /// them again is then right: every effect is idempotent.
+    /// Returns when **every** message is confirmed by the broker; throws when one may not have arrived. Publishing all
+    /// of them again is then right: every effect is idempotent.
     func publish(_ messages: [OutgoingMessage]) async throws
 }
 

@@ -42,7 +42,8 @@ package struct Environment {
         guard let text = value(name) else { return fallback }
         let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
         if isPlain && text.count <= 60 { return text }
-        reader.report("`\(text)` may hold only letters, digits, _ and -, at most 60 of them", at: Self.prefix + name, line: nil)
+        reader.report(
+            "`\(text)` may hold only letters, digits, _ and -, at most 60 of them", at: Self.prefix + name, line: nil)
         return fallback
     }
 

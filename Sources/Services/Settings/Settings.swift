@@ -92,7 +92,8 @@ package struct CompanySettings: Sendable {
     package var organisation: OrganisationKey
     /// Orders created before are never read.
     package var startFrom: Instant
-    /// 60 with a basic credential, 180 with OAuth; 0 stands for no limit of our own (the service's headers still count).
+    /// 60 with a basic credential, 180 with OAuth; 0 stands for no limit of our own (the service's headers still
+    /// count).
     package var callsPerMinute: Int
     package var venues: [VenueSettings]
     package var credential: ClientCredential?

@@ -24,7 +24,8 @@ extension CompanySettings {
                 }
             } ?? Instant(secondsSince1970: 0)
         if section.text("start_from") == nil {
-            section.report("is missing: the first day whose orders belong in Xero, such as 2026-07-01", at: "start_from")
+            section.report(
+                "is missing: the first day whose orders belong in Xero, such as 2026-07-01", at: "start_from")
         }
         callsPerMinute = section.integer("calls_per_minute", in: 0...1_000_000, default: 60)
         venues = section.sections("venues").map { VenueSettings(reading: $0) }
@@ -43,7 +44,9 @@ extension VenueSettings {
                 let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) }
                 return isPlain && (2...12).contains(text.count) ? text : nil
             } ?? ""
-        if section.text("prefix") == nil { section.report("is missing: what its invoice numbers begin with", at: "prefix") }
+        if section.text("prefix") == nil {
+            section.report("is missing: what its invoice numbers begin with", at: "prefix")
+        }
         tracking = section.text("tracking")
         contactNumber = section.text("contact_number") ?? "WALKIN-\(prefix)"
         if contactNumber.count > 50 { section.report("is longer than 50 characters", at: "contact_number") }

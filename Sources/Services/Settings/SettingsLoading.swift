@@ -59,7 +59,8 @@ extension Settings {
         guard reader.problems.isEmpty else { throw SettingsError(problems: reader.problems) }
     }
 
-    /// Against simulators that run at a multiple of the vendors' limits, the fleet's own limits grow alike; 0 lifts them.
+    /// Against simulators that run at a multiple of the vendors' limits, the fleet's own limits grow alike; 0 lifts
+    /// them.
     private mutating func multiplyLimits(by multiple: Int) {
         for index in organisations.indices {
             organisations[index].limits.callsPerMinute *= multiple
@@ -88,7 +89,8 @@ extension Settings {
             let venues = companies.filter { $0.organisation == organisation.key }.flatMap(\.venues)
             for prefix in twice(venues.map { $0.prefix.uppercased() }) {
                 root.report(
-                    "two venues of organisation `\(organisation.key)` share the number prefix \(prefix)", at: "companies")
+                    "two venues of organisation `\(organisation.key)` share the number prefix \(prefix)",
+                    at: "companies")
             }
         }
     }
@@ -104,13 +106,16 @@ extension OrganisationSettings {
         name = section.required("name")
         tenant = section.text("tenant")
         currency =
-            section.value("currency", "a currency with two decimals that the fleet can book (AUD, NZD, GBP, USD, EUR, CAD, SGD)") {
+            section.value(
+                "currency", "a currency with two decimals that the fleet can book (AUD, NZD, GBP, USD, EUR, CAD, SGD)"
+            ) {
                 ["AUD", "NZD", "GBP", "USD", "EUR", "CAD", "SGD"].contains($0) ? $0 : nil
             } ?? "AUD"
         timeZoneName = section.required("timezone")
         let rules = readTimeZone(timeZoneName)
         if rules == nil && !timeZoneName.isEmpty {
-            section.report("`\(timeZoneName)` is no time zone this machine knows, such as Australia/Sydney", at: "timezone")
+            section.report(
+                "`\(timeZoneName)` is no time zone this machine knows, such as Australia/Sydney", at: "timezone")
         }
         timeZone = rules ?? .utc
         let accountSection = section.section("accounts")
@@ -164,7 +169,9 @@ extension SettingsSection {
             }
             if result.updateValue(type, forKey: value) != nil { report("the rate \(rate) is there twice", at: "taxes") }
         }
-        if result.isEmpty { report("is missing: which Xero tax type each rate has, such as `0.1: OUTPUT`", at: "taxes") }
+        if result.isEmpty {
+            report("is missing: which Xero tax type each rate has, such as `0.1: OUTPUT`", at: "taxes")
+        }
         return result
     }
 

@@ -14,7 +14,9 @@ package struct Migration: Sendable {
     }
 
     /// Changes with any byte of the file: an applied migration is never edited.
-    var checksum: String { SHA256.hash(data: Array(sql.utf8)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+    var checksum: String {
+        SHA256.hash(data: Array(sql.utf8)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
 
     /// All of them, in order. A new one is a new file and a new line here; an old one never changes.
     package static let all: [Migration] = [
@@ -49,7 +51,8 @@ package struct Migrator: Sendable {
     package func migrate() async throws -> [Status] {
         let (schema, migrations) = (schema, migrations)
         return try await pool.withSession { session in
-            try session.execute("SELECT pg_advisory_lock(hashtextextended('tillbridge migrate ' || $1, 0))", [.text(schema)])
+            try session.execute(
+                "SELECT pg_advisory_lock(hashtextextended('tillbridge migrate ' || $1, 0))", [.text(schema)])
             defer {
                 // Freed by the server too when the connection ends; here so that the next in the pool does not hold it.
                 _ = try? session.execute(
@@ -86,7 +89,9 @@ package struct Migrator: Sendable {
                 return migrations.map { Status(version: $0.version, name: $0.name, isApplied: false) }
             }
             let missing = Set(try Self.missing(session, migrations).map(\.version))
-            return migrations.map { Status(version: $0.version, name: $0.name, isApplied: !missing.contains($0.version)) }
+            return migrations.map {
+                Status(version: $0.version, name: $0.name, isApplied: !missing.contains($0.version))
+            }
         }
     }
 
@@ -117,11 +122,12 @@ package enum MigrationError: Error, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .changed(let version, let name):
-            "migration \(version) (\(name)) was changed after it was applied: restore the file and add a new one instead"
+            "migration \(version) (\(name)) was changed after it was applied: restore the file, add a new one instead"
         case .newerDatabase(let version):
             "the database knows migration \(version), this program does not: run the newer version of the fleet"
         case .pending(let versions):
-            "the database lacks migration \(versions.map(String.init).joined(separator: ", ")): run `tillbridge migrate`"
+            "the database lacks migration \(versions.map { String($0) }.joined(separator: ", ")): "
+                + "run `tillbridge migrate`"
         }
     }
 }

@@ -28,7 +28,8 @@ extension PostgresStore: LeaseStore {
             try session.query(
                 """
                 INSERT INTO lease (name, holder, fence, until) VALUES ($1, $2, 1, now() + $3 * interval '1 millisecond')
-                ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, fence = lease.fence + 1, until = excluded.until
+                ON CONFLICT (name) DO UPDATE
+                   SET holder = excluded.holder, fence = lease.fence + 1, until = excluded.until
                  WHERE lease.until < now()
                 RETURNING fence
                 """, [.text(name), .text(holder), .int(duration.milliseconds)]

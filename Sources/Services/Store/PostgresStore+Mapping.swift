@@ -61,8 +61,8 @@ package struct AcceptedDocument: Sendable, Hashable {
         case created
         /// The same document was there already.
         case known(DocumentState)
-        /// It was there with other content and had not been sent, or had been refused: it now has the new content and is
-        /// ready.
+        /// It was there with other content and had not been sent, or had been refused: it now has the new content and
+        /// is ready.
         case replaced
         /// It was there with other content and may have been sent; nothing was changed.
         case conflict(DocumentState, total: String)
@@ -132,7 +132,8 @@ extension PostgresStore: MappingStore {
         ), paid AS (
             INSERT INTO payment (document_id, ordinal, account, amount, paid_on, reference)
             SELECT made.id, p.ordinal, p.account, p.amount, p.paid_on, p.reference
-              FROM unnest($14::text[], $15::text[], $16::bigint[], $17::text[], $18::numeric[], $19::date[], $20::text[])
+              FROM unnest($14::text[], $15::text[], $16::bigint[], $17::text[], $18::numeric[], $19::date[],
+                          $20::text[])
                 AS p (organisation, number, ordinal, account, amount, paid_on, reference)
               JOIN made USING (organisation, number)
         )
@@ -188,7 +189,9 @@ extension PostgresStore: MappingStore {
         if isSame && state != .refused { return accepted(.known(state)) }
         guard try row.bool("newest") else { return accepted(.stale) }
         // What Xero refused is tried again when its record comes again: that is what a replay is.
-        guard state == .ready || state == .refused else { return accepted(.conflict(state, total: try row.numeric("total"))) }
+        guard state == .ready || state == .refused else {
+            return accepted(.conflict(state, total: try row.numeric("total")))
+        }
         try replace(id, with: document, of: record, session)
         return accepted(.replaced)
     }
@@ -201,8 +204,8 @@ extension PostgresStore: MappingStore {
             (
                 """
                 UPDATE document SET source_hash = $2, venue = $3, contact_number = $4, trading_date = $5, currency = $6,
-                       total = $7, content_hash = $8, state = 'ready', cause = NULL, lease_until = NULL, closed_at = NULL,
-                       published_at = now()
+                       total = $7, content_hash = $8, state = 'ready', cause = NULL, lease_until = NULL,
+                       closed_at = NULL, published_at = now()
                  WHERE id = $1
                 """,
                 [

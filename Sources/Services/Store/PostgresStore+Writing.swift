@@ -1,8 +1,8 @@
 package import Domain
 import Postgres
 
-/// What the writers store. Every change of a document names the fencing number of its claim; a writer whose lease ran out
-/// changes nothing and is told so.
+/// What the writers store. Every change of a document names the fencing number of its claim; a writer whose lease ran
+/// out changes nothing and is told so.
 package protocol WritingStore: Sendable {
     /// Takes what can be worked on. What another writer holds, or what is finished, is in the result as such.
     func claim(_ documents: [DocumentID], lease: Duration) async throws -> [ClaimResult]
@@ -247,11 +247,13 @@ extension PostgresStore: WritingStore {
                     UPDATE document AS d
                        SET state = u.state, xero_id = u.xero_id, cause = u.cause,
                            written_at = CASE WHEN u.state = 'written' THEN coalesce(d.written_at, now()) END,
-                           closed_at = CASE WHEN u.state = 'refused' OR (u.state = 'written' AND u.settled) THEN now() END,
+                           closed_at = CASE WHEN u.state = 'refused' OR (u.state = 'written' AND u.settled)
+                                            THEN now() END,
                            lease_until = CASE WHEN u.state = 'written' AND NOT u.settled THEN d.lease_until END
                       FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[])
                         AS u (id, fencing, state, xero_id, cause, settled)
-                     WHERE d.id = u.id AND d.fencing = u.fencing AND d.state IN ('claimed', 'sent', 'uncertain', 'written')
+                     WHERE d.id = u.id AND d.fencing = u.fencing
+                       AND d.state IN ('claimed', 'sent', 'uncertain', 'written')
                     RETURNING d.id
                     """,
                     Self.fences(results.map(\.claim)) + [
@@ -271,7 +273,10 @@ extension PostgresStore: WritingStore {
     ) -> [(sql: String, parameters: [PostgresValue])] {
         [
             (
-                "UPDATE payment SET state = 'sent' WHERE id = ANY($1::bigint[]) AND state IN ('ready', 'sent', 'uncertain')",
+                """
+                UPDATE payment SET state = 'sent'
+                 WHERE id = ANY($1::bigint[]) AND state IN ('ready', 'sent', 'uncertain')
+                """,
                 [.ints(attempt.ids.map { $0 })]
             ),
             (

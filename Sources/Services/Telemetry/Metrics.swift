@@ -109,7 +109,8 @@ extension Metrics.Series {
 extension [Metrics.Label] {
     fileprivate var text: String {
         map { label in
-            let value = label.value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+            let value = label.value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+                .replacing("\n", with: "\\n")
             return "\(label.name)=\"\(value)\""
         }.joined(separator: ",")
     }

@@ -17,10 +17,12 @@ package enum RefusalReading {
             return park(.lockedPeriod, "Move the lock date in Xero (Accounting settings, Financial), then replay.")
         }
         if lowered.contains("archived") || lowered.contains("not active") {
-            return park(.archived, "Restore what the sentence names in Xero, or map it to another account, then replay.")
+            return park(
+                .archived, "Restore what the sentence names in Xero, or map it to another account, then replay.")
         }
         if lowered.contains("must be unique") || lowered.contains("already assigned") {
-            return park(.duplicate, "See which document or contact holds the number or name in Xero; rename it, then replay.")
+            return park(
+                .duplicate, "See which document or contact holds the number or name in Xero; rename it, then replay.")
         }
         if lowered.contains("account code") || lowered.contains("taxtype") || lowered.contains("tracking")
             || lowered.contains("account")

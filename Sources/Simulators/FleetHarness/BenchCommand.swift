@@ -24,10 +24,12 @@ package struct BenchCommand: AsyncParsableCommand {
 
     package func run() async throws {
         let environment = ProcessInfo.processInfo.environment
-        guard let rabbitMQ = environment["TILLBRIDGE_RABBITMQ_URL"], let database = environment["TILLBRIDGE_DATABASE_URL"]
+        guard let rabbitMQ = environment["TILLBRIDGE_RABBITMQ_URL"],
+            let database = environment["TILLBRIDGE_DATABASE_URL"]
         else { throw HarnessError("set TILLBRIDGE_RABBITMQ_URL and TILLBRIDGE_DATABASE_URL, or use `make bench`") }
         guard only.map(Self.scenarios.contains) ?? true else {
-            throw HarnessError("there is no scenario `\(only ?? "")`; there are: \(Self.scenarios.joined(separator: ", "))")
+            throw HarnessError(
+                "there is no scenario `\(only ?? "")`; there are: \(Self.scenarios.joined(separator: ", "))")
         }
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         var options = FleetOptions(

@@ -16,7 +16,9 @@ final class ChildProcess: Sendable {
         name: String, executable: String, arguments: [String], environment: [String: String], log: String
     ) throws {
         self.name = name
-        guard FileManager.default.createFile(atPath: log, contents: nil), let output = FileHandle(forWritingAtPath: log) else { throw HarnessError("cannot write \(log)") }
+        guard FileManager.default.createFile(atPath: log, contents: nil),
+            let output = FileHandle(forWritingAtPath: log)
+        else { throw HarnessError("cannot write \(log)") }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments

@@ -34,14 +34,17 @@ extension Fleet {
         }
         let ledger = try await xero.get("/_control/ledger?summary=1")
         for organisation in ledger["organisations"]?.elements ?? [] {
-            progress.written += Int(organisation["invoices"]?["count"]?.integer ?? organisation["invoices"]?.integer ?? 0)
+            let invoices = organisation["invoices"]
+            progress.written += Int(invoices?["count"]?.integer ?? invoices?.integer ?? 0)
         }
         (progress.mapped, progress.settled, progress.dead) = try await watch.counts()
         progress.queued = try await watch.queued()
         let counters = try await xero.get("/_control/counters")
         for organisation in counters["organisations"]?.elements ?? [] {
             for (_, count) in organisation["calls"]?.members ?? [] { progress.xeroCalls += Int(count.integer ?? 0) }
-            for (_, count) in organisation["refused"]?.members ?? [] { progress.refusedCalls += Int(count.integer ?? 0) }
+            for (_, count) in organisation["refused"]?.members ?? [] {
+                progress.refusedCalls += Int(count.integer ?? 0)
+            }
         }
         return progress
     }

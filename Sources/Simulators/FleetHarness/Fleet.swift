@@ -80,7 +80,9 @@ package final class Fleet: Sendable {
                 name: "migrate", executable: "\(options.programs)/tillbridge", arguments: ["migrate"],
                 environment: environment, log: "\(options.folder)/migrate.log")
             let status = await migrate.waitForExit()
-            guard status == 0 else { throw HarnessError("`tillbridge migrate` failed: see \(options.folder)/migrate.log") }
+            guard status == 0 else {
+                throw HarnessError("`tillbridge migrate` failed: see \(options.folder)/migrate.log")
+            }
         } catch {
             _ = await children.stopAll()
             throw error
@@ -97,7 +99,9 @@ package final class Fleet: Sendable {
         return try await start("kounta-sim", arguments, portFile: "kounta.port", options, children)
     }
 
-    private static func startXero(_ options: FleetOptions, _ plan: FleetPlan, _ children: ChildList) async throws -> Int {
+    private static func startXero(
+        _ options: FleetOptions, _ plan: FleetPlan, _ children: ChildList
+    ) async throws -> Int {
         var arguments = ["--limits", options.limits, "--port-file", "\(options.folder)/xero.port"]
         for organisation in plan.organisations {
             let venues = plan.venues.filter { $0.organisation == organisation.key }.map(\.name)
@@ -170,7 +174,9 @@ package final class Fleet: Sendable {
         for (index, name) in names.enumerated() { _ = try await startWorker(name, log: "\(name)-\(index + 1)") }
     }
 
-    func startWorker(_ name: String, log: String, environment extra: [String: String] = [:]) async throws -> ChildProcess {
+    func startWorker(
+        _ name: String, log: String, environment extra: [String: String] = [:]
+    ) async throws -> ChildProcess {
         let child = try ChildProcess(
             name: name, executable: "\(options.programs)/\(name)", arguments: [],
             environment: environment.merging(extra) { $1 }, log: "\(options.folder)/\(log).log")
@@ -205,7 +211,8 @@ actor ChildList {
     /// Workers first, simulators last: the other way round they would complain about each other.
     func stopAll() async -> [String] {
         var disorderly: [String] = []
-        let (simulators, workers) = (all.filter { $0.name.hasSuffix("-sim") }, all.filter { !$0.name.hasSuffix("-sim") })
+        let simulators = all.filter { $0.name.hasSuffix("-sim") }
+        let workers = all.filter { !$0.name.hasSuffix("-sim") }
         for group in [workers, simulators] {
             await withTaskGroup(of: String?.self) { tasks in
                 for child in group {

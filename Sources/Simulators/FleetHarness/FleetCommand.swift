@@ -27,7 +27,8 @@ struct FleetFlags: ParsableArguments {
 
     func options() throws -> FleetOptions {
         let environment = ProcessInfo.processInfo.environment
-        guard let rabbitMQ = environment["TILLBRIDGE_RABBITMQ_URL"], let database = environment["TILLBRIDGE_DATABASE_URL"]
+        guard let rabbitMQ = environment["TILLBRIDGE_RABBITMQ_URL"],
+            let database = environment["TILLBRIDGE_DATABASE_URL"]
         else { throw HarnessError("set TILLBRIDGE_RABBITMQ_URL and TILLBRIDGE_DATABASE_URL, or use `make demo`") }
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         var options = FleetOptions(

@@ -1,7 +1,8 @@
 import Foundation
 import Yams
 
-/// The venues of a configuration, as the proof needs them: which site's orders carry which prefix in which organisation.
+/// The venues of a configuration, as the proof needs them: which site's orders carry which prefix in which
+/// organisation.
 struct FleetPlan: Sendable {
     struct Venue: Sendable {
         let site: String

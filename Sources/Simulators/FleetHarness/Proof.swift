@@ -97,7 +97,8 @@ struct Proof: Sendable {
         if queued > 0 { lines.append("\(queued) messages are left in the queues") }
         lines.append(
             "proof: \(orders) orders, \(invoices) invoices, till \(till.text), ledger \(ledger.text), "
-                + "difference \((till - ledger).text), missing \(missing.count), doubled \(doubled.count), dead \(dead)")
+                + "difference \((till - ledger).text), missing \(missing.count), "
+                + "doubled \(doubled.count), dead \(dead)")
         return lines
     }
 

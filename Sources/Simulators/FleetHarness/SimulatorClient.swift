@@ -20,13 +20,15 @@ final class SimulatorClient: Sendable {
 
     /// The status alone; nil where nobody answers.
     func status(_ path: String) async -> Int? {
-        guard case .answered(let response) = await http.send(HTTPRequest(method: .get, url: base + path)) else { return nil }
+        guard case .answered(let response) = await http.send(HTTPRequest(method: .get, url: base + path))
+        else { return nil }
         return response.status
     }
 
     /// The body, whatever the status; nil where nobody answers.
     func text(_ path: String) async -> String? {
-        guard case .answered(let response) = await http.send(HTTPRequest(method: .get, url: base + path)) else { return nil }
+        guard case .answered(let response) = await http.send(HTTPRequest(method: .get, url: base + path))
+        else { return nil }
         return String(decoding: response.body, as: UTF8.self)
     }
 
@@ -62,6 +64,7 @@ struct Cents: Sendable, Hashable {
             whole = String(whole.dropLast(3))
         }
         let fraction = value.magnitude % 100
-        return (value < 0 ? "-" : "") + ([whole] + groups).joined(separator: ",") + (fraction < 10 ? ".0" : ".") + "\(fraction)"
+        return (value < 0 ? "-" : "") + ([whole] + groups).joined(separator: ",")
+            + (fraction < 10 ? ".0" : ".") + "\(fraction)"
     }
 }

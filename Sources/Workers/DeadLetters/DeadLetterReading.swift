@@ -39,8 +39,8 @@ enum DeadLetterReading {
             remedy: "Look at the workers' logs for this record, then replay it.")
     }
 
-    /// Equal for two deliveries of one letter, different for two letters: a replayed record that fails for another reason
-    /// is a new one.
+    /// Equal for two deliveries of one letter, different for two letters: a replayed record that fails for another
+    /// reason is a new one.
     private static func identity(
         _ message: IncomingMessage, _ failure: Envelope.Failure, _ subject: Envelope.Subject, origin: String?
     ) -> ContentHash {

@@ -128,8 +128,8 @@ package struct MapperService: Service {
         }
         let park = Park(
             .value,
-            "Order \(mapped.record.source.id) changed after its invoice \(new.number) was sent (it is \(state.rawValue)): "
-                + "the invoice stands at \(total), the order is now \(new.total).",
+            "Order \(mapped.record.source.id) changed after its invoice \(new.number) was sent "
+                + "(it is \(state.rawValue)): the invoice stands at \(total), the order is now \(new.total).",
             remedy: "Correct the invoice in Xero by hand, then discard this letter.")
         return .park(park, about: mapped.subject)
     }

@@ -96,7 +96,8 @@ struct RecordReader: Sendable {
         var hasher = SHA256()
         hasher.update(data: body)
         for payment in invoice.payments {
-            hasher.update(data: Array("\(payment.account)|\(payment.amount)|\(payment.date)|\(payment.reference)\n".utf8))
+            let line = "\(payment.account)|\(payment.amount)|\(payment.date)|\(payment.reference)\n"
+            hasher.update(data: Array(line.utf8))
         }
         return NewDocument(
             organisation: books.organisation, number: invoice.number, venue: books.name,

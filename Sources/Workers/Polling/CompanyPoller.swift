@@ -9,8 +9,8 @@ package import Telemetry
 
 /// Reads the completed orders of one Kounta company and hands them to the mapper.
 ///
-/// Any number of these run; one is active, the one that holds the lease. The others ask for it every second, so a killed
-/// poller is replaced when its lease ends.
+/// Any number of these run; one is active, the one that holds the lease. The others ask for it every second, so a
+/// killed poller is replaced when its lease ends.
 package struct CompanyPoller: Service {
     private let company: CompanySettings
     private let settings: PollingSettings

@@ -70,7 +70,8 @@ package struct VenueScanner: Sendable {
     }
 
     private func take(
-        _ rows: [KountaClient.Row], _ venue: VenueSettings, _ company: CompanySettings, _ priority: KountaBudget.Priority
+        _ rows: [KountaClient.Row], _ venue: VenueSettings, _ company: CompanySettings,
+        _ priority: KountaBudget.Priority
     ) async throws {
         let hashes = rows.map { (id: $0.id, hash: Self.hash($0.bytes)) }
         let unseen = try await store.unseen(company: company.key, rows: hashes)

@@ -10,8 +10,8 @@ enum Amounts {
 }
 
 enum IdempotencyKey {
-    /// New for every request that is not a repetition; names the organisation, because it is not known whether Xero keeps
-    /// the keys of two organisations apart. At most 128 characters.
+    /// New for every request that is not a repetition; names the organisation, because it is not known whether Xero
+    /// keeps the keys of two organisations apart. At most 128 characters.
     static func make(_ organisation: OrganisationKey) -> String {
         var generator = SystemRandomNumberGenerator()
         return "tb-\(organisation)-" + String(generator.next() as UInt64, radix: 36)

@@ -6,8 +6,8 @@ import Store
 import Telemetry
 import Xero
 
-/// Waits out what is wrong with the environment, not with a document: a used-up limit, an organisation offline, a broken
-/// network. Keeps the claims alive meanwhile; a drain ends the wait.
+/// Waits out what is wrong with the environment, not with a document: a used-up limit, an organisation offline, a
+/// broken network. Keeps the claims alive meanwhile; a drain ends the wait.
 struct Patience: Sendable {
     let organisation: OrganisationKey
     let store: any WritingStore
@@ -32,7 +32,8 @@ struct Patience: Sendable {
         case .neverSent(let detail): return (jittered, detail)
         case .unknown(let detail): return (jittered, detail)
         case .offline(let detail): return (Self.offline + jittered, "the organisation is offline: \(detail)")
-        case .disconnected(let detail): return (Self.disconnected + jittered, "the organisation is disconnected: \(detail)")
+        case .disconnected(let detail):
+            return (Self.disconnected + jittered, "the organisation is disconnected: \(detail)")
         case .answered, .refused: return nil
         }
     }

@@ -5,8 +5,8 @@ import ServiceLifecycle
 package import Store
 package import Telemetry
 
-/// Publishes again what waits in the table although its message is gone: a document in state `ready` is the outbox, and a
-/// message may be lost between the commit and the publish.
+/// Publishes again what waits in the table although its message is gone: a document in state `ready` is the outbox, and
+/// a message may be lost between the commit and the publish.
 ///
 /// One sweeper works at a time (a lease). A document whose message still waits in a long queue gets a second message,
 /// which finds it finished and changes nothing; so the age is long against an ordinary wait.
@@ -61,7 +61,8 @@ package struct Sweeper: Service {
             }
             try await outbox.publish(messages)
             metrics.count("tillbridge_documents_swept_total", ["organisation": organisation.text], by: messages.count)
-            logger.info("published \(messages.count) waiting documents again", metadata: ["organisation": "\(organisation)"])
+            logger.info(
+                "published \(messages.count) waiting documents again", metadata: ["organisation": "\(organisation)"])
         }
         let counts = try await store.openCounts()
         for organisation in organisations {

@@ -68,7 +68,7 @@ package struct WriterService: Service {
             let batch = try await inbox.nextBatch(max: settings.batch, linger: settings.linger)
             if batch.isEmpty { return }
             do { try await work(batch) } catch is CancellationError {
-                // Draining while the ledger does not answer: the documents are safe in the table, their messages go back.
+                // Draining while the ledger does not answer: the documents are safe in the table, the messages go back.
                 return
             }
         }
@@ -107,7 +107,8 @@ package struct WriterService: Service {
             switch result.outcome {
             case .claimed(let claim): claims.append(claim)
             case .finished: byDocument[result.id] = .done
-            case .busy: byDocument[result.id] = .retry(after: .seconds(30), counted: false, cause: "another writer has it")
+            case .busy:
+                byDocument[result.id] = .retry(after: .seconds(30), counted: false, cause: "another writer has it")
             case .absent: byDocument[result.id] = .park(Self.absent(result.id), about: .init(document: result.id.value))
             }
         }
@@ -130,7 +131,7 @@ package struct WriterService: Service {
     private static func absent(_ id: DocumentID) -> Park {
         Park(
             .unknown, "Document \(id) is not in the database.",
-            remedy: "If the database was restored from a backup, have the poller read the day again; then discard this.")
+            remedy: "If the database was restored from a backup, have the poller read the day again; discard this.")
     }
 
     private func report(_ verdicts: [(message: IncomingMessage, verdict: Verdict)], took: Duration) {

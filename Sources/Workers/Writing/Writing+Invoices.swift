@@ -66,7 +66,9 @@ extension Writing {
     }
 
     /// Stores what the ledger said of each element.
-    private mutating func store(_ results: [ElementResult], of batch: [Addressed], key: String) async throws -> [Claim] {
+    private mutating func store(
+        _ results: [ElementResult], of batch: [Addressed], key: String
+    ) async throws -> [Claim] {
         var byNumber: [String: ElementResult] = [:]
         for result in results { if let number = result.number { byNumber[number] = result } }
         var outcomes: [InvoiceResult] = []
@@ -123,8 +125,8 @@ extension Writing {
 
     /// Asks the ledger which of these numbers it holds.
     ///
-    /// - Returns: those that stand there and are ours, and those that do not stand there. Somebody else's document under
-    ///   our number goes to the desk.
+    /// - Returns: those that stand there and are ours, and those that do not stand there. Somebody else's document
+    ///   under our number goes to the desk.
     mutating func lookUp(_ claims: [Claim]) async throws -> (adopted: [Claim], absent: [Claim]) {
         var found: [String: LedgerInvoice] = [:]
         for start in stride(from: 0, to: claims.count, by: invoiceNumbersMax) {

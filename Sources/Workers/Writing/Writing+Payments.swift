@@ -21,8 +21,8 @@ extension Writing {
         }
     }
 
-    /// Payments a request of fifty each; those that may have been sent before are looked for first, because a payment has
-    /// no number that Xero would keep unique.
+    /// Payments a request of fifty each; those that may have been sent before are looked for first, because a payment
+    /// has no number that Xero would keep unique.
     mutating func pay(_ written: [Claim]) async throws {
         var due: [Due] = []
         var doubtful: [Due] = []

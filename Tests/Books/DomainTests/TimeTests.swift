@@ -53,7 +53,8 @@ import Testing
 
     @Test("a broken zone file is refused, wherever it is cut")
     func brokenZones() throws {
-        guard let data = try? Data(contentsOf: URL(fileURLWithPath: "/usr/share/zoneinfo/Australia/Sydney")) else { return }
+        guard let data = try? Data(contentsOf: URL(fileURLWithPath: "/usr/share/zoneinfo/Australia/Sydney"))
+        else { return }
         let bytes = Array(data)
         for length in stride(from: 0, to: bytes.count - 40, by: 13) {
             #expect(TimeZoneRules(zoneinfo: Array(bytes[..<length])) == nil, "cut at \(length)")

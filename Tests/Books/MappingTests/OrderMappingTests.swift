@@ -143,7 +143,8 @@ import Testing
         twoTaxes.taxRates = [ExactDecimal("0.1")!, ExactDecimal("0.29")!]
         let cases: [(Order, DeadLetterClass, String)] = [
             (.example(total: "-10.00", lines: [.example("Pie", "-1", "-10.00")]), .value, "negative"),
-            (pending, .value, "PENDING"), (refund, .value, "refund"), (.example(total: "0.00", lines: []), .value, "no lines"),
+            (pending, .value, "PENDING"), (refund, .value, "refund"),
+            (.example(total: "0.00", lines: []), .value, "no lines"),
             (.example(total: "10.001", lines: pie), .value, "10.001"),
             (.example(total: "10.00", lines: [.example("Pie", "1", "10.00", rates: ["0.2"])]), .mapping, "rate of 0.2"),
             (.example(total: "10.00", lines: [twoTaxes]), .mapping, "2 taxes"),
@@ -165,7 +166,7 @@ import Testing
         #expect(park?.cause.contains("Barter") == true)
     }
 
-    @Test("whatever the order, the invoice's total is what was taken, or the order is parked: random orders by the thousand")
+    @Test("whatever the order, the invoice's total is what was taken, or it is parked: random orders by the thousand")
     func property() {
         // `make property N=…` plays more.
         let environment = ProcessInfo.processInfo.environment
@@ -179,7 +180,9 @@ import Testing
             booked += 1
             let taken = invoice.payments.lazy.map(\.amount).sum()
             #expect(invoice.total == taken, "seed \(seed), round \(round)")
-            #expect(!invoice.lines.contains { line in line.quantity * line.unitAmount != line.amount.decimal }, "seed \(seed), round \(round)")
+            #expect(
+                !invoice.lines.contains { line in line.quantity * line.unitAmount != line.amount.decimal },
+                "seed \(seed), round \(round)")
             let roundings = invoice.lines.filter { $0.account == "860" }.map(\.amount.magnitude)
             #expect(roundings.allSatisfy { $0 <= Money(cents: 5) }, "seed \(seed), round \(round)")
         }

@@ -27,10 +27,13 @@ struct BadInputTests {
                     messages.order(id: "706") { $0.replacing(#""site_id":923"#, with: #""site_id":99999"#) }),
                 ("ten megabytes", "too_large", "bytes",
                     messages.order(id: "707", body: String(repeating: "x", count: 10_000_000))),
-                ("unknown header", "parse", "tb-colour", messages.order(id: "708", headers: ["tb-colour": .string("red")])),
-                ("another version", "parse", "tb-version is 9", messages.order(id: "709", headers: ["tb-version": .int(9)])),
+                ("unknown header", "parse", "tb-colour",
+                    messages.order(id: "708", headers: ["tb-colour": .string("red")])),
+                ("another version", "parse", "tb-version is 9",
+                    messages.order(id: "709", headers: ["tb-version": .int(9)])),
                 ("no headers at all", "parse", "tb-version is missing",
-                    AMQPMessage(exchange: messages.exchange, routingKey: messages.key, messageID: "x", body: [1, 2, 3])),
+                    AMQPMessage(
+                        exchange: messages.exchange, routingKey: messages.key, messageID: "x", body: [1, 2, 3])),
             ]
             // Bad ones between good ones, and every good one twice.
             var all: [AMQPMessage] = []
@@ -79,7 +82,8 @@ struct BadInputTests {
             try await running.wait("the invoice") { try await running.watch.counts().settled == 1 }
             try await running.publish([
                 messages.order(id: "801") {
-                    $0.replacing("12.30", with: "13.20").replacing("11.18", with: "12.00").replacing("1.12", with: "1.20")
+                    $0.replacing("12.30", with: "13.20").replacing("11.18", with: "12.00")
+                        .replacing("1.12", with: "1.20")
                 }
             ])
             try await running.wait("the letter") { try await running.watch.counts().dead == 1 }

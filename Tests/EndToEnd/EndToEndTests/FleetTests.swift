@@ -29,13 +29,16 @@ struct FleetTests {
             let ledger = try await running.fleet.xero.get("/_control/ledger")
             func proof(_ edit: (String) -> String) throws -> Proof {
                 let text = edit(String(decoding: ledger.raw, as: UTF8.self))
-                return try Proof(plan: running.fleet.plan, till: till, ledger: try .init(parsing: text), dead: 0, queued: 0)
+                return try Proof(
+                    plan: running.fleet.plan, till: till, ledger: try .init(parsing: text), dead: 0, queued: 0)
             }
             #expect(try proof { $0 }.holds)
             let number = try #require(try await running.invoiceNumbers().first)
             #expect(try !proof { $0.replacing("\"\(number)\"", with: "\"\(number)-x\"") }.holds)
-            let total = try #require(ledger["organisations"]?.elements.first?["invoices"]?.elements.first?["Total"]?.numberText)
-            let shifted = try proof { $0.replacing("\"Total\":\(total)", with: "\"Total\":\(total.dropLast())\(total.last == "9" ? "8" : "9")") }
+            let total = try #require(
+                ledger["organisations"]?.elements.first?["invoices"]?.elements.first?["Total"]?.numberText)
+            let shiftedTotal = "\(total.dropLast())\(total.last == "9" ? "8" : "9")"
+            let shifted = try proof { $0.replacing("\"Total\":\(total)", with: "\"Total\":\(shiftedTotal)") }
             #expect(!shifted.holds)
             #expect(!shifted.different.isEmpty)
         }

@@ -11,7 +11,8 @@ enum Servers {
     static let rabbitMQ = ProcessInfo.processInfo.environment["TILLBRIDGE_TEST_RABBITMQ_URL"]
     static let database = ProcessInfo.processInfo.environment["TILLBRIDGE_TEST_DATABASE_URL"]
     static let areThere = rabbitMQ != nil && database != nil
-    static let absence: Comment = "TILLBRIDGE_TEST_RABBITMQ_URL and TILLBRIDGE_TEST_DATABASE_URL are not set: use `make test`"
+    static let absence: Comment =
+        "TILLBRIDGE_TEST_RABBITMQ_URL and TILLBRIDGE_TEST_DATABASE_URL are not set: use `make test`"
 }
 
 /// Real processes, built beside the tests, in queues and tables of their own.
@@ -26,7 +27,8 @@ struct RunningFleet {
         _ name: String, ordersPerVenue: Int = 0, ordersFile: String? = nil,
         _ work: (RunningFleet) async throws -> Void
     ) async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tillbridge-\(getpid())-\(name)").path
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("tillbridge-\(getpid())-\(name)").path
         var options = FleetOptions(
             programs: programs, configuration: root.appendingPathComponent("config/example.yaml").path, folder: folder,
             rabbitMQ: try #require(Servers.rabbitMQ), database: try #require(Servers.database))

@@ -42,7 +42,8 @@ struct BudgetAndLeaseTests {
             // A minute after they finished there is room again.
             _ = try await pool.withSession { session in
                 try session.execute(
-                    "UPDATE budget_call SET taken_at = taken_at - interval '61 s', finished_at = finished_at - interval '61 s'")
+                    "UPDATE budget_call SET taken_at = taken_at - interval '61 s', "
+                        + "finished_at = finished_at - interval '61 s'")
             }
             _ = try await budgets[0].take(for: harbour)
         }
@@ -53,9 +54,13 @@ struct BudgetAndLeaseTests {
         try await Database.with("finish") { pool, store in
             let budget = budget(store, minute: 1)
             let permit = try await budget.take(for: harbour)
-            _ = try await pool.withSession { try $0.execute("UPDATE budget_call SET taken_at = taken_at - interval '50 s'") }
+            _ = try await pool.withSession {
+                try $0.execute("UPDATE budget_call SET taken_at = taken_at - interval '50 s'")
+            }
             await budget.giveBack(permit, headers: nil)
-            _ = try await pool.withSession { try $0.execute("UPDATE budget_call SET taken_at = taken_at - interval '12 s'") }
+            _ = try await pool.withSession {
+                try $0.execute("UPDATE budget_call SET taken_at = taken_at - interval '12 s'")
+            }
             await #expect(throws: Waits.self) { try await budget.take(for: harbour) }
         }
     }
@@ -66,7 +71,9 @@ struct BudgetAndLeaseTests {
             let budget = budget(store, flight: 5)
             for _ in 0..<5 { _ = try await budget.take(for: harbour) }
             await #expect(throws: Waits.self) { try await budget.take(for: harbour) }
-            _ = try await pool.withSession { try $0.execute("UPDATE budget_call SET taken_at = taken_at - interval '76 s'") }
+            _ = try await pool.withSession {
+                try $0.execute("UPDATE budget_call SET taken_at = taken_at - interval '76 s'")
+            }
             _ = try await budget.take(for: harbour)
         }
     }
@@ -127,7 +134,8 @@ struct BudgetAndLeaseTests {
         try await Database.with("dead") { pool, store in
             var letter = DeadLetter(
                 identity: hash("a"), queue: "q", deadLetterClass: .value, cause: "O'Brien \0 \"x\" {y}", remedy: "r\\",
-                attempts: 1, headers: Array(#"{"a":"\u0000"}"#.utf8), body: [0, 255], firstSeen: Instant(secondsSince1970: 1))
+                attempts: 1, headers: Array(#"{"a":"\u0000"}"#.utf8), body: [0, 255],
+                firstSeen: Instant(secondsSince1970: 1))
             letter.venue = "Pier, Cafe"
             #expect(try await store.keep([letter, letter]) == 1)
             #expect(try await store.keep([letter]) == 0)

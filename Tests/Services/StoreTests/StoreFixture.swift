@@ -12,12 +12,15 @@ enum Database {
     static let isThere = url != nil
     static let absence: Comment = "TILLBRIDGE_TEST_DATABASE_URL is not set: use `make test`"
 
-    static func with(_ name: String, migrated: Bool = true, _ work: (PostgresPool, PostgresStore) async throws -> Void) async throws {
+    static func with(
+        _ name: String, migrated: Bool = true, _ work: (PostgresPool, PostgresStore) async throws -> Void
+    ) async throws {
         let schema = "store_\(name)_\(getpid())"
         let base = try #require(url)
         let separator = base.contains("?") ? "&" : "?"
         let pool = PostgresPool(
-            address: try PostgresAddress(url: "\(base)\(separator)options=-csearch_path%3D\(schema)"), size: 6, name: "store-tests")
+            address: try PostgresAddress(url: "\(base)\(separator)options=-csearch_path%3D\(schema)"), size: 6,
+            name: "store-tests")
         let result: Result<Void, any Error>
         do {
             if migrated { _ = try await Migrator(pool: pool, schema: schema).migrate() }
@@ -32,7 +35,9 @@ enum Database {
 }
 
 func hash(_ text: String) -> ContentHash {
-    guard let hash = ContentHash(bytes: Array(SHA256.hash(data: Array(text.utf8)))) else { preconditionFailure("32 bytes") }
+    guard let hash = ContentHash(bytes: Array(SHA256.hash(data: Array(text.utf8)))) else {
+        preconditionFailure("32 bytes")
+    }
     return hash
 }
 
@@ -46,7 +51,8 @@ func record(_ id: String, cents: Int64 = 1000, content: String = "first") -> Map
         document: NewDocument(
             organisation: OrganisationKey("harbour"), number: DocumentNumber("HBR-\(id)"), venue: "Harbour Bistro",
             contactNumber: "WALKIN-HBR", tradingDate: date, currency: "AUD", total: Money(cents: cents),
-            body: Array("{\"InvoiceNumber\":\"HBR-\(id)\",\"x\":\"\(content)\"}".utf8), contentHash: hash("\(cents)\(content)"),
+            body: Array("{\"InvoiceNumber\":\"HBR-\(id)\",\"x\":\"\(content)\"}".utf8),
+            contentHash: hash("\(cents)\(content)"),
             payments: [
                 InvoicePayment(account: "231", amount: half, date: date, reference: "Cash"),
                 InvoicePayment(account: "232", amount: Money(cents: cents) - half, date: date, reference: "Card"),

@@ -13,7 +13,9 @@ struct WritingStoreTests {
             let ids = try await store.accept((1...60).map { record("\($0)") }).map(\.id)
             let claimed = try await withThrowingTaskGroup(of: [DocumentID].self) { group in
                 for _ in 0..<6 {
-                    group.addTask { try await store.claim(ids.shuffled(), lease: .seconds(60)).compactMap(\.claim).map(\.id) }
+                    group.addTask {
+                        try await store.claim(ids.shuffled(), lease: .seconds(60)).compactMap(\.claim).map(\.id)
+                    }
                 }
                 return try await group.reduce(into: []) { $0 += $1 }
             }
@@ -66,7 +68,8 @@ struct WritingStoreTests {
             try await store.recordInvoices(
                 [InvoiceResult(claim: claim, state: .written, xeroID: "x")], key: "k", payments: nil)
             try await store.recordPayments(
-                claim.payments.map { PaymentResult(id: $0.id, state: .written, xeroID: "p\($0.id)") }, settled: [claim], key: nil)
+                claim.payments.map { PaymentResult(id: $0.id, state: .written, xeroID: "p\($0.id)") },
+                settled: [claim], key: nil)
             guard case .finished(.written) = try await store.claim([id], lease: .seconds(60))[0].outcome else {
                 Issue.record("not finished")
                 return
@@ -100,7 +103,9 @@ struct WritingStoreTests {
         try await Database.with("sweep") { pool, store in
             let ids = try await store.accept((1...5).map { record("\($0)") }).map(\.id)
             _ = try await store.claim([ids[0]], lease: .seconds(60))
-            _ = try await pool.withSession { try $0.execute("UPDATE document SET published_at = now() - interval '1 hour'") }
+            _ = try await pool.withSession {
+                try $0.execute("UPDATE document SET published_at = now() - interval '1 hour'")
+            }
             let forgotten = try await store.takeForgotten(of: harbour, olderThan: .seconds(60), limit: 100)
             #expect(Set(forgotten) == Set(ids.dropFirst()))
             #expect(try await store.takeForgotten(of: harbour, olderThan: .seconds(60), limit: 100).isEmpty)

@@ -78,7 +78,9 @@ import XeroSimulator
         }
     }
 
-    @Test("404 and 429 have the captured status, type and headers", .disabled(if: isAbsent, "the captures are not here"))
+    @Test(
+        "404 and 429 have the captured status, type and headers",
+        .disabled(if: isAbsent, "the captures are not here"))
     func emptyBodies() async throws {
         try await withSimulator(limits: .real) { world in
             let notFound = try await world.call(.GET, "Invoices/d4ad8fd6-5c72-4924-91b1-07f1472eb4c3")

@@ -30,7 +30,8 @@ import XeroSimulator
         try await withSimulator { world in
             let contact = try await world.contact()
             let key = ["Idempotency-Key": "k-1"]
-            let bad = "{\"Invoices\":[\(World.element("A", contact: contact, lines: World.line("1", "1", account: "9")))]}"
+            let element = World.element("A", contact: contact, lines: World.line("1", "1", account: "9"))
+            let bad = "{\"Invoices\":[\(element)]}"
             let first = try await world.call(.PUT, "Invoices", bad, headers: key)
             #expect(first.status == 400)
             #expect(try await world.call(.PUT, "Invoices", bad, headers: key).text == first.text)
@@ -50,7 +51,8 @@ import XeroSimulator
             let body = "{\"Invoices\":[\(World.element("A", contact: contact))]}"
             let key = ["Idempotency-Key": "k-1"]
             _ = try await world.control(
-                .POST, "faults", #"{"match":{"method":"PUT","path":"/api.xro/2.0/Invoices"},"action":{"drop":"after"},"count":1}"#)
+                .POST, "faults",
+                #"{"match":{"method":"PUT","path":"/api.xro/2.0/Invoices"},"action":{"drop":"after"},"count":1}"#)
             await Self.expectDrop(world, .PUT, "Invoices", body, key)
             #expect(try await world.ledger()["invoices"]?.elements.count == 1)
             let reply = try await world.call(.PUT, "Invoices", body, headers: key)

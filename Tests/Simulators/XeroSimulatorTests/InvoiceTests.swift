@@ -133,7 +133,8 @@ import XeroSimulator
             _ = try await world.invoice("A", contact: contact)
             _ = try await world.pay("A", "11.00")
             let reference = try await world.call(
-                .POST, "Invoices/A", #"{"Reference":"late","LineItems":[\#(World.line("1", "11.00", account: "260"))]}"#)
+                .POST, "Invoices/A",
+                #"{"Reference":"late","LineItems":[\#(World.line("1", "11.00", account: "260"))]}"#)
             #expect(try reference.only("Invoices")["Reference"]?.string == "late")
             #expect(try reference.only("Invoices")["Status"]?.string == "PAID")
             let amount = try await world.invoice(

@@ -121,7 +121,8 @@ import XeroSimulator
             func refund(_ amount: String) async throws -> Reply {
                 try await world.call(
                     .PUT, "Payments",
-                    #"{"Payments":[{"CreditNote":{"CreditNoteNumber":"X"},"Account":{"Code":"231"},"Amount":\#(amount)}]}"#)
+                    #"{"Payments":[{"CreditNote":{"CreditNoteNumber":"X"},"Account":{"Code":"231"},"#
+                        + #""Amount":\#(amount)}]}"#)
             }
             #expect(try await refund("3.01").status == 400)
             #expect(try await refund("3.00").only("Payments")["PaymentType"]?.string == "ARCREDITPAYMENT")
