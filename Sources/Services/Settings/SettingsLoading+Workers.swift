@@ -65,7 +65,7 @@ extension PollingSettings {
         rescanInterval = section.duration("rescan_interval", default: .seconds(3600))
         rescanWindow = section.duration("rescan_window", default: .seconds(3 * 86_400))
         concurrency = section.integer("concurrency", in: 1...64, default: 4)
-        leaseDuration = section.duration("lease", default: .seconds(8))
+        leaseDuration = section.duration("lease", default: .seconds(6))
         section.finish()
     }
 }

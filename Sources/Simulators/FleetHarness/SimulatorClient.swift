@@ -18,6 +18,14 @@ final class SimulatorClient: Sendable {
         return try JSON(parsing: response.body, limits: JSONLimits(maxBytes: 256 << 20))
     }
 
+    func post(_ path: String, _ body: String) async throws {
+        let request = HTTPRequest(
+            method: .post, url: base + path, headers: [("Content-Type", "application/json")], body: Array(body.utf8))
+        guard case .answered(let response) = await http.send(request), (200..<300).contains(response.status) else {
+            throw HarnessError("\(base)\(path) does not take \(body)")
+        }
+    }
+
     /// The status alone; nil where nobody answers.
     func status(_ path: String) async -> Int? {
         guard case .answered(let response) = await http.send(HTTPRequest(method: .get, url: base + path))

@@ -44,6 +44,61 @@ struct FleetTests {
         }
     }
 
+    @Test("writers killed with -9 in the middle of their work: nothing is lost, nothing doubled, to the cent")
+    func killedWriters() async throws {
+        try await RunningFleet.with("killed", ordersPerVenue: 150) { running in
+            let lease = ["TILLBRIDGE_WRITING_LEASE": "3s"]
+            for name in ["poller", "mapper", "dead-letter-handler"] {
+                _ = try await running.fleet.startWorker(name, log: name)
+            }
+            // Three times: two writers, killed when some of the orders are written and others are under way.
+            for round in 1...3 {
+                var writers: [ChildProcess] = []
+                for index in 1...2 {
+                    let log = "writer-\(round)-\(index)"
+                    writers.append(try await running.fleet.startWorker("writer", log: log, environment: lease))
+                }
+                let before = try await running.fleet.progress(running.watch).written
+                try await running.wait("some more orders") {
+                    try await running.fleet.progress(running.watch).written >= min(before + 60, 600)
+                }
+                for writer in writers {
+                    await running.fleet.children.remove(writer)
+                    writer.signal(SIGKILL)
+                    _ = await writer.waitForExit()
+                }
+            }
+            _ = try await running.fleet.startWorker("writer", log: "writer-last", environment: lease)
+            try await running.wait("every order written and paid", within: .seconds(150)) {
+                try await running.fleet.progress(running.watch).isDone
+            }
+            let proof = try await running.proof()
+            #expect(proof.holds, "\(proof.lines.joined(separator: "\n"))")
+        }
+    }
+
+    @Test("what Xero refuses lies on the desk with Xero's sentence; restored and replayed it is written")
+    func refused() async throws {
+        try await RunningFleet.with("refused") { running in
+            try await running.fleet.startWorkers(["mapper", "writer", "dead-letter-handler"])
+            try await running.wait("the queues") { try await running.watch.isDeclared() }
+            let messages = Messages(run: running.fleet.run)
+            let tenant = try #require(running.fleet.plan.organisations.first?.tenant)
+            try await running.fleet.xero.post(
+                "/_control/organisations", #"{"tenantId":"\#(tenant)","archiveAccounts":["230"]}"#)
+            try await running.publish([messages.order(id: "901")])
+            try await running.wait("the letter") { try await running.watch.counts().dead == 1 }
+            let letters = try await running.rows("SELECT cause FROM \(running.fleet.schema).dead_letter")
+            let cause = try #require(try letters.first?.text("cause"))
+            #expect(cause.contains("HBR-901") && cause.contains("230"), "\(cause)")
+            #expect(try await running.invoiceNumbers().isEmpty)
+            try await running.fleet.xero.post(
+                "/_control/organisations", #"{"tenantId":"\#(tenant)","activateAccounts":["230"]}"#)
+            try await running.publish([messages.order(id: "901")])
+            try await running.wait("the invoice") { try await running.invoiceNumbers() == ["HBR-901"] }
+        }
+    }
+
     @Test("a killed poller is replaced within ten seconds, and a drained one at once")
     func takeover() async throws {
         try await RunningFleet.with("takeover", ordersPerVenue: 2) { running in
