@@ -60,8 +60,8 @@ extension LiveParts {
         }
         services.append(
             Sweeper(
-                organisations: settings.organisations.map(\.key), store: store, outbox: broker, clock: clock,
-                metrics: metrics, logger: logger))
+                organisations: settings.organisations.map(\.key), store: store, outbox: broker, depth: broker,
+                clock: clock, metrics: metrics, logger: logger))
         return services
     }
 

@@ -67,6 +67,11 @@ package protocol Outbox: Sendable {
     func publish(_ messages: [OutgoingMessage]) async throws
 }
 
+/// How many messages wait in a queue, not counting those in a worker's hand.
+package protocol QueueDepth: Sendable {
+    func waiting(in queue: QueueName) async throws -> Int
+}
+
 /// Where a worker's messages come from.
 package protocol Inbox: Sendable {
     /// The next messages: waits for the first without limit, then at most `linger` for up to `max`. Empty when the

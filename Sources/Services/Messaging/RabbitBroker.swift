@@ -2,8 +2,10 @@ package import AMQP
 
 /// The fleet's broker: one connection to publish, one to consume, each on a thread of its own, so that a broker that
 /// throttles publishers still gets its acknowledgements.
-package final class RabbitBroker: Sendable, Outbox {
+package final class RabbitBroker: Sendable, Outbox, QueueDepth {
     package let topology: Topology
+    private let endpoint: AMQPEndpoint
+    private let name: String
     private let publisher: AMQPPublisher
     private let consumer: AMQPConsumer
     private let onConfirm: @Sendable (_ count: Int, _ duration: Duration) -> Void
@@ -14,6 +16,8 @@ package final class RabbitBroker: Sendable, Outbox {
         onConfirm: @escaping @Sendable (_ count: Int, _ duration: Duration) -> Void = { _, _ in }
     ) {
         self.topology = topology
+        self.endpoint = endpoint
+        self.name = name
         self.onConfirm = onConfirm
         publisher = AMQPPublisher(
             endpoint: endpoint, name: "\(name) publish", topology: topology.declarations,
@@ -50,6 +54,17 @@ package final class RabbitBroker: Sendable, Outbox {
                     contentType: "application/json", messageID: message.messageID, body: message.body)
             })
         onConfirm(messages.count, .now - start)
+    }
+
+    /// Asked seldom, so on a connection of its own for the moment: a passive look never disturbs a publisher.
+    package func waiting(in queue: QueueName) async throws -> Int {
+        let connection = try await AMQPConnection.open(endpoint: endpoint, name: "\(name) look")
+        let status: Result<(messages: Int, consumers: Int)?, AMQPError>
+        do throws(AMQPError) { status = .success(try await connection.queueStatus(topology.name(queue))) } catch {
+            status = .failure(error)
+        }
+        await connection.close()
+        return try status.get()?.messages ?? 0
     }
 
     package func inbox(_ queue: QueueName, prefetch: Int) async -> RabbitInbox {

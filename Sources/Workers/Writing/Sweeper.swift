@@ -8,12 +8,14 @@ package import Telemetry
 /// Publishes again what waits in the table although its message is gone: a document in state `ready` is the outbox, and
 /// a message may be lost between the commit and the publish.
 ///
-/// One sweeper works at a time (a lease). A document whose message still waits in a long queue gets a second message,
-/// which finds it finished and changes nothing; so the age is long against an ordinary wait.
+/// One sweeper works at a time (a lease). It sweeps an organisation only when its queue is empty: while messages wait
+/// there, for a rate limit or an organisation that is offline, nothing is known to be lost, and second messages for
+/// thousands of waiting documents would help nobody.
 package struct Sweeper: Service {
     private let organisations: [OrganisationKey]
     private let store: any SweepingStore
     private let outbox: any Outbox
+    private let depth: any QueueDepth
     private let clock: WorkClock
     private let metrics: Metrics
     private let logger: Logger
@@ -24,12 +26,13 @@ package struct Sweeper: Service {
     private static let lease = "sweeper"
 
     package init(
-        organisations: [OrganisationKey], store: any SweepingStore, outbox: any Outbox, clock: WorkClock,
-        metrics: Metrics, logger: Logger
+        organisations: [OrganisationKey], store: any SweepingStore, outbox: any Outbox, depth: any QueueDepth,
+        clock: WorkClock, metrics: Metrics, logger: Logger
     ) {
         self.organisations = organisations
         self.store = store
         self.outbox = outbox
+        self.depth = depth
         self.clock = clock
         self.metrics = metrics
         self.logger = logger
@@ -50,7 +53,7 @@ package struct Sweeper: Service {
     }
 
     private func sweep() async throws {
-        for organisation in organisations {
+        for organisation in organisations where try await depth.waiting(in: .write(organisation)) == 0 {
             let forgotten = try await store.takeForgotten(of: organisation, olderThan: Self.age, limit: Self.batch)
             guard !forgotten.isEmpty else { continue }
             let messages = forgotten.map { id in
