@@ -14,27 +14,7 @@ struct BadInputTests {
             try await running.wait("the queues") { try await running.watch.isDeclared() }
             let messages = Messages(run: running.fleet.run)
             let good = (1...20).map { messages.order(id: "60\($0)") }
-            let bad: [(name: String, deadLetterClass: String, word: String, message: AMQPMessage)] = [
-                ("broken JSON", "parse", "not valid JSON", messages.order(id: "701", body: #"{"id": 701, "total": "#)),
-                ("no JSON object", "parse", "no order", messages.order(id: "702", body: "[1, 2]")),
-                ("missing field", "value", "`site_id` is missing",
-                    messages.order(id: "703") { $0.replacing(#""site_id":923,"#, with: "") }),
-                ("no number", "value", "twelve",
-                    messages.order(id: "704") { $0.replacing(#""total":12.30"#, with: #""total":"twelve""#) }),
-                ("negative total", "value", "negative",
-                    messages.order(id: "705") { $0.replacing(#""total":12.30"#, with: #""total":-12.30"#) }),
-                ("unknown venue", "mapping", "site 99999",
-                    messages.order(id: "706") { $0.replacing(#""site_id":923"#, with: #""site_id":99999"#) }),
-                ("ten megabytes", "too_large", "bytes",
-                    messages.order(id: "707", body: String(repeating: "x", count: 10_000_000))),
-                ("unknown header", "parse", "tb-colour",
-                    messages.order(id: "708", headers: ["tb-colour": .string("red")])),
-                ("another version", "parse", "tb-version is 9",
-                    messages.order(id: "709", headers: ["tb-version": .int(9)])),
-                ("no headers at all", "parse", "tb-version is missing",
-                    AMQPMessage(
-                        exchange: messages.exchange, routingKey: messages.key, messageID: "x", body: [1, 2, 3])),
-            ]
+            let bad = messages.bad
             // Bad ones between good ones, and every good one twice.
             var all: [AMQPMessage] = []
             for (index, message) in (good + good).enumerated() {
@@ -101,6 +81,33 @@ struct Messages {
     let run: String
     var exchange: String { "\(run).work" }
     var key: String { "\(run).map" }
+
+    typealias Bad = (name: String, deadLetterClass: String, word: String, message: AMQPMessage)
+
+    /// Each kind of bad input, with the class and a word of the cause that its letter must have.
+    var bad: [Bad] {
+        [
+            ("broken JSON", "parse", "not valid JSON", order(id: "701", body: #"{"id": 701, "total": "#)),
+            ("no JSON object", "parse", "no order", order(id: "702", body: "[1, 2]")),
+            ("missing field", "value", "`site_id` is missing",
+                order(id: "703") { $0.replacing(#""site_id":923,"#, with: "") }),
+            ("no number", "value", "twelve",
+                order(id: "704") { $0.replacing(#""total":12.30"#, with: #""total":"twelve""#) }),
+            ("negative total", "value", "negative",
+                order(id: "705") { $0.replacing(#""total":12.30"#, with: #""total":-12.30"#) }),
+            ("unknown venue", "mapping", "site 99999",
+                order(id: "706") { $0.replacing(#""site_id":923"#, with: #""site_id":99999"#) }),
+            ("ten megabytes", "too_large", "bytes",
+                order(id: "707", body: String(repeating: "x", count: 10_000_000))),
+            ("unknown header", "parse", "tb-colour",
+                order(id: "708", headers: ["tb-colour": .string("red")])),
+            ("another version", "parse", "tb-version is 9",
+                order(id: "709", headers: ["tb-version": .int(9)])),
+            ("no headers at all", "parse", "tb-version is missing",
+                AMQPMessage(
+                    exchange: exchange, routingKey: key, messageID: "x", body: [1, 2, 3])),
+        ]
+    }
 
     /// One product of 12.30 with GST, paid by card.
     static func body(id: String) -> String {
