@@ -53,14 +53,16 @@ extension AMQPConnection {
         updatePlan()
     }
 
-    /// Ends a consumer, but hands what is under way to the sink instead of back to the queue. The channel closes when
-    /// all of it is settled.
-    func drainConsuming(_ number: UInt16, epoch: UInt64) throws(AMQPError) {
+    /// Ends a consumer, but hands what is under way to the sink instead of back to the queue.
+    func beginDraining(_ number: UInt16, epoch: UInt64) throws(AMQPError) {
         guard failure == nil, let channel = consuming[number], channel.epoch == epoch else { return }
         try failing { () throws(AMQPError) in try wire.cancel(tag: "c\(epoch)", number) }
-        // What the broker sent before it confirmed the cancel has arrived with it.
         turn()
-        guard failure == nil else { return }
+    }
+
+    /// From now on what still comes goes back; the channel closes when all that was handed over is settled.
+    func endDraining(_ number: UInt16, epoch: UInt64) throws(AMQPError) {
+        guard failure == nil, let channel = consuming[number], channel.epoch == epoch else { return }
         channel.isStopping = true
         try closeIfDone(channel)
         updatePlan()

@@ -19,6 +19,8 @@ package final class AMQPSubscription: Sendable, DeliverySink {
 
     package let queue: String
     package let prefetch: Int
+    /// How long after a cancel deliveries may still be on their way.
+    private static let stragglers = Duration.milliseconds(300)
     private let state: Locked<State>
     private let onEnd: @Sendable (AMQPSubscription, AMQPError) -> Void
 
@@ -88,7 +90,10 @@ package final class AMQPSubscription: Sendable, DeliverySink {
         }
         // An error here means that the connection is gone: then everything is back in the queue already.
         if let attachment {
-            try? await attachment.connection.drainConsuming(attachment.channel, epoch: attachment.epoch)
+            try? await attachment.connection.beginDraining(attachment.channel, epoch: attachment.epoch)
+            // A quorum queue delivers by a way of its own: some deliveries follow the confirmed cancel.
+            try? await Task.sleep(for: Self.stragglers)
+            try? await attachment.connection.endDraining(attachment.channel, epoch: attachment.epoch)
         }
         act(state.withLock { $0.line.close() })
     }
