@@ -15,12 +15,17 @@ package final class AMQPSubscription: Sendable, DeliverySink {
         var isStopped = false
         /// Takes no more from the queue, and is not attached again after a lost connection.
         var isDraining = false
+        /// While draining: acknowledgements that the broker must not see before the cancel. Nil: none are held back.
+        var held: [(epoch: UInt64, tags: [UInt64])]?
     }
 
     package let queue: String
     package let prefetch: Int
-    /// How long after a cancel deliveries may still be on their way.
-    private static let stragglers = Duration.milliseconds(300)
+    /// A queue that delivered nothing for so long has nothing on its way.
+    private static let quiet = Duration.milliseconds(300)
+    private static let look = Duration.milliseconds(10)
+    /// The most a drain waits for the broker to use up the prefetch.
+    private static let fillMax = Duration.seconds(5)
     private let state: Locked<State>
     private let onEnd: @Sendable (AMQPSubscription, AMQPError) -> Void
 
@@ -83,19 +88,50 @@ package final class AMQPSubscription: Sendable, DeliverySink {
 
     /// Takes no more from the queue, but lets `nextBatch` hand out everything that has arrived before it returns []:
     /// for an orderly end after which nothing is delivered twice. A second call changes nothing.
+    ///
+    /// A quorum queue hands messages to the channel by a way of its own, and what is on that way when a cancel comes
+    /// goes back marked as redelivered (rabbitmq-server issue 3729), although nobody has seen it. So acknowledgements
+    /// are held back until the broker has sent all that the prefetch allows, and only then the consumer is cancelled:
+    /// nothing is on its way at that moment.
     package func drain() async {
-        let attachment = state.withLock { state in
+        let attachment = state.withLock { state -> Attachment? in
+            guard !state.isDraining else { return nil }
             state.isDraining = true
+            state.held = []
             return state.attachment
         }
         // An error here means that the connection is gone: then everything is back in the queue already.
         if let attachment {
+            await waitUntilFull()
             try? await attachment.connection.beginDraining(attachment.channel, epoch: attachment.epoch)
-            // A quorum queue delivers by a way of its own: some deliveries follow the confirmed cancel.
-            try? await Task.sleep(for: Self.stragglers)
             try? await attachment.connection.endDraining(attachment.channel, epoch: attachment.epoch)
         }
+        let held = state.withLock { state in
+            defer { state.held = nil }
+            return state.held ?? []
+        }
+        for (epoch, tags) in held { settle(tags, of: epoch, .acknowledge) }
         act(state.withLock { $0.line.close() })
+    }
+
+    /// Returns when the broker has used up the prefetch, when it has been quiet for a while, or when it is gone.
+    private func waitUntilFull() async {
+        var last = -1
+        var since = ContinuousClock.now
+        let deadline = ContinuousClock.now + Self.fillMax
+        while ContinuousClock.now < deadline {
+            let (arrived, isFull, isGone) = state.withLock {
+                ($0.line.arrivedCount, $0.line.isFull, $0.attachment == nil)
+            }
+            if isFull || isGone { return }
+            if arrived != last {
+                (last, since) = (arrived, .now)
+            } else if ContinuousClock.now - since > Self.quiet {
+                return
+            }
+            // Cancelled: the drain goes on without waiting, the caller has no more time.
+            do { try await Task.sleep(for: Self.look) } catch { return }
+        }
     }
 
     /// Ends the stream on this side only; gives what nobody took.
@@ -148,15 +184,24 @@ package final class AMQPSubscription: Sendable, DeliverySink {
     }
 
     private func settle(_ deliveries: [AMQPDelivery], _ verdict: Mailbox.Verdict) {
-        let (attachment, actions, tags) = state.withLock { state -> (Attachment?, [WaitingLine.Action], [UInt64]) in
-            guard let attachment = state.attachment else { return (nil, [], []) }
-            let tags = deliveries.lazy.filter { $0.epoch == attachment.epoch }.map(\.tag)
-            return (attachment, state.line.settled(tags.count), Array(tags))
+        guard let epoch = deliveries.last?.epoch else { return }
+        // Older ones belong to a connection that is gone.
+        let tags = deliveries.lazy.filter { $0.epoch == epoch }.map(\.tag)
+        settle(Array(tags), of: epoch, verdict)
+    }
+
+    private func settle(_ tags: [UInt64], of epoch: UInt64, _ verdict: Mailbox.Verdict) {
+        let (attachment, actions) = state.withLock { state -> (Attachment?, [WaitingLine.Action]) in
+            guard let attachment = state.attachment, attachment.epoch == epoch else { return (nil, []) }
+            if state.held != nil, verdict == .acknowledge {
+                state.held?.append((epoch, tags))
+                return (nil, [])
+            }
+            return (attachment, state.line.settled(tags.count))
         }
         act(actions)
         guard let attachment, !tags.isEmpty else { return }
-        let letter = Mailbox.Letter.settle(
-            channel: attachment.channel, epoch: attachment.epoch, tags: tags, verdict)
+        let letter = Mailbox.Letter.settle(channel: attachment.channel, epoch: epoch, tags: tags, verdict)
         // A connection that takes no more letters has ended: the broker delivers again.
         if attachment.connection.mailbox.post(letter) == nil { attachment.connection.parking.unpark() }
     }

@@ -10,7 +10,7 @@ final class Mailbox: Sendable {
         case settle(channel: UInt16, epoch: UInt64, tags: [UInt64], Verdict)
     }
 
-    enum Verdict: Sendable {
+    enum Verdict: Sendable, Equatable {
         case acknowledge
         case reject(requeue: Bool)
         /// Nobody has seen it: back to the queue, without counting as an attempt where the broker can tell.

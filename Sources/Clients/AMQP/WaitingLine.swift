@@ -31,6 +31,12 @@ struct WaitingLine: Sendable {
 
     private var count: Int { deliveries.count - head }
 
+    /// All that ever arrived.
+    private(set) var arrivedCount = 0
+
+    /// The broker has sent all that the prefetch allows: nothing is on its way.
+    var isFull: Bool { unsettled >= prefetch }
+
     mutating func newID() -> Int {
         lastID += 1
         return lastID
@@ -50,6 +56,7 @@ struct WaitingLine: Sendable {
 
     mutating func arrived(_ more: [AMQPDelivery]) -> [Action] {
         unsettled += more.count
+        arrivedCount += more.count
         if head == deliveries.count {
             deliveries = more
             head = 0

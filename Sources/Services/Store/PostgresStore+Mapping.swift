@@ -196,6 +196,7 @@ extension PostgresStore: MappingStore {
         return accepted(.replaced)
     }
 
+    /// The fencing number rises: a writer that has read the old content can no longer send it.
     private static func replace(
         _ id: DocumentID, with document: NewDocument, of record: MappedRecord, _ session: PostgresSession
     ) throws {
@@ -205,7 +206,7 @@ extension PostgresStore: MappingStore {
                 """
                 UPDATE document SET source_hash = $2, venue = $3, contact_number = $4, trading_date = $5, currency = $6,
                        total = $7, content_hash = $8, state = 'ready', cause = NULL, lease_until = NULL,
-                       closed_at = NULL, published_at = now()
+                       closed_at = NULL, published_at = now(), fencing = fencing + 1
                  WHERE id = $1
                 """,
                 [

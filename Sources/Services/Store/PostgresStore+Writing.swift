@@ -1,138 +1,51 @@
 package import Domain
 import Postgres
 
-/// What the writers store. Every change of a document names the fencing number of its claim; a writer whose lease ran
-/// out changes nothing and is told so.
-package protocol WritingStore: Sendable {
-    /// Takes what can be worked on. What another writer holds, or what is finished, is in the result as such.
-    func claim(_ documents: [DocumentID], lease: Duration) async throws -> [ClaimResult]
-    /// Stores key and exact bytes and moves the documents to `sent`. Nothing may be sent before this returned.
-    func recordSending(_ claims: [Claim], organisation: OrganisationKey, key: String, bytes: [UInt8]) async throws
-    /// Gives back to `ready` those that are still `claimed`: nothing of them can have reached the ledger.
-    func release(_ claims: [Claim]) async throws
-    func recordUncertain(_ claims: [Claim], key: String, cause: String) async throws
-    /// Stores what the ledger said of each document; payments of the written ones become the next attempt.
-    func recordInvoices(_ results: [InvoiceResult], key: String?, payments: PaymentAttempt?) async throws
-    func recordPayments(_ results: [PaymentResult], settled: [Claim], key: String?) async throws
-    /// Makes a claim last longer.
-    func extend(_ claims: [Claim], lease: Duration) async throws
-}
-
-package struct ClaimResult: Sendable {
-    package enum Outcome: Sendable {
-        case claimed(Claim)
-        /// Another writer holds it until its lease ends.
-        case busy
-        /// Nothing left to do.
-        case finished(DocumentState)
-        /// No such row.
-        case absent
-    }
-
-    package let id: DocumentID
-    package let outcome: Outcome
-}
-
-/// A document in a writer's hands.
-package struct Claim: Sendable {
-    package let id: DocumentID
-    package let fencing: Int64
-    /// The state it was in before: `ready`, or what a writer that died left behind.
-    package let before: DocumentState
-    package let number: String
-    package let contactNumber: String
-    package let company: CompanyKey
-    package let venue: String
-    package let sourceID: String
-    package let date: String
-    /// Exact digits.
-    package let total: String
-    package let body: [UInt8]
-    package var xeroID: String?
-    package var payments: [ClaimedPayment]
-}
-
-package struct ClaimedPayment: Sendable {
-    package let id: Int64
-    package let account: String
-    /// Exact digits with two decimals.
-    package let amount: String
-    package let date: CalendarDate
-    package let reference: String
-    package var state: String
-}
-
-package struct InvoiceResult: Sendable {
-    package let claim: Claim
-    package let state: DocumentState
-    package let xeroID: String?
-    package let cause: String?
-
-    package init(claim: Claim, state: DocumentState, xeroID: String? = nil, cause: String? = nil) {
-        self.claim = claim
-        self.state = state
-        self.xeroID = xeroID
-        self.cause = cause
-    }
-}
-
-/// A batch of payments that is about to be sent.
-package struct PaymentAttempt: Sendable {
-    package let organisation: OrganisationKey
-    package let key: String
-    package let bytes: [UInt8]
-    package let ids: [Int64]
-
-    package init(organisation: OrganisationKey, key: String, bytes: [UInt8], ids: [Int64]) {
-        self.organisation = organisation
-        self.key = key
-        self.bytes = bytes
-        self.ids = ids
-    }
-}
-
-package struct PaymentResult: Sendable {
-    package enum State: String, Sendable { case ready, uncertain, written, refused }
-    package let id: Int64
-    package let state: State
-    package let xeroID: String?
-    package let cause: String?
-
-    package init(id: Int64, state: State, xeroID: String? = nil, cause: String? = nil) {
-        self.id = id
-        self.state = state
-        self.xeroID = xeroID
-        self.cause = cause
-    }
-}
-
-/// A lease ran out and another process took over: what this one still holds of it is void.
-package struct LeaseLost: Error, Sendable, CustomStringConvertible {
-    package let count: Int
-    package var description: String { "\(count) leases ran out and were taken over" }
-}
-
 extension PostgresStore: WritingStore {
+    package func take(_ documents: [DocumentID], lease: Duration) async throws -> [ClaimResult] {
+        guard !documents.isEmpty else { return [] }
+        let ids = documents.map(\.value)
+        let ready = try await pool.withSession { session in
+            let rows = try session.pipeline([(Self.readySQL, [.ints(ids)]), (Self.paymentsSQL, [.ints(ids)])])
+            return try Self.claims(rows[0], payments: rows[1], isHeld: false)
+        }
+        let results = ready.map { ClaimResult(id: $0.id, outcome: .claimed($0)) }
+        guard ready.count < documents.count else { return results }
+        return results + (try await claim(Array(Set(documents).subtracting(ready.map(\.id))), lease: lease))
+    }
+
+    private static let readySQL = """
+        SELECT d.id, d.state AS before, d.fencing, d.number, d.contact_number, d.company, d.venue, d.source_id,
+               d.trading_date, d.total, b.body, d.xero_id
+          FROM document AS d JOIN document_body AS b ON b.document_id = d.id
+         WHERE d.id = ANY($1::bigint[]) AND d.state = 'ready'
+        """
+
+    private static let paymentsSQL = """
+        SELECT document_id, ordinal, account, amount, paid_on, reference, state FROM payment
+         WHERE document_id = ANY($1::bigint[]) ORDER BY document_id, ordinal
+        """
+
+    private static func claims(_ rows: [PostgresRow], payments: [PostgresRow], isHeld: Bool) throws -> [Claim] {
+        var byDocument: [Int64: [ClaimedPayment]] = [:]
+        for row in payments {
+            let payment = try ClaimedPayment(row)
+            byDocument[payment.id.document.value, default: []].append(payment)
+        }
+        return try rows.map { try Claim($0, payments: byDocument[try $0.int("id")] ?? [], isHeld: isHeld) }
+    }
+
+    /// Claims whatever nobody holds, in whatever state a dead writer left it.
     package func claim(_ documents: [DocumentID], lease: Duration) async throws -> [ClaimResult] {
         let ids = documents.map(\.value)
         let holder = holder
         return try await pool.transaction { session in
             let rows = try session.query(
-                Self.claimSQL, [.ints(ids.map { $0 }), .text(holder), .int(lease.milliseconds)])
+                Self.claimSQL, [.ints(ids), .text(holder), .int(lease.milliseconds)])
             let claimedIDs = try rows.map { try $0.int("id") }
-            let paymentRows = try session.query(
-                """
-                SELECT document_id, id, account, amount, paid_on, reference, state FROM payment
-                 WHERE document_id = ANY($1::bigint[]) ORDER BY document_id, ordinal
-                """, [.ints(claimedIDs.map { $0 })])
-            var payments: [Int64: [ClaimedPayment]] = [:]
-            for row in paymentRows {
-                payments[try row.int("document_id"), default: []].append(try ClaimedPayment(row))
-            }
-            var results: [ClaimResult] = []
-            for row in rows {
-                let claim = try Claim(row, payments: payments[try row.int("id")] ?? [])
-                results.append(ClaimResult(id: claim.id, outcome: .claimed(claim)))
+            let payments = try session.query(Self.paymentsSQL, [.ints(claimedIDs)])
+            var results = try Self.claims(rows, payments: payments, isHeld: true).map {
+                ClaimResult(id: $0.id, outcome: .claimed($0))
             }
             let missing = Set(ids).subtracting(claimedIDs)
             if !missing.isEmpty { results += try Self.notClaimed(missing, session) }
@@ -176,29 +89,41 @@ extension PostgresStore: WritingStore {
         return results + ids.subtracting(found).map { ClaimResult(id: DocumentID($0), outcome: .absent) }
     }
 
-    package func recordSending(
-        _ claims: [Claim], organisation: OrganisationKey, key: String, bytes: [UInt8]
-    ) async throws {
+    package func recordSending(_ claims: [Claim], _ attempt: SendingAttempt) async throws -> [Claim] {
         let holder = holder
-        try await pool.transaction { session in
+        return try await pool.transaction { session in
             let results = try session.pipeline([
                 (
+                    // A claim and its sending are one statement: between them nothing could wait or fail.
                     """
-                    UPDATE document AS d SET state = 'sent'
+                    UPDATE document AS d
+                       SET state = 'sent', fencing = d.fencing + CASE WHEN d.state = 'ready' THEN 1 ELSE 0 END,
+                           claimed_by = $3, lease_until = now() + $4 * interval '1 millisecond'
                       FROM unnest($1::bigint[], $2::bigint[]) AS u (id, fencing)
-                     WHERE d.id = u.id AND d.fencing = u.fencing AND d.state IN ('claimed', 'sent', 'uncertain')
-                    RETURNING d.id
-                    """, Self.fences(claims)
+                     WHERE d.id = u.id AND d.fencing = u.fencing
+                       AND d.state IN ('ready', 'claimed', 'sent', 'uncertain')
+                    RETURNING d.id, d.fencing
+                    """, Self.fences(claims) + [.text(holder), .int(attempt.lease.milliseconds)]
                 ),
                 (
                     Self.insertAttempt,
                     [
-                        .text(organisation.text), .text("invoices"), .text(key), .bytes(bytes),
-                        .ints(claims.map { $0.id.value }), .text(holder),
+                        .text(attempt.organisation.text), .text("invoices"), .text(attempt.key),
+                        .bytes(attempt.bytes), .ints(claims.map { $0.id.value }), .text(holder),
                     ]
                 ),
             ])
-            try Self.require(claims.count, results[0].count)
+            var fences: [Int64: Int64] = [:]
+            for row in results[0] { fences[try row.int("id")] = try row.int("fencing") }
+            guard fences.count == claims.count else {
+                throw TakenByOthers(Set(claims.map(\.id).filter { fences[$0.value] == nil }))
+            }
+            return claims.map { claim in
+                var held = claim
+                held.fencing = fences[claim.id.value] ?? claim.fencing
+                held.isHeld = true
+                return held
+            }
         }
     }
 
@@ -238,7 +163,7 @@ extension PostgresStore: WritingStore {
     private static let finishAttempt =
         "UPDATE attempt SET finished_at = clock_timestamp(), outcome = $2 WHERE idempotency_key = $1"
 
-    package func recordInvoices(_ results: [InvoiceResult], key: String?, payments: PaymentAttempt?) async throws {
+    package func recordInvoices(_ results: [InvoiceResult], key: String?, payments: [PaymentAttempt]) async throws {
         let holder = holder
         try await pool.transaction { session in
             var statements: [(sql: String, parameters: [PostgresValue])] = [
@@ -253,7 +178,7 @@ extension PostgresStore: WritingStore {
                       FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[])
                         AS u (id, fencing, state, xero_id, cause, settled)
                      WHERE d.id = u.id AND d.fencing = u.fencing
-                       AND d.state IN ('claimed', 'sent', 'uncertain', 'written')
+                       AND d.state IN ('ready', 'claimed', 'sent', 'uncertain', 'written')
                     RETURNING d.id
                     """,
                     Self.fences(results.map(\.claim)) + [
@@ -263,30 +188,26 @@ extension PostgresStore: WritingStore {
                 )
             ]
             if let key { statements.append((Self.finishAttempt, [.text(key), .text("answered")])) }
-            if let payments { statements += Self.sendPayments(payments, holder) }
+            statements += payments.map { Self.attempt($0, holder) }
             try Self.require(results.count, try session.pipeline(statements)[0].count)
         }
     }
 
-    private static func sendPayments(
+    package func recordSending(_ payments: PaymentAttempt) async throws {
+        let (sql, parameters) = Self.attempt(payments, holder)
+        _ = try await pool.withSession { try $0.execute(sql, parameters) }
+    }
+
+    private static func attempt(
         _ attempt: PaymentAttempt, _ holder: String
-    ) -> [(sql: String, parameters: [PostgresValue])] {
-        [
-            (
-                """
-                UPDATE payment SET state = 'sent'
-                 WHERE id = ANY($1::bigint[]) AND state IN ('ready', 'sent', 'uncertain')
-                """,
-                [.ints(attempt.ids.map { $0 })]
-            ),
-            (
-                insertAttempt,
-                [
-                    .text(attempt.organisation.text), .text("payments"), .text(attempt.key), .bytes(attempt.bytes),
-                    .ints(attempt.ids.map { $0 }), .text(holder),
-                ]
-            ),
-        ]
+    ) -> (sql: String, parameters: [PostgresValue]) {
+        (
+            insertAttempt,
+            [
+                .text(attempt.organisation.text), .text("payments"), .text(attempt.key), .bytes(attempt.bytes),
+                .ints(attempt.documents.map { $0.value }), .text(holder),
+            ]
+        )
     }
 
     package func recordPayments(_ results: [PaymentResult], settled: [Claim], key: String?) async throws {
@@ -295,11 +216,13 @@ extension PostgresStore: WritingStore {
                 (
                     """
                     UPDATE payment AS p SET state = u.state, xero_id = coalesce(u.xero_id, p.xero_id), cause = u.cause
-                      FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS u (id, state, xero_id, cause)
-                     WHERE p.id = u.id AND p.state <> 'written'
+                      FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[])
+                        AS u (document, ordinal, state, xero_id, cause)
+                     WHERE p.document_id = u.document AND p.ordinal = u.ordinal AND p.state <> 'written'
                     """,
                     [
-                        .ints(results.map { $0.id }), .texts(results.map(\.state.rawValue)),
+                        .ints(results.map { $0.id.document.value }), .ints(results.map { $0.id.ordinal }),
+                        .texts(results.map(\.state.rawValue)),
                         .texts(results.map(\.xeroID)), .texts(results.map(\.cause)),
                     ]
                 ),
@@ -338,11 +261,9 @@ extension PostgresStore: WritingStore {
 }
 
 extension Claim {
-    /// Whether something is left to pay after the invoice stands.
-    package var hasOpenPayments: Bool { payments.contains { $0.state != "written" && $0.state != "refused" } }
-
-    fileprivate init(_ row: PostgresRow, payments: [ClaimedPayment]) throws {
+    fileprivate init(_ row: PostgresRow, payments: [ClaimedPayment], isHeld: Bool) throws {
         id = DocumentID(try row.int("id"))
+        self.isHeld = isHeld
         fencing = try row.int("fencing")
         before = DocumentState(rawValue: try row.text("before")) ?? .uncertain
         number = try row.text("number")
@@ -360,7 +281,7 @@ extension Claim {
 
 extension ClaimedPayment {
     fileprivate init(_ row: PostgresRow) throws {
-        id = try row.int("id")
+        id = PaymentKey(document: DocumentID(try row.int("document_id")), ordinal: try row.int("ordinal"))
         account = try row.text("account")
         amount = try row.numeric("amount")
         date = CalendarDate(try row.date("paid_on")) ?? CalendarDate(daysSince1970: 0)

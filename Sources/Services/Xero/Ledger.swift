@@ -3,9 +3,14 @@ import JSON
 
 /// The ledger as the writer sees it.
 package protocol Ledger: Sendable {
+    /// Waits until a call may be made. Taken before a request is stored as sent: a wait for the allowance, which may be
+    /// long, then holds no document.
+    func reserve() async throws -> CallPermit
+    /// A reserved call that is not made after all.
+    func giveBack(_ permit: CallPermit) async
     /// `PUT /Invoices`: creates only; a used number is refused, never overwritten.
-    func createInvoices(_ body: [UInt8], key: String) async throws -> XeroOutcome
-    func createPayments(_ body: [UInt8], key: String) async throws -> XeroOutcome
+    func createInvoices(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroOutcome
+    func createPayments(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroOutcome
     /// The invoices that carry these numbers, at most ``invoiceNumbersMax``. Nil: the call failed, as `outcome` says.
     func invoices(numbers: [String]) async throws -> Lookup<[LedgerInvoice]>
     /// The payments of one invoice.
@@ -50,12 +55,13 @@ package struct LedgerContact: Sendable {
 package let invoiceNumbersMax = 40
 
 extension XeroClient: Ledger {
-    package func createInvoices(_ body: [UInt8], key: String) async throws -> XeroOutcome {
-        try await call(.put, "/Invoices?summarizeErrors=false&unitdp=4", body: body, idempotencyKey: key)
+    package func createInvoices(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroOutcome {
+        try await call(
+            .put, "/Invoices?summarizeErrors=false&unitdp=4", body: body, idempotencyKey: key, permit: permit)
     }
 
-    package func createPayments(_ body: [UInt8], key: String) async throws -> XeroOutcome {
-        try await call(.put, "/Payments?summarizeErrors=false", body: body, idempotencyKey: key)
+    package func createPayments(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroOutcome {
+        try await call(.put, "/Payments?summarizeErrors=false", body: body, idempotencyKey: key, permit: permit)
     }
 
     package func invoices(numbers: [String]) async throws -> Lookup<[LedgerInvoice]> {

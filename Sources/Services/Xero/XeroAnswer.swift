@@ -23,9 +23,13 @@ extension XeroOutcome {
     private static let waitWithoutHint = Duration.seconds(5)
 
     init(_ response: HTTPResponse) {
+        // Not looked for in a good answer: that would read fifty invoices for nothing.
+        if (200..<300).contains(response.status) {
+            self = .answered(response)
+            return
+        }
         let text = Self.sentence(response)
         switch response.status {
-        case 200..<300: self = .answered(response)
         case 429:
             let seconds = response.headers["Retry-After"].flatMap { Int64($0) }
             self = .limited(

@@ -29,21 +29,30 @@ package struct XeroClient: Sendable {
         self.onCall = onCall
     }
 
+    package func reserve() async throws -> CallPermit { try await budget.take(for: organisation) }
+
+    package func giveBack(_ permit: CallPermit) async { await budget.giveBack(permit, headers: nil) }
+
     package func call(
-        _ method: HTTPMethod, _ path: String, body: [UInt8]? = nil, idempotencyKey: String? = nil
+        _ method: HTTPMethod, _ path: String, body: [UInt8]? = nil, idempotencyKey: String? = nil,
+        permit: CallPermit? = nil
     ) async throws -> XeroOutcome {
         let token: String
-        do { token = try await tokens.accessToken() } catch { return Self.outcome(of: error) }
-        let first = try await send(method, path, body, idempotencyKey, token)
+        do { token = try await tokens.accessToken() } catch {
+            if let permit { await budget.giveBack(permit, headers: nil) }
+            return Self.outcome(of: error)
+        }
+        let first = try await send(method, path, body, idempotencyKey, token, permit)
         guard case .answered(let response) = first, response.status == 401 else { return Self.outcome(of: first) }
         // An expired token: one fresh one, one more try; nothing was carried out. A second 401 is final.
         let fresh: String
         do { fresh = try await tokens.accessToken(insteadOf: token) } catch { return Self.outcome(of: error) }
-        return Self.outcome(of: try await send(method, path, body, idempotencyKey, fresh))
+        return Self.outcome(of: try await send(method, path, body, idempotencyKey, fresh, nil))
     }
 
     private func send(
-        _ method: HTTPMethod, _ path: String, _ body: [UInt8]?, _ idempotencyKey: String?, _ token: String
+        _ method: HTTPMethod, _ path: String, _ body: [UInt8]?, _ idempotencyKey: String?, _ token: String,
+        _ reserved: CallPermit?
     ) async throws -> HTTPOutcome {
         var headers: [(name: String, value: String)] = [
             ("Authorization", "Bearer \(token)"), ("Accept", "application/json"),
@@ -55,7 +64,8 @@ package struct XeroClient: Sendable {
         let request = HTTPRequest(
             method: method, url: base + path, headers: headers, body: body, timeout: Self.timeout,
             maxResponseBytes: 32 << 20)
-        let permit = try await budget.take(for: organisation)
+        let permit: CallPermit
+        if let reserved { permit = reserved } else { permit = try await budget.take(for: organisation) }
         let start = ContinuousClock.now
         let outcome = await http.send(request)
         let endpoint = String(path.dropFirst().prefix { $0 != "?" && $0 != "/" })

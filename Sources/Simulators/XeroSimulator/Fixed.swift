@@ -16,7 +16,8 @@ struct Fixed: Hashable, Sendable {
 
     init(cents: Int64) { units = cents * 100 }
 
-    private init?(wide: Int128) {
+    /// Nil beyond the limit.
+    init?(wide: Int128) {
         guard wide.magnitude <= UInt128(Self.limit) else { return nil }
         units = Int64(wide)
     }

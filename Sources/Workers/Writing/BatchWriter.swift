@@ -51,7 +51,9 @@ struct Writing {
     let tools: BatchWriter
     var verdicts: [DocumentID: Verdict] = [:]
     /// Payments of each written document that are neither written nor refused yet.
-    var open: [DocumentID: Set<Int64>] = [:]
+    var open: [DocumentID: Set<PaymentKey>] = [:]
+    /// Requests of payments that were stored together with their invoices' answers, still to be sent.
+    var prepared: [PaymentRequest] = []
 
     init(_ tools: BatchWriter) { self.tools = tools }
 
@@ -84,7 +86,7 @@ struct Writing {
 
     /// An element of a request with the claim it is for.
     struct Addressed {
-        let claim: Claim
+        var claim: Claim
         let contactID: String
         let element: [UInt8]
     }
@@ -107,7 +109,7 @@ struct Writing {
             self.park(claim, park)
             refused.append(InvoiceResult(claim: claim, state: .refused, cause: park.cause))
         }
-        if !refused.isEmpty { try await tools.store.recordInvoices(refused, key: nil, payments: nil) }
+        if !refused.isEmpty { try await tools.store.recordInvoices(refused, key: nil, payments: []) }
         return addressed
     }
 

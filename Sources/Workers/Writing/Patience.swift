@@ -48,7 +48,8 @@ struct Patience: Sendable {
             let piece = min(left, Self.piece)
             try await cancelWhenGracefulShutdown { try await clock.sleep(piece) }
             left -= piece
-            if !claims.isEmpty { try await store.extend(claims, lease: lease) }
+            let held = claims.filter(\.isHeld)
+            if !held.isEmpty { try await store.extend(held, lease: lease) }
         }
     }
 }

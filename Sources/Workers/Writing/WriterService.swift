@@ -100,7 +100,7 @@ package struct WriterService: Service {
             case .failure(let unreadable): verdicts.append((message, .unreadable(unreadable.reason)))
             }
         }
-        let results = try await store.claim(Array(Set(orders.map(\.id))), lease: settings.leaseDuration)
+        let results = try await store.take(Array(Set(orders.map(\.id))), lease: settings.leaseDuration)
         var claims: [Claim] = []
         var byDocument: [DocumentID: Verdict] = [:]
         for result in results {

@@ -11,15 +11,27 @@ import Xero
 extension Writing {
     /// Creates the invoices of one request.
     ///
-    /// - Returns: the claims that now stand in the ledger, with their ids. The others have a verdict.
+    /// - Returns: the claims that now stand in the ledger, with their ids. The others have a verdict. Payments of those
+    ///   just created are in ``prepared``.
     mutating func create(_ batch: [Addressed]) async throws -> [Claim] {
-        let claims = batch.map(\.claim)
+        guard !batch.isEmpty else { return [] }
+        var batch = batch
         let body = InvoiceBody.batch("Invoices", of: batch.map(\.element))
         var attempt = 0
         var key = IdempotencyKey.make(tools.organisation)
         while true {
-            try await tools.store.recordSending(claims, organisation: tools.organisation, key: key, bytes: body)
-            let outcome = try await tools.ledger.createInvoices(body, key: key)
+            let permit = try await tools.ledger.reserve()
+            do {
+                let claims = try await tools.store.recordSending(
+                    batch.map(\.claim),
+                    SendingAttempt(
+                        organisation: tools.organisation, key: key, bytes: body, lease: tools.patience.lease))
+                for (index, claim) in claims.enumerated() { batch[index].claim = claim }
+            } catch let taken as TakenByOthers {
+                await tools.ledger.giveBack(permit)
+                return try await create(without(taken, batch))
+            }
+            let outcome = try await tools.ledger.createInvoices(body, key: key, permit: permit)
             switch outcome {
             case .answered(let response):
                 guard let results = ElementResult.read("Invoices", idField: "InvoiceID", from: response.body) else {
@@ -42,8 +54,16 @@ extension Writing {
                 // Nothing was carried out: a new key, because refusals may be stored under the old one.
                 key = IdempotencyKey.make(tools.organisation)
             }
-            try await tools.patience.rest(wait, because: reason, holding: claims)
+            try await tools.patience.rest(wait, because: reason, holding: batch.map(\.claim))
         }
+    }
+
+    /// What others took meanwhile is theirs; their message, or ours when it comes again, sees how it went.
+    private mutating func without(_ taken: TakenByOthers, _ batch: [Addressed]) -> [Addressed] {
+        for id in taken.documents {
+            verdicts[id] = .retry(after: .seconds(5), counted: false, cause: "another writer took it")
+        }
+        return batch.filter { !taken.documents.contains($0.claim.id) }
     }
 
     /// Well inside the six minutes for which Xero remembers a key: 0.5 + 1 + 2 seconds and their time-outs.
@@ -61,7 +81,7 @@ extension Writing {
         let park = RefusalReading.park(["\(sentence) (status \(status))"], document: "invoice \(only.claim.number)")
         self.park(only.claim, park)
         try await tools.store.recordInvoices(
-            [InvoiceResult(claim: only.claim, state: .refused, cause: park.cause)], key: key, payments: nil)
+            [InvoiceResult(claim: only.claim, state: .refused, cause: park.cause)], key: key, payments: [])
         return []
     }
 
@@ -93,7 +113,10 @@ extension Writing {
                 outcomes.append(InvoiceResult(claim: claim, state: .refused, cause: park.cause))
             }
         }
-        try await tools.store.recordInvoices(outcomes, key: key, payments: nil)
+        // The payments' requests are stored in the same transaction as the answer they follow from.
+        let requests = paymentRequests(of: written)
+        try await tools.store.recordInvoices(outcomes, key: key, payments: requests.map(\.attempt))
+        prepared += requests
         tools.metrics.count(
             "tillbridge_invoices_written_total", ["organisation": tools.organisation.text], by: written.count)
         if !there.isEmpty { written += try await settleUnknown(there, key: nil, "the number is there already") }
@@ -155,7 +178,7 @@ extension Writing {
                 adopted.append(claim)
             }
         }
-        if !outcomes.isEmpty { try await tools.store.recordInvoices(outcomes, key: nil, payments: nil) }
+        if !outcomes.isEmpty { try await tools.store.recordInvoices(outcomes, key: nil, payments: []) }
         return (adopted, absent)
     }
 

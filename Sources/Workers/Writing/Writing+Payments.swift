@@ -21,29 +21,58 @@ extension Writing {
         }
     }
 
-    /// Payments a request of fifty each; those that may have been sent before are looked for first, because a payment
-    /// has no number that Xero would keep unique.
+    /// One request of payments with its key, ready to be sent.
+    struct PaymentRequest {
+        let due: [Due]
+        let attempt: PaymentAttempt
+    }
+
+    /// Sends the payments of written documents. Those that may have been sent before are looked for first, because a
+    /// payment has no number that Xero would keep unique.
     mutating func pay(_ written: [Claim]) async throws {
+        let isPrepared = Set(prepared.lazy.flatMap(\.due).map(\.claim.id))
         var due: [Due] = []
         var doubtful: [Due] = []
         for claim in written {
-            guard let invoiceID = claim.xeroID else { continue }
-            for payment in claim.payments {
-                let item = Due(claim: claim, payment: payment, invoiceID: invoiceID)
-                switch payment.state {
-                case "ready": due.append(item)
-                case "sent", "uncertain": doubtful.append(item)
-                default: break
-                }
+            let openPayments = claim.payments.filter(\.isOpen)
+            guard claim.xeroID != nil, !openPayments.isEmpty else { continue }
+            open[claim.id] = Set(openPayments.map(\.id))
+            guard !isPrepared.contains(claim.id) else { continue }
+            // Taken over from a writer that died after the invoice stood: whatever is open may have been sent.
+            let isTakenOver = claim.before == .written
+            for item in Self.due(claim, openPayments) {
+                if isTakenOver || item.payment.state != "ready" { doubtful.append(item) } else { due.append(item) }
             }
         }
-        for claim in written where claim.hasOpenPayments {
-            open[claim.id] = Set(claim.payments.filter { $0.state != "written" && $0.state != "refused" }.map(\.id))
-        }
+        let requests = prepared
+        prepared = []
+        for request in requests { try await send(request) }
         if !doubtful.isEmpty { due += try await missing(of: doubtful) }
-        for start in stride(from: 0, to: due.count, by: Self.paymentsMax) {
-            try await send(Array(due[start..<min(start + Self.paymentsMax, due.count)]))
+        try await send(due)
+    }
+
+    private static func due(_ claim: Claim, _ payments: [ClaimedPayment]) -> [Due] {
+        guard let invoiceID = claim.xeroID else { return [] }
+        return payments.map { Due(claim: claim, payment: $0, invoiceID: invoiceID) }
+    }
+
+    /// The requests that pay invoices just created: nobody can have sent any of these before.
+    func paymentRequests(of written: [Claim]) -> [PaymentRequest] {
+        requests(of: written.flatMap { Self.due($0, $0.payments.filter(\.isOpen)) })
+    }
+
+    private func requests(of due: [Due]) -> [PaymentRequest] {
+        stride(from: 0, to: due.count, by: Self.paymentsMax).map { start in
+            request(of: Array(due[start..<min(start + Self.paymentsMax, due.count)]))
         }
+    }
+
+    private func request(of due: [Due]) -> PaymentRequest {
+        PaymentRequest(
+            due: due,
+            attempt: PaymentAttempt(
+                organisation: tools.organisation, key: IdempotencyKey.make(tools.organisation),
+                bytes: InvoiceBody.batch("Payments", of: due.map(\.element)), documents: Self.claims(due).map(\.id)))
     }
 
     /// Stores what became of payments, and closes the documents that have none left open, in one transaction.
@@ -62,31 +91,40 @@ extension Writing {
     private static let paymentsMax = 50
 
     private mutating func send(_ due: [Due]) async throws {
-        guard !due.isEmpty else { return }
-        let body = InvoiceBody.batch("Payments", of: due.map(\.element))
-        var key = IdempotencyKey.make(tools.organisation)
+        for request in requests(of: due) {
+            try await tools.store.recordSending(request.attempt)
+            try await send(request)
+        }
+    }
+
+    /// Sends a request whose key and bytes are stored.
+    private mutating func send(_ request: PaymentRequest) async throws {
+        let due = request.due
+        var sending = request.attempt
         var attempt = 0
         while true {
-            let sending = PaymentAttempt(
-                organisation: tools.organisation, key: key, bytes: body, ids: due.map(\.payment.id))
-            try await tools.store.recordInvoices([], key: nil, payments: sending)
-            let outcome = try await tools.ledger.createPayments(body, key: key)
+            let permit = try await tools.ledger.reserve()
+            let outcome = try await tools.ledger.createPayments(sending.bytes, key: sending.key, permit: permit)
             switch outcome {
             case .answered(let response):
                 guard let results = ElementResult.read("Payments", idField: "PaymentID", from: response.body) else {
-                    return try await sendMissing(of: due, key: key, "an answer that is not understood")
+                    return try await sendMissing(of: due, key: sending.key, "an answer that is not understood")
                 }
-                return try await store(results, of: due, key: key)
+                return try await store(results, of: due, key: sending.key)
             case .refused(let status, let sentence):
-                return try await split(due, key: key, "\(sentence) (status \(status))")
+                return try await split(due, key: sending.key, "\(sentence) (status \(status))")
             case .unknown(let detail) where attempt >= Self.sameKeyAttemptsMax || detail.hasPrefix("5"):
-                return try await sendMissing(of: due, key: key, detail)
+                return try await sendMissing(of: due, key: sending.key, detail)
             default: break
             }
             guard let (wait, reason) = tools.patience.wait(for: outcome, attempt: attempt) else { continue }
             attempt += 1
-            if case .unknown = outcome {} else { key = IdempotencyKey.make(tools.organisation) }
+            if case .unknown = outcome {} else {
+                // Nothing was carried out: a new key, because refusals may be stored under the old one.
+                sending = self.request(of: due).attempt
+            }
             try await tools.patience.rest(wait, because: reason, holding: Self.claims(due))
+            try await tools.store.recordSending(sending)
         }
     }
 

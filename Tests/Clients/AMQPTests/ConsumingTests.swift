@@ -70,6 +70,40 @@ struct ConsumingTests {
         }
     }
 
+    @Test("ten drains in the middle of a backlog: not one message comes back as redelivered")
+    func drained() async throws {
+        try await Broker.withQueue("drained") { connection, topology, queue async throws in
+            let total = 6000
+            for start in stride(from: 0, to: total, by: 500) {
+                _ = await connection.publish(messages(500, to: queue, first: start))
+            }
+            var seen: [Int] = []
+            for _ in 1...10 {
+                let consumer = AMQPConsumer(endpoint: try Broker.endpoint, name: "drained", topology: topology)
+                try await withConsumer(consumer) { () async throws in
+                    let subscription = await consumer.subscribe(queue: queue, prefetch: 400)
+                    var taken = 0
+                    var draining: Task<Void, Never>?
+                    while true {
+                        let batch = try await subscription.nextBatch(max: 60)
+                        if batch.isEmpty { break }
+                        #expect(!batch.contains(where: \.redelivered))
+                        seen += numbers(batch)
+                        taken += batch.count
+                        await subscription.acknowledge(batch)
+                        // Beside the loop, as a signal would come.
+                        if taken > 100, draining == nil { draining = Task { await subscription.drain() } }
+                    }
+                    await draining?.value
+                }
+            }
+            let rest = try #require(try await connection.queueStatus(queue)?.messages)
+            #expect(rest > 0, "the backlog was too short to be interrupted")
+            #expect(seen.count + rest == total)
+            #expect(Set(seen).count == seen.count)
+        }
+    }
+
     @Test("a cancelled wait throws and loses no delivery")
     func cancelled() async throws {
         try await withSubscription("cancelled", prefetch: 10, 0) { connection, subscription, queue async throws in

@@ -1,0 +1,165 @@
+package import Domain
+
+/// What the writers store. Every change of a document names the fencing number of its claim; a writer whose lease ran
+/// out changes nothing and is told so.
+package protocol WritingStore: Sendable {
+    /// What of these can be worked on. A document in `ready` comes as it stands, held by nobody: ``recordSending`` claims
+    /// it in the same statement that stores its bytes, so that nothing is claimed while a permit is waited for. What a
+    /// dead writer left is claimed here, because it must be looked up first. What another writer holds, or what is
+    /// finished, is in the result as such.
+    func take(_ documents: [DocumentID], lease: Duration) async throws -> [ClaimResult]
+    /// Stores key and exact bytes and moves the documents to `sent`, claiming those nobody holds. Nothing may be sent
+    /// before this returned.
+    ///
+    /// - Returns: the claims as they stand now.
+    /// - Throws: ``TakenByOthers`` where some of them can no longer be had: then nothing was changed.
+    func recordSending(_ claims: [Claim], _ attempt: SendingAttempt) async throws -> [Claim]
+    /// Gives back to `ready` those that are still `claimed`: nothing of them can have reached the ledger.
+    func release(_ claims: [Claim]) async throws
+    func recordUncertain(_ claims: [Claim], key: String, cause: String) async throws
+    /// Stores what the ledger said of each document, and the payments that are to be sent next.
+    func recordInvoices(_ results: [InvoiceResult], key: String?, payments: [PaymentAttempt]) async throws
+    /// Stores key and exact bytes of payments about to be sent.
+    func recordSending(_ payments: PaymentAttempt) async throws
+    func recordPayments(_ results: [PaymentResult], settled: [Claim], key: String?) async throws
+    /// Makes a claim last longer.
+    func extend(_ claims: [Claim], lease: Duration) async throws
+}
+
+/// A request of invoices that is about to be sent.
+package struct SendingAttempt: Sendable {
+    package let organisation: OrganisationKey
+    package let key: String
+    package let bytes: [UInt8]
+    package let lease: Duration
+
+    package init(organisation: OrganisationKey, key: String, bytes: [UInt8], lease: Duration) {
+        self.organisation = organisation
+        self.key = key
+        self.bytes = bytes
+        self.lease = lease
+    }
+}
+
+/// Documents that another writer claimed, or a newer version replaced, after they were read.
+package struct TakenByOthers: Error, Sendable {
+    package let documents: Set<DocumentID>
+    package init(_ documents: Set<DocumentID>) { self.documents = documents }
+}
+
+package struct ClaimResult: Sendable {
+    package enum Outcome: Sendable {
+        case claimed(Claim)
+        /// Another writer holds it until its lease ends.
+        case busy
+        /// Nothing left to do.
+        case finished(DocumentState)
+        /// No such row.
+        case absent
+    }
+
+    package let id: DocumentID
+    package let outcome: Outcome
+}
+
+/// A document in a writer's hands.
+package struct Claim: Sendable {
+    package let id: DocumentID
+    package var fencing: Int64
+    /// Whether a lease stands behind it; else it was only read.
+    package var isHeld: Bool
+    /// The state it was in before: `ready`, or what a writer that died left behind.
+    package let before: DocumentState
+    package let number: String
+    package let contactNumber: String
+    package let company: CompanyKey
+    package let venue: String
+    package let sourceID: String
+    package let date: String
+    /// Exact digits.
+    package let total: String
+    package let body: [UInt8]
+    package var xeroID: String?
+    package var payments: [ClaimedPayment]
+}
+
+/// A payment's name: its document and its place there, from 0.
+package struct PaymentKey: Sendable, Hashable {
+    package let document: DocumentID
+    package let ordinal: Int64
+
+    package init(document: DocumentID, ordinal: Int64) {
+        self.document = document
+        self.ordinal = ordinal
+    }
+}
+
+package struct ClaimedPayment: Sendable {
+    package let id: PaymentKey
+    package let account: String
+    /// Exact digits with two decimals.
+    package let amount: String
+    package let date: CalendarDate
+    package let reference: String
+    package var state: String
+}
+
+package struct InvoiceResult: Sendable {
+    package let claim: Claim
+    package let state: DocumentState
+    package let xeroID: String?
+    package let cause: String?
+
+    package init(claim: Claim, state: DocumentState, xeroID: String? = nil, cause: String? = nil) {
+        self.claim = claim
+        self.state = state
+        self.xeroID = xeroID
+        self.cause = cause
+    }
+}
+
+/// A batch of payments that is about to be sent.
+package struct PaymentAttempt: Sendable {
+    package let organisation: OrganisationKey
+    package let key: String
+    package let bytes: [UInt8]
+    /// The documents they settle.
+    package let documents: [DocumentID]
+
+    package init(organisation: OrganisationKey, key: String, bytes: [UInt8], documents: [DocumentID]) {
+        self.organisation = organisation
+        self.key = key
+        self.bytes = bytes
+        self.documents = documents
+    }
+}
+
+package struct PaymentResult: Sendable {
+    package enum State: String, Sendable { case ready, uncertain, written, refused }
+    package let id: PaymentKey
+    package let state: State
+    package let xeroID: String?
+    package let cause: String?
+
+    package init(id: PaymentKey, state: State, xeroID: String? = nil, cause: String? = nil) {
+        self.id = id
+        self.state = state
+        self.xeroID = xeroID
+        self.cause = cause
+    }
+}
+
+/// A lease ran out and another process took over: what this one still holds of it is void.
+package struct LeaseLost: Error, Sendable, CustomStringConvertible {
+    package let count: Int
+    package var description: String { "\(count) leases ran out and were taken over" }
+}
+
+extension Claim {
+    /// Whether something is left to pay after the invoice stands.
+    package var hasOpenPayments: Bool { payments.contains(where: \.isOpen) }
+}
+
+extension ClaimedPayment {
+    package var isOpen: Bool { state != "written" && state != "refused" }
+}
