@@ -26,8 +26,17 @@ package struct Invoice: Sendable, Equatable {
         self.payments = payments
     }
 
-    package var total: Money { lines.lazy.map(\.amount).sum() }
-    package var paid: Money { payments.lazy.map(\.amount).sum() }
+    // Plain loops: asked for several times a document, and generic sums are not specialised across rooms.
+    package var total: Money {
+        var sum = Money.zero
+        for line in lines { sum += line.amount }
+        return sum
+    }
+    package var paid: Money {
+        var sum = Money.zero
+        for payment in payments { sum += payment.amount }
+        return sum
+    }
 }
 
 package struct InvoiceLine: Sendable, Equatable {

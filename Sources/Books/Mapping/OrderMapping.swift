@@ -29,8 +29,10 @@ package struct OrderMapping: Sendable {
             lines.append(outsideLine("Tips", settlement.tips, account: books.accounts.tips))
         }
         // Cash is paid in steps of 5 cents, so what was taken may differ a little from what was owed.
-        let taken = settlement.tenders.lazy.map(\.amount).sum()
-        let gap = taken - lines.lazy.map(\.amount).sum()
+        var taken = Money.zero
+        for tender in settlement.tenders { taken += tender.amount }
+        var gap = taken
+        for line in lines { gap += -line.amount }
         if !gap.isZero {
             guard gap.magnitude <= books.roundingMax else {
                 throw Park(

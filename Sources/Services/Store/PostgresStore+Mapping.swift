@@ -81,11 +81,24 @@ extension PostgresStore: MappingStore {
         guard !records.isEmpty else { return [] }
         // In the order of their keys, so that two mappers with the same orders never wait for each other in a ring.
         let sorted = records.sorted { ($0.source.company.text, $0.source.id) < ($1.source.company.text, $1.source.id) }
+        // Nearly always nothing of a batch is known, and an INSERT that expects no conflict costs a fifth less. A batch
+        // that meets something known fails whole and is done again with an eye on each row.
+        do { return try await accept(records, sorted: sorted, .expectNew) } catch let error as PostgresError {
+            guard error.code == .uniqueViolation else { throw error }
+            return try await accept(records, sorted: sorted, .meetKnown)
+        }
+    }
+
+    private enum Meeting { case expectNew, meetKnown }
+
+    private func accept(
+        _ records: [MappedRecord], sorted: [MappedRecord], _ meeting: Meeting
+    ) async throws -> [AcceptedDocument] {
         let withDocuments = sorted.filter { $0.document != nil }
         return try await pool.transaction { session in
             let results = try session.pipeline([
-                (Self.insertSources, Self.sourceParameters(sorted)),
-                (Self.insertDocuments, Self.documentParameters(withDocuments)),
+                (Self.insertSources(meeting), Self.sourceParameters(sorted)),
+                (Self.insertDocuments(meeting), Self.documentParameters(withDocuments)),
             ])
             var accepted: [DocumentKey: AcceptedDocument] = [:]
             for row in results[1] {
@@ -102,11 +115,13 @@ extension PostgresStore: MappingStore {
         }
     }
 
-    private static let insertSources = """
+    private static func insertSources(_ meeting: Meeting) -> String {
+        """
         INSERT INTO source_record (company, kind, id, hash, body)
         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bytea[])
-        ON CONFLICT DO NOTHING
+        \(meeting == .meetKnown ? "ON CONFLICT DO NOTHING" : "")
         """
+    }
 
     private static func sourceParameters(_ records: [MappedRecord]) -> [PostgresValue] {
         [
@@ -117,13 +132,14 @@ extension PostgresStore: MappingStore {
     }
 
     /// Documents, bodies and payments in one statement: none can ever be there without the others.
-    private static let insertDocuments = """
+    private static func insertDocuments(_ meeting: Meeting) -> String {
+        """
         WITH made AS (
             INSERT INTO document (organisation, number, company, source_kind, source_id, source_hash, venue,
                                   contact_number, trading_date, currency, total, content_hash)
             SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[],
                                  $8::text[], $9::date[], $10::text[], $11::numeric[], $13::bytea[])
-            ON CONFLICT (organisation, number) DO NOTHING
+            \(meeting == .meetKnown ? "ON CONFLICT (organisation, number) DO NOTHING" : "")
             RETURNING id, organisation, number
         ), bodies AS (
             INSERT INTO document_body (document_id, body)
@@ -139,6 +155,7 @@ extension PostgresStore: MappingStore {
         )
         SELECT id, organisation, number FROM made
         """
+    }
 
     private static func documentParameters(_ records: [MappedRecord]) -> [PostgresValue] {
         let pairs = records.compactMap { record in record.document.map { (record, $0) } }
