@@ -96,6 +96,7 @@ let package = Package(
         room("Services", "Store", ["Domain", "HTTP", "Money", "Postgres", "Settings", "Xero", crypto], resources: [
             .embedInCode("Migrations/0001_fleet.sql"), .embedInCode("Migrations/0002_budget.sql"),
             .embedInCode("Migrations/0003_fewer_writes.sql"),
+            .embedInCode("Migrations/0007_audit.sql"),
         ]),
 
         // Books: pure.

@@ -21,10 +21,11 @@ package enum DocumentState: String, Sendable, Hashable, CaseIterable {
     package var predecessors: [DocumentState] { Self.allCases.filter { $0.canMove(to: self) } }
 
     private static let moves: [DocumentState: Set<DocumentState>] = [
-        .ready: [.claimed],
+        // A claim and its sending are one step where nothing waits between them.
+        .ready: [.claimed, .sent, .refused],
         .claimed: [.sent, .ready, .refused],
         .sent: [.written, .refused, .uncertain, .ready],
-        .uncertain: [.written, .ready, .refused],
+        .uncertain: [.sent, .written, .ready, .refused],
         .written: [],
         // Put right on the desk and sent again.
         .refused: [.ready],

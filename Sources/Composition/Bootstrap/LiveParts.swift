@@ -27,7 +27,7 @@ struct LiveParts: Sendable {
     let http: HTTPClient
     let identityHTTP: HTTPClient
 
-    private static let poolSize = 4
+    private static let poolSize = 6
 
     init(_ worker: Worker, _ settings: Settings) throws {
         self.worker = worker
@@ -38,8 +38,10 @@ struct LiveParts: Sendable {
         quietLogger = quiet
         clock = LiveClock.clock
         let name = "tillbridge-\(worker.rawValue)"
-        pool = try LiveDatabase.pool(settings, name: name, size: Self.poolSize, logger: logger, health: health)
-        store = PostgresStore(pool: pool, holder: LiveParts.holder(worker))
+        // The audit says who by the connection's name.
+        let holder = LiveParts.holder(worker)
+        pool = try LiveDatabase.pool(settings, name: holder, size: Self.poolSize, logger: logger, health: health)
+        store = PostgresStore(pool: pool, holder: holder)
         broker = try LiveParts.broker(settings, name: name, logger: logger, health: health, metrics: metrics)
         let configuration = HTTPConfiguration(
             maxConnectionsPerHost: 32, trustedCertificates: settings.connections.trustedCertificates,

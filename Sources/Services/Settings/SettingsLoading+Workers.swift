@@ -84,7 +84,7 @@ extension WritingSettings {
     init(reading section: SettingsSection) {
         batch = section.integer("batch", in: 1...50, default: 50)
         linger = section.duration("linger", default: .milliseconds(200))
-        batchesInFlight = section.integer("batches_in_flight", in: 1...5, default: 2)
+        batchesInFlight = section.integer("batches_in_flight", in: 1...5, default: 4)
         leaseDuration = section.duration("lease", default: .seconds(120))
         section.finish()
     }

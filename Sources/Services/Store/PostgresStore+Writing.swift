@@ -155,18 +155,33 @@ extension PostgresStore: WritingStore {
                      WHERE d.id = u.id AND d.fencing = u.fencing AND d.state = 'sent'
                     """, Self.fences(claims) + [.text(cause)]
                 ),
-                (Self.finishAttempt, [.text(key), .text("uncertain: \(cause)")]),
+                (Self.finishAttempt, [.text(key), .text("uncertain: \(cause)"), .null]),
             ])
         }
     }
 
-    private static let finishAttempt =
-        "UPDATE attempt SET finished_at = clock_timestamp(), outcome = $2 WHERE idempotency_key = $1"
+    private static let finishAttempt = """
+        UPDATE attempt SET finished_at = clock_timestamp(), outcome = $2, correlation_id = $3 WHERE idempotency_key = $1
+        """
 
-    package func recordInvoices(_ results: [InvoiceResult], key: String?, payments: [PaymentAttempt]) async throws {
+    /// Closes the attempt, and lets the audit know Xero's name for the call that moves documents in this transaction.
+    private static func finish(_ call: AnsweredCall?) -> [(sql: String, parameters: [PostgresValue])] {
+        guard let call else { return [] }
+        let correlation = call.correlationID.map { PostgresValue.text(String($0.prefix(100))) } ?? .null
+        return [
+            ("SELECT set_config('tillbridge.correlation', coalesce($1::text, ''), true)", [correlation]),
+            (finishAttempt, [.text(call.key), .text("answered"), correlation]),
+        ]
+    }
+
+    package func recordInvoices(
+        _ results: [InvoiceResult], of call: AnsweredCall?, payments: [PaymentAttempt]
+    ) async throws {
         let holder = holder
         try await pool.transaction { session in
-            var statements: [(sql: String, parameters: [PostgresValue])] = [
+            var statements = Self.finish(call)
+            let place = statements.count
+            statements += [
                 (
                     """
                     UPDATE document AS d
@@ -187,9 +202,8 @@ extension PostgresStore: WritingStore {
                     ]
                 )
             ]
-            if let key { statements.append((Self.finishAttempt, [.text(key), .text("answered")])) }
             statements += payments.map { Self.attempt($0, holder) }
-            try Self.require(results.count, try session.pipeline(statements)[0].count)
+            try Self.require(results.count, try session.pipeline(statements)[place].count)
         }
     }
 
@@ -210,9 +224,10 @@ extension PostgresStore: WritingStore {
         )
     }
 
-    package func recordPayments(_ results: [PaymentResult], settled: [Claim], key: String?) async throws {
+    package func recordPayments(_ results: [PaymentResult], settled: [Claim], of call: AnsweredCall?) async throws {
         try await pool.transaction { session in
-            var statements: [(sql: String, parameters: [PostgresValue])] = [
+            var statements = Self.finish(call)
+            statements += [
                 (
                     """
                     UPDATE payment AS p SET state = u.state, xero_id = coalesce(u.xero_id, p.xero_id), cause = u.cause
@@ -234,7 +249,6 @@ extension PostgresStore: WritingStore {
                     """, Self.fences(settled)
                 ),
             ]
-            if let key { statements.append((Self.finishAttempt, [.text(key), .text("answered")])) }
             _ = try session.pipeline(statements)
         }
     }

@@ -3,10 +3,10 @@ package import Domain
 /// What the writers store. Every change of a document names the fencing number of its claim; a writer whose lease ran
 /// out changes nothing and is told so.
 package protocol WritingStore: Sendable {
-    /// What of these can be worked on. A document in `ready` comes as it stands, held by nobody: ``recordSending`` claims
-    /// it in the same statement that stores its bytes, so that nothing is claimed while a permit is waited for. What a
-    /// dead writer left is claimed here, because it must be looked up first. What another writer holds, or what is
-    /// finished, is in the result as such.
+    /// What of these can be worked on. A document in `ready` comes as it stands, held by nobody: ``recordSending``
+    /// claims it in the same statement that stores its bytes, so that nothing is claimed while a permit is waited for.
+    /// What a dead writer left is claimed here, because it must be looked up first. What another writer holds, or what
+    /// is finished, is in the result as such.
     func take(_ documents: [DocumentID], lease: Duration) async throws -> [ClaimResult]
     /// Stores key and exact bytes and moves the documents to `sent`, claiming those nobody holds. Nothing may be sent
     /// before this returned.
@@ -18,10 +18,12 @@ package protocol WritingStore: Sendable {
     func release(_ claims: [Claim]) async throws
     func recordUncertain(_ claims: [Claim], key: String, cause: String) async throws
     /// Stores what the ledger said of each document, and the payments that are to be sent next.
-    func recordInvoices(_ results: [InvoiceResult], key: String?, payments: [PaymentAttempt]) async throws
+    ///
+    /// - Parameter call: the call whose answer this is; nil where the ledger was only looked at.
+    func recordInvoices(_ results: [InvoiceResult], of call: AnsweredCall?, payments: [PaymentAttempt]) async throws
     /// Stores key and exact bytes of payments about to be sent.
     func recordSending(_ payments: PaymentAttempt) async throws
-    func recordPayments(_ results: [PaymentResult], settled: [Claim], key: String?) async throws
+    func recordPayments(_ results: [PaymentResult], settled: [Claim], of call: AnsweredCall?) async throws
     /// Makes a claim last longer.
     func extend(_ claims: [Claim], lease: Duration) async throws
 }
@@ -38,6 +40,18 @@ package struct SendingAttempt: Sendable {
         self.key = key
         self.bytes = bytes
         self.lease = lease
+    }
+}
+
+/// A call that was answered: our name for it and Xero's.
+package struct AnsweredCall: Sendable {
+    package let key: String
+    /// `Xero-Correlation-Id`: what Xero's support asks for.
+    package let correlationID: String?
+
+    package init(key: String, correlationID: String? = nil) {
+        self.key = key
+        self.correlationID = correlationID
     }
 }
 

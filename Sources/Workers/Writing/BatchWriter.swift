@@ -109,7 +109,7 @@ struct Writing {
             self.park(claim, park)
             refused.append(InvoiceResult(claim: claim, state: .refused, cause: park.cause))
         }
-        if !refused.isEmpty { try await tools.store.recordInvoices(refused, key: nil, payments: []) }
+        if !refused.isEmpty { try await tools.store.recordInvoices(refused, of: nil, payments: []) }
         return addressed
     }
 

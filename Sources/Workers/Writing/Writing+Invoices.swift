@@ -38,7 +38,7 @@ extension Writing {
                     tools.logger.error("the answer to PUT /Invoices is not understood: looking what stands there")
                     return try await settleUnknown(batch, key: key, "an answer that is not understood")
                 }
-                return try await store(results, of: batch, key: key)
+                return try await store(results, of: batch, call: AnsweredCall(key, response))
             case .refused(let status, let sentence):
                 return try await split(batch, key: key, status, sentence)
             case .unknown(let detail) where attempt >= Self.sameKeyAttemptsMax || detail.hasPrefix("5"):
@@ -81,13 +81,14 @@ extension Writing {
         let park = RefusalReading.park(["\(sentence) (status \(status))"], document: "invoice \(only.claim.number)")
         self.park(only.claim, park)
         try await tools.store.recordInvoices(
-            [InvoiceResult(claim: only.claim, state: .refused, cause: park.cause)], key: key, payments: [])
+            [InvoiceResult(claim: only.claim, state: .refused, cause: park.cause)], of: AnsweredCall(key: key),
+            payments: [])
         return []
     }
 
     /// Stores what the ledger said of each element.
     private mutating func store(
-        _ results: [ElementResult], of batch: [Addressed], key: String
+        _ results: [ElementResult], of batch: [Addressed], call: AnsweredCall
     ) async throws -> [Claim] {
         var byNumber: [String: ElementResult] = [:]
         for result in results { if let number = result.number { byNumber[number] = result } }
@@ -115,7 +116,7 @@ extension Writing {
         }
         // The payments' requests are stored in the same transaction as the answer they follow from.
         let requests = paymentRequests(of: written)
-        try await tools.store.recordInvoices(outcomes, key: key, payments: requests.map(\.attempt))
+        try await tools.store.recordInvoices(outcomes, of: call, payments: requests.map(\.attempt))
         prepared += requests
         tools.metrics.count(
             "tillbridge_invoices_written_total", ["organisation": tools.organisation.text], by: written.count)
@@ -178,7 +179,7 @@ extension Writing {
                 adopted.append(claim)
             }
         }
-        if !outcomes.isEmpty { try await tools.store.recordInvoices(outcomes, key: nil, payments: []) }
+        if !outcomes.isEmpty { try await tools.store.recordInvoices(outcomes, of: nil, payments: []) }
         return (adopted, absent)
     }
 
@@ -208,6 +209,12 @@ extension Writing {
         let contact = try await tools.contacts.id(of: claim.contactNumber, holding: [claim])
         if let theirs = invoice.contactID, theirs != contact { return "it is another contact's" }
         return nil
+    }
+}
+
+extension AnsweredCall {
+    init(_ key: String, _ response: HTTPResponse) {
+        self.init(key: key, correlationID: response.headers["Xero-Correlation-Id"])
     }
 }
 

@@ -76,7 +76,9 @@ extension Writing {
     }
 
     /// Stores what became of payments, and closes the documents that have none left open, in one transaction.
-    private mutating func record(_ outcomes: [(due: Due, result: PaymentResult)], key: String?) async throws {
+    private mutating func record(
+        _ outcomes: [(due: Due, result: PaymentResult)], of call: AnsweredCall?
+    ) async throws {
         var settled: [Claim] = []
         for (due, result) in outcomes where result.state == .written || result.state == .refused {
             open[due.claim.id]?.remove(result.id)
@@ -85,7 +87,7 @@ extension Writing {
                 settled.append(due.claim)
             }
         }
-        try await tools.store.recordPayments(outcomes.map(\.result), settled: settled, key: key)
+        try await tools.store.recordPayments(outcomes.map(\.result), settled: settled, of: call)
     }
 
     private static let paymentsMax = 50
@@ -110,7 +112,7 @@ extension Writing {
                 guard let results = ElementResult.read("Payments", idField: "PaymentID", from: response.body) else {
                     return try await sendMissing(of: due, key: sending.key, "an answer that is not understood")
                 }
-                return try await store(results, of: due, key: sending.key)
+                return try await store(results, of: due, call: AnsweredCall(sending.key, response))
             case .refused(let status, let sentence):
                 return try await split(due, key: sending.key, "\(sentence) (status \(status))")
             case .unknown(let detail) where attempt >= Self.sameKeyAttemptsMax || detail.hasPrefix("5"):
@@ -135,10 +137,11 @@ extension Writing {
             return try await send(Array(due[middle...]))
         }
         refuse(only, [sentence])
-        try await record([(only, PaymentResult(id: only.payment.id, state: .refused, cause: sentence))], key: key)
+        try await record(
+            [(only, PaymentResult(id: only.payment.id, state: .refused, cause: sentence))], of: AnsweredCall(key: key))
     }
 
-    private mutating func store(_ results: [ElementResult], of due: [Due], key: String) async throws {
+    private mutating func store(_ results: [ElementResult], of due: [Due], call: AnsweredCall) async throws {
         var left = results
         var outcomes: [(due: Due, result: PaymentResult)] = []
         var unanswered: [Due] = []
@@ -156,11 +159,11 @@ extension Writing {
                 outcomes.append((item, PaymentResult(id: item.payment.id, state: .refused, cause: cause)))
             }
         }
-        try await record(outcomes, key: key)
+        try await record(outcomes, of: call)
         tools.metrics.count(
             "tillbridge_payments_written_total", ["organisation": tools.organisation.text],
             by: outcomes.count { $0.result.state == .written })
-        if !unanswered.isEmpty { try await sendMissing(of: unanswered, key: key, "no word about these payments") }
+        if !unanswered.isEmpty { try await sendMissing(of: unanswered, key: call.key, "no word about these payments") }
     }
 
     private mutating func refuse(_ item: Due, _ sentences: [String]) {
@@ -170,7 +173,8 @@ extension Writing {
 
     private mutating func sendMissing(of due: [Due], key: String, _ cause: String) async throws {
         try await tools.store.recordPayments(
-            due.map { PaymentResult(id: $0.payment.id, state: .uncertain, cause: cause) }, settled: [], key: key)
+            due.map { PaymentResult(id: $0.payment.id, state: .uncertain, cause: cause) }, settled: [],
+            of: AnsweredCall(key: key))
         try await tools.patience.rest(.seconds(1), because: cause, holding: Self.claims(due))
         try await send(try await missing(of: due))
     }
@@ -196,7 +200,7 @@ extension Writing {
                 missing.append(item)
             }
         }
-        if !found.isEmpty { try await record(found, key: nil) }
+        if !found.isEmpty { try await record(found, of: nil) }
         return missing
     }
 

@@ -55,10 +55,13 @@ struct MappingStoreTests {
                 let accepted = try await store.accept([record("1", content: content)])[0]
                 #expect(accepted.outcome == .created || accepted.outcome == .replaced)
                 let claim = try #require(try await store.claim([accepted.id], lease: .seconds(60)).first?.claim)
-                try await store.recordSending(
-                    [claim], organisation: OrganisationKey("harbour"), key: "\(claim.fencing)", bytes: [])
+                _ = try await store.recordSending(
+                    [claim],
+                    SendingAttempt(
+                        organisation: OrganisationKey("harbour"), key: "\(claim.fencing)", bytes: [],
+                        lease: .seconds(60)))
                 try await store.recordInvoices(
-                    [InvoiceResult(claim: claim, state: .refused, cause: "no")], key: nil, payments: nil)
+                    [InvoiceResult(claim: claim, state: .refused, cause: "no")], of: nil, payments: [])
             }
         }
     }

@@ -7,6 +7,46 @@ import Testing
 struct WritingStoreTests {
     let harbour = OrganisationKey("harbour")
 
+    private func sending(_ key: String, lease: Duration = .seconds(60)) -> SendingAttempt {
+        SendingAttempt(organisation: harbour, key: key, bytes: [1], lease: lease)
+    }
+
+    @Test("a document that was only read is claimed by who sends first; the other is told and nothing of his is stored")
+    func readAndSent() async throws {
+        try await Database.with("read") { pool, store in
+            let ids = try await store.accept((1...3).map { record("\($0)") }).map(\.id)
+            let mine = try await store.take(ids, lease: .seconds(60)).compactMap(\.claim)
+            let theirs = try await store.take([ids[0]], lease: .seconds(60)).compactMap(\.claim)
+            #expect(mine.count == 3 && theirs.count == 1)
+            #expect((mine + theirs).allSatisfy { !$0.isHeld })
+            let held = try await store.recordSending(theirs, sending("theirs"))
+            #expect(held.map(\.isHeld) == [true])
+            let taken = await #expect(throws: TakenByOthers.self) {
+                _ = try await store.recordSending(mine, sending("mine"))
+            }
+            #expect(taken?.documents == [ids[0]])
+            let rows = try await pool.withSession { session in
+                try session.query(
+                    "SELECT state FROM document WHERE id = ANY($1)", [.ints(ids.dropFirst().map(\.value))])
+            }
+            #expect(try rows.map { try $0.text("state") } == ["ready", "ready"])
+            let attempts = try await pool.withSession { try $0.query("SELECT idempotency_key FROM attempt") }
+            #expect(try attempts.map { try $0.text("idempotency_key") } == ["theirs"])
+        }
+    }
+
+    @Test("a version that replaces a document after it was read cannot be overtaken by the old content")
+    func readAndReplaced() async throws {
+        try await Database.with("replaced") { _, store in
+            let id = try await store.accept([record("1", cents: 1000)])[0].id
+            let old = try await store.take([id], lease: .seconds(60)).compactMap(\.claim)
+            #expect(try await store.accept([record("1", cents: 1200, content: "second")]).map(\.outcome) == [.replaced])
+            await #expect(throws: TakenByOthers.self) { _ = try await store.recordSending(old, sending("old")) }
+            let new = try #require(try await store.take([id], lease: .seconds(60)).first?.claim)
+            #expect(new.total == "12.00")
+        }
+    }
+
     @Test("of many writers who want the same documents, each document goes to one")
     func claims() async throws {
         try await Database.with("claims") { _, store in
@@ -41,17 +81,18 @@ struct WritingStoreTests {
         try await Database.with("fencing") { _, store in
             let id = try await store.accept([record("1")])[0].id
             let first = try #require(try await store.claim([id], lease: .zero).first?.claim)
-            try await store.recordSending([first], organisation: harbour, key: "k1", bytes: [1])
+            _ = try await store.recordSending([first], sending("k1", lease: .zero))
             let second = try #require(try await store.claim([id], lease: .seconds(60)).first?.claim)
             #expect(second.before == .sent)
             #expect(second.fencing > first.fencing)
             await #expect(throws: LeaseLost.self) {
                 try await store.recordInvoices(
-                    [InvoiceResult(claim: first, state: .written, xeroID: "x")], key: "k1", payments: nil)
+                    [InvoiceResult(claim: first, state: .written, xeroID: "x")], of: AnsweredCall(key: "k1"),
+                    payments: [])
             }
             await #expect(throws: LeaseLost.self) { try await store.extend([first], lease: .seconds(60)) }
             try await store.recordInvoices(
-                [InvoiceResult(claim: second, state: .written, xeroID: "x")], key: "k1", payments: nil)
+                [InvoiceResult(claim: second, state: .written, xeroID: "x")], of: AnsweredCall(key: "k1"), payments: [])
         }
     }
 
@@ -64,12 +105,12 @@ struct WritingStoreTests {
                 Issue.record("not busy")
                 return
             }
-            try await store.recordSending([claim], organisation: harbour, key: "k", bytes: [1])
+            _ = try await store.recordSending([claim], sending("k"))
             try await store.recordInvoices(
-                [InvoiceResult(claim: claim, state: .written, xeroID: "x")], key: "k", payments: nil)
+                [InvoiceResult(claim: claim, state: .written, xeroID: "x")], of: AnsweredCall(key: "k"), payments: [])
             try await store.recordPayments(
-                claim.payments.map { PaymentResult(id: $0.id, state: .written, xeroID: "p\($0.id)") },
-                settled: [claim], key: nil)
+                claim.payments.map { PaymentResult(id: $0.id, state: .written, xeroID: "p\($0.id.ordinal)") },
+                settled: [claim], of: nil)
             guard case .finished(.written) = try await store.claim([id], lease: .seconds(60))[0].outcome else {
                 Issue.record("not finished")
                 return
@@ -86,15 +127,16 @@ struct WritingStoreTests {
         try await Database.with("open") { _, store in
             let id = try await store.accept([record("1")])[0].id
             let claim = try #require(try await store.claim([id], lease: .zero).first?.claim)
-            try await store.recordSending([claim], organisation: harbour, key: "k", bytes: [1])
-            let payments = PaymentAttempt(
-                organisation: harbour, key: "p", bytes: [2], ids: claim.payments.map(\.id))
+            _ = try await store.recordSending([claim], sending("k", lease: .zero))
+            let payments = PaymentAttempt(organisation: harbour, key: "p", bytes: [2], documents: [claim.id])
             try await store.recordInvoices(
-                [InvoiceResult(claim: claim, state: .written, xeroID: "x")], key: "k", payments: payments)
+                [InvoiceResult(claim: claim, state: .written, xeroID: "x")], of: AnsweredCall(key: "k"),
+                payments: [payments])
             let next = try #require(try await store.claim([id], lease: .seconds(60)).first?.claim)
             #expect(next.before == .written)
             #expect(next.xeroID == "x")
-            #expect(next.payments.allSatisfy { $0.state == "sent" })
+            #expect(next.payments.count == 2)
+            #expect(next.hasOpenPayments)
         }
     }
 
