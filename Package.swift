@@ -73,8 +73,9 @@ let package = Package(
 
         // Composition: the one place that sees everything.
         room("Composition", "Bootstrap", [
-            "AMQP", "DeadLetters", "Domain", "HTTP", "Kounta", "Mapping", "MappingWork", "Messaging", "Polling",
-            "Postgres", "Settings", "Store", "Telemetry", "Writing", "Xero", arguments, lifecycle, logging, signals,
+            "AMQP", "Consent", "Credentials", "DeadLetters", "Domain", "HTTP", "JSON", "Kounta", "Mapping",
+            "MappingWork", "Messaging", "Polling", "Postgres", "Settings", "Store", "Telemetry", "Writing", "Xero",
+            arguments, lifecycle, logging, signals,
         ]),
 
         // Workers: one stage each, against protocols.
@@ -91,12 +92,17 @@ let package = Package(
         room("Services", "Settings", ["Domain", "Mapping", "Money", yams]),
         room("Services", "Telemetry", ["Threads", hummingbird, logging, lifecycle, nioCore]),
         room("Services", "Messaging", ["AMQP", "Domain"]),
-        room("Services", "Kounta", ["Domain", "HTTP", "JSON", "Money", "Settings"]),
-        room("Services", "Xero", ["Domain", "HTTP", "JSON", "Money", "Settings"]),
-        room("Services", "Store", ["Domain", "HTTP", "Money", "Postgres", "Settings", "Xero", crypto], resources: [
+        room("Services", "Credentials", ["Domain", "HTTP", "JSON", "Settings", crypto]),
+        room("Services", "Consent", ["Credentials", "Settings", hummingbird, logging, nioCore, crypto]),
+        room("Services", "Kounta", ["Credentials", "Domain", "HTTP", "JSON", "Money", "Settings"]),
+        room("Services", "Xero", ["Credentials", "Domain", "HTTP", "JSON", "Money", "Settings"]),
+        room("Services", "Store", [
+            "Credentials", "Domain", "HTTP", "Money", "Postgres", "Settings", "Xero", crypto,
+        ], resources: [
             .embedInCode("Migrations/0001_fleet.sql"), .embedInCode("Migrations/0002_budget.sql"),
             .embedInCode("Migrations/0003_fewer_writes.sql"),
             .embedInCode("Migrations/0007_audit.sql"),
+            .embedInCode("Migrations/0004_credential.sql"),
         ]),
 
         // Books: pure.
@@ -142,9 +148,18 @@ let package = Package(
         tests("Services", "MessagingTests", ["AMQP", "Domain", "Messaging"]),
         tests("Services", "KountaTests", ["Domain", "HTTP", "JSON", "Kounta", "Money"]),
         tests("Services", "XeroTests", ["Domain", "HTTP", "JSON", "Money", "Xero"]),
+        tests("Services", "CredentialsTests", [
+            "Credentials", "Domain", "HTTP", "JSON", "Kounta", "KountaSimulator", "Postgres", "Settings", "Store", "Xero",
+            "XeroSimulator", hummingbird,
+        ]),
+        tests("Services", "ConsentTests", [
+            "Consent", "Credentials", "HTTP", "Settings", "XeroSimulator", hummingbird,
+        ]),
         tests("Services", "TelemetryTests", ["Telemetry"]),
         tests("TidyTests", "TidyTests", []),
-        tests("EndToEnd", "EndToEndTests", ["AMQP", "FleetHarness", "JSON", "Postgres"]),
+        tests("EndToEnd", "EndToEndTests", [
+            "AMQP", "Credentials", "FleetHarness", "HTTP", "JSON", "Postgres", "Settings",
+        ]),
         tests("Books", "JSONTests", ["JSON"]),
         tests("Books", "MoneyTests", ["Money"]),
         tests("Books", "DomainTests", ["Domain"]),

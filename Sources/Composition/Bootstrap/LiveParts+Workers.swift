@@ -1,3 +1,4 @@
+import Credentials
 import Telemetry
 import DeadLetters
 import Domain
@@ -12,19 +13,39 @@ import Writing
 import Xero
 
 extension LiveParts {
-    func pollers() -> [any Service] {
-        settings.companies.map { company in
-            let budget = KountaBudget(callsPerMinute: company.callsPerMinute, now: clock.now, sleep: clock.sleep)
-            let client = KountaClient(
-                http: http, base: settings.connections.kounta, company: company.kountaID,
-                credential: company.credential, budget: budget)
-            let scanner = VenueScanner(
-                client: client, store: store, outbox: broker, settings: settings.polling, clock: clock,
-                metrics: metrics)
-            return CompanyPoller(
-                company: company, settings: settings.polling, store: store, scanner: scanner, clock: clock,
-                metrics: metrics, logger: logger)
+    func pollers() async throws -> [any Service] {
+        let connections = try LiveConnections(self)
+        var services: [any Service] = []
+        for company in settings.companies {
+            guard let access = try await connections.access(to: company) else { continue }
+            let poller = poller(of: company, access)
+            if case .granted(let tokens) = access {
+                services.append(connected(.kounta, company.key.text, tokens) { poller })
+            } else {
+                services.append(poller)
+            }
         }
+        return services
+    }
+
+    private func poller(of company: CompanySettings, _ access: KountaAccess) -> CompanyPoller {
+        let budget = KountaBudget(callsPerMinute: company.callsPerMinute, now: clock.now, sleep: clock.sleep)
+        let client = KountaClient(
+            http: http, base: settings.connections.kounta, company: company.kountaID, access: access, budget: budget)
+        let scanner = VenueScanner(
+            client: client, store: store, outbox: broker, settings: settings.polling, clock: clock, metrics: metrics)
+        return CompanyPoller(
+            company: company, settings: settings.polling, store: store, scanner: scanner, clock: clock,
+            metrics: metrics, logger: logger)
+    }
+
+    private func connected(
+        _ service: ConnectedService, _ key: String, _ tokens: any AccessTokens,
+        _ make: @escaping @Sendable () async throws -> any Service
+    ) -> ConnectedWork {
+        ConnectedWork(
+            service: service, key: key, tokens: tokens, clock: clock, health: health, metrics: metrics, logger: logger,
+            make: make)
     }
 
     func mapper() async -> any Service {
@@ -36,33 +57,43 @@ extension LiveParts {
     func writers() async throws -> [any Service] {
         let limits = Dictionary(uniqueKeysWithValues: settings.organisations.map { ($0.key, $0.limits) })
         let budget = PostgresBudget(store: store, limits: limits, sleep: clock.sleep)
+        let connections = try LiveConnections(self)
         var services: [any Service] = []
         for organisation in settings.organisations {
-            guard let credential = organisation.credential else { continue }
-            let (metrics, key) = (metrics, organisation.key)
-            let ledger = XeroClient(
-                organisation: key, http: http, base: settings.connections.xero, tenant: organisation.tenant,
-                tokens: XeroTokens(
-                    http: identityHTTP, identity: settings.connections.xeroIdentity, credential: credential),
-                budget: budget,
-                onCall: { endpoint, status, duration in
-                    metrics.count(
-                        "tillbridge_xero_calls_total",
-                        ["organisation": key.text, "endpoint": endpoint, "status": String(status)])
-                    metrics.time("tillbridge_xero_call_seconds", ["endpoint": endpoint], took: duration)
-                })
-            let prefetch = settings.writing.batch * (settings.writing.batchesInFlight + 1)
-            services.append(
-                WriterService(
-                    organisation: organisation, inbox: await broker.inbox(.write(key), prefetch: prefetch),
-                    outbox: broker, store: store, ledger: ledger, contactNames: contactNames(of: key),
-                    settings: settings.writing, clock: clock, metrics: metrics, logger: logger))
+            guard let tokens = connections.tokens(of: organisation) else { continue }
+            if organisation.credential != nil {
+                services.append(await writer(of: organisation, tokens, budget))
+            } else {
+                // Its queue is not even subscribed to before somebody has connected it.
+                services.append(
+                    connected(.xero, organisation.key.text, tokens) { await writer(of: organisation, tokens, budget) })
+            }
         }
         services.append(
             Sweeper(
                 organisations: settings.organisations.map(\.key), store: store, outbox: broker, depth: broker,
                 clock: clock, metrics: metrics, logger: logger))
         return services
+    }
+
+    private func writer(
+        of organisation: OrganisationSettings, _ tokens: any AccessTokens, _ budget: any CallBudget
+    ) async -> WriterService {
+        let (metrics, key) = (metrics, organisation.key)
+        let ledger = XeroClient(
+            organisation: key, http: http, base: settings.connections.xero, tenant: organisation.tenant,
+            tokens: tokens, budget: budget,
+            onCall: { endpoint, status, duration in
+                metrics.count(
+                    "tillbridge_xero_calls_total",
+                    ["organisation": key.text, "endpoint": endpoint, "status": String(status)])
+                metrics.time("tillbridge_xero_call_seconds", ["endpoint": endpoint], took: duration)
+            })
+        let prefetch = settings.writing.batch * (settings.writing.batchesInFlight + 1)
+        return WriterService(
+            organisation: organisation, inbox: await broker.inbox(.write(key), prefetch: prefetch), outbox: broker,
+            store: store, ledger: ledger, contactNames: contactNames(of: key), settings: settings.writing, clock: clock,
+            metrics: metrics, logger: logger)
     }
 
     private func contactNames(of organisation: OrganisationKey) -> [String: String] {

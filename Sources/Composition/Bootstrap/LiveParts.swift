@@ -22,12 +22,15 @@ struct LiveParts: Sendable {
     let clock: WorkClock
     let broker: RabbitBroker
     let pool: PostgresPool
+    /// A connection is held while a token is renewed: not one of those the work needs. Connects when first used.
+    let credentialPool: PostgresPool
     let store: PostgresStore
     /// One client a peer: libcurl lets a busy host delay another on the same client.
     let http: HTTPClient
     let identityHTTP: HTTPClient
 
     private static let poolSize = 6
+    private static let credentialPoolSize = 2
 
     init(_ worker: Worker, _ settings: Settings) throws {
         self.worker = worker
@@ -42,6 +45,8 @@ struct LiveParts: Sendable {
         let holder = LiveParts.holder(worker)
         pool = try LiveDatabase.pool(settings, name: holder, size: Self.poolSize, logger: logger, health: health)
         store = PostgresStore(pool: pool, holder: holder)
+        credentialPool = try LiveDatabase.pool(
+            settings, name: "\(name)-tokens", size: Self.credentialPoolSize, logger: logger, health: nil)
         broker = try LiveParts.broker(settings, name: name, logger: logger, health: health, metrics: metrics)
         let configuration = HTTPConfiguration(
             maxConnectionsPerHost: 32, trustedCertificates: settings.connections.trustedCertificates,

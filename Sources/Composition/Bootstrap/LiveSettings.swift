@@ -1,3 +1,4 @@
+import Credentials
 import Domain
 import FoundationEssentials
 import Glibc
@@ -24,25 +25,44 @@ enum LiveSettings {
         }
     }
 
+    /// What a worker needs to be let in at all. Whether somebody has connected it is not asked here: it may wait.
     private static func requireCredentials(_ settings: Settings, _ worker: Worker?) throws(SettingsError) {
         var problems: [SettingsProblem] = []
-        func missing(_ service: String, _ key: String) {
+        func missing(_ service: String, _ key: String, hasApp: Bool) {
+            if hasApp, settings.apps.keys != nil { return }
             let name = "TILLBRIDGE_\(service)_" + String(key.uppercased().map { $0.isLetter || $0.isNumber ? $0 : "_" })
+            let other = "TILLBRIDGE_\(service)_CLIENT_ID and TILLBRIDGE_KEY, with `tillbridge connect "
+                + "\(service.lowercased())`"
             problems.append(
                 SettingsProblem(
                     file: "environment", line: nil, path: "\(name)_CLIENT_ID and \(name)_CLIENT_SECRET",
-                    message: "are not set (each may also be a file, named by …_FILE)"))
+                    message: "are not set (each may also be a file, named by …_FILE); or set \(other)"))
         }
         if worker?.speaksKounta == true {
-            for company in settings.companies where company.credential == nil { missing("KOUNTA", company.key.text) }
+            for company in settings.companies where company.credential == nil {
+                missing("KOUNTA", company.key.text, hasApp: settings.apps.kounta != nil)
+            }
         }
         if worker?.speaksXero == true {
             for organisation in settings.organisations where organisation.credential == nil {
-                missing("XERO", organisation.key.text)
+                missing("XERO", organisation.key.text, hasApp: settings.apps.xero != nil)
+                guard settings.apps.xero != nil, organisation.tenant == nil else { continue }
+                problems.append(
+                    SettingsProblem(
+                        file: "configuration", line: nil, path: "organisations (\(organisation.key)): tenant",
+                        message: "is missing: without a custom connection of its own, the tenant says which it is"))
+            }
+        }
+        if let keys = settings.apps.keys {
+            do { _ = try keyRing(keys) } catch {
+                problems.append(
+                    SettingsProblem(file: "environment", line: nil, path: "TILLBRIDGE_KEY", message: "\(error)"))
             }
         }
         if !problems.isEmpty { throw SettingsError(problems: problems) }
     }
+
+    static func keyRing(_ text: Secret) throws(KeyRingError) -> KeyRing { try KeyRing(parsing: text) }
 
     private static func timeZone(_ name: String) -> TimeZoneRules? {
         // A name is a path below zoneinfo: nothing of it may lead elsewhere.

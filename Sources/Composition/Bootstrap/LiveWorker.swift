@@ -43,7 +43,7 @@ struct LiveWorker: Sendable {
     /// The worker's own services, made once broker and database are there.
     private func services(_ parts: LiveParts) async throws -> [any Service] {
         switch worker {
-        case .poller: parts.pollers()
+        case .poller: try await parts.pollers()
         case .mapper: [await parts.mapper()]
         case .writer: try await parts.writers()
         case .deadLetterHandler: await parts.deadLetterHandlers()
@@ -66,6 +66,7 @@ struct BrokeredWork: Service {
             // Whatever is unconfirmed is flushed before the connections end.
             await parts.broker.close()
             await parts.pool.close()
+            await parts.credentialPool.close()
             await parts.http.close()
             await parts.identityHTTP.close()
             group.cancelAll()

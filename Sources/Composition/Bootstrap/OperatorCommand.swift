@@ -7,7 +7,10 @@ import Store
 package struct OperatorCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "tillbridge", abstract: "Looks after a fleet: database, configuration.",
-        subcommands: [MigrateCommand.self, ConfigCommand.self])
+        subcommands: [
+            MigrateCommand.self, ConfigCommand.self, ConnectCommand.self, ConnectionsCommand.self,
+            DisconnectCommand.self, KeysCommand.self,
+        ])
 
     package init() {}
 }

@@ -29,6 +29,7 @@ extension Settings {
             "# TILLBRIDGE_GRACE_PERIOD: \(DurationText.render(connections.grace))",
             "# TILLBRIDGE_TRUSTED_CERTIFICATES: \(connections.trustedCertificates ?? "the system's")",
         ]
+        lines += apps.rendered()
         return lines.joined(separator: "\n")
     }
 }

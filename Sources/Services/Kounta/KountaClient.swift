@@ -1,25 +1,25 @@
+import Credentials
 package import Domain
 import FoundationEssentials
 package import HTTP
 import JSON
-package import Settings
+import Settings
 
 /// Kounta's REST API as the poller needs it: lists of completed orders and single orders, within the rate limit.
 package struct KountaClient: Sendable {
     private let http: HTTPClient
     private let base: String
     private let company: String
-    private let authorization: String
+    private let access: KountaAccess
     private let budget: KountaBudget
 
     /// - Parameter base: `https://api.kounta.com`, without the version.
-    package init(http: HTTPClient, base: String, company: String, credential: ClientCredential?, budget: KountaBudget) {
+    package init(http: HTTPClient, base: String, company: String, access: KountaAccess, budget: KountaBudget) {
         self.http = http
         self.base = base.hasSuffix("/") ? String(base.dropLast()) : base
         self.company = company
+        self.access = access
         self.budget = budget
-        let pair = "\(credential?.id ?? ""):\(credential?.secret.revealed ?? "")"
-        authorization = "Basic " + Data(pair.utf8).base64EncodedString()
     }
 
     /// One row of a list: enough to see whether the record is new or changed.
@@ -77,6 +77,37 @@ package struct KountaClient: Sendable {
     }
 
     private func get(_ path: String, priority: KountaBudget.Priority) async throws -> HTTPResponse {
+        let token: String
+        switch access {
+        case .basic(let credential):
+            let pair = "\(credential.id):\(credential.secret.revealed)"
+            let response = try await send(
+                path, "Basic " + Data(pair.utf8).base64EncodedString(), priority)
+            return try accepted(response, path)
+        case .granted(let tokens):
+            token = try await accessToken(tokens, insteadOf: nil)
+            let response = try await send(path, "Bearer \(token)", priority)
+            guard Self.saysExpired(response) else { return try accepted(response, path) }
+            // One fresh token, one more try.
+            let fresh = try await accessToken(tokens, insteadOf: token)
+            let second = try await send(path, "Bearer \(fresh)", priority)
+            // An empty 401 may be about the one record that was asked for: no reason to give the connection up.
+            if Self.saysExpired(second), !second.body.isEmpty {
+                await tokens.refusedFresh(fresh, saying: "status \(second.status)")
+            }
+            return try accepted(second, path)
+        }
+    }
+
+    private func accessToken(_ tokens: any AccessTokens, insteadOf refused: String?) async throws -> String {
+        do { return try await tokens.accessToken(insteadOf: refused) } catch {
+            throw KountaError.noToken("\(error)")
+        }
+    }
+
+    private func send(
+        _ path: String, _ authorization: String, _ priority: KountaBudget.Priority
+    ) async throws -> HTTPResponse {
         try await budget.take(priority)
         let request = HTTPRequest(
             method: .get, url: base + path,
@@ -86,8 +117,17 @@ package struct KountaClient: Sendable {
         case .neverSent(let error), .unknown(let error): throw KountaError.unreachable("\(error)")
         case .answered(let response):
             await budget.correct(by: response.headers, status: response.status)
-            return try accepted(response, path)
+            return response
         }
+    }
+
+    /// Kounta says it with 401, or with 400 and the word.
+    private static func saysExpired(_ response: HTTPResponse) -> Bool {
+        response.status == 401 || response.status == 400 && mentionsExpiry(response)
+    }
+
+    private static func mentionsExpiry(_ response: HTTPResponse) -> Bool {
+        String(decoding: response.body.prefix(1000), as: UTF8.self).contains("expired")
     }
 
     private func accepted(_ response: HTTPResponse, _ path: String) throws -> HTTPResponse {
@@ -96,7 +136,7 @@ package struct KountaClient: Sendable {
         case 401, 403: throw KountaError.refusedCredential(status: response.status)
         case 404: throw KountaError.notFound
         case 429: throw KountaError.rateLimited
-        case 400 where String(decoding: response.body.prefix(1000), as: UTF8.self).contains("expired"):
+        case 400 where Self.mentionsExpiry(response):
             throw KountaError.refusedCredential(status: 400)
         default: throw KountaError.answered(status: response.status, path: path)
         }
@@ -106,6 +146,8 @@ package struct KountaClient: Sendable {
 package enum KountaError: Error, Sendable, CustomStringConvertible {
     case unreachable(String)
     case refusedCredential(status: Int)
+    /// There is no token to call with; the sentence says what a person must do, if it is a person's to mend.
+    case noToken(String)
     case rateLimited
     case notFound
     case answered(status: Int, path: String)
@@ -116,7 +158,9 @@ package enum KountaError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .unreachable(let detail): "Kounta cannot be reached: \(detail)"
         case .refusedCredential(let status):
-            "Kounta refused the credential (\(status)): check the client id and secret of this company"
+            "Kounta refused the credential (\(status)): check the client id and secret of this company, or run "
+                + "`tillbridge connect kounta` again"
+        case .noToken(let detail): detail
         case .rateLimited: "Kounta's rate limit is used up for the moment"
         case .notFound: "Kounta does not have this record"
         case .answered(let status, let path): "Kounta answered \(status) to \(path)"

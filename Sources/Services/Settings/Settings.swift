@@ -11,6 +11,7 @@ package struct Settings: Sendable {
     package var mapping: MappingSettings
     package var writing: WritingSettings
     package var connections: ConnectionSettings
+    package var apps: AppSettings
 
     package func organisation(_ key: OrganisationKey) -> OrganisationSettings? {
         organisations.first { $0.key == key }

@@ -50,6 +50,7 @@ extension Settings {
         mapping = MappingSettings(reading: root.optionalSection("mapping"))
         writing = WritingSettings(reading: root.optionalSection("writing"))
         connections = ConnectionSettings(reading: environment)
+        apps = AppSettings(reading: environment)
         let simulation = root.optionalSection("simulation")
         let multiple = simulation.integer("limits_multiple", in: 0...100_000, default: 1)
         simulation.finish()

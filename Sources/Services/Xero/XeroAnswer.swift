@@ -44,7 +44,7 @@ extension XeroOutcome {
     }
 
     /// Xero's own words, from whatever shape the body has: JSON of three kinds, plain text, HTML or nothing.
-    private static func sentence(_ response: HTTPResponse) -> String {
+    static func sentence(_ response: HTTPResponse) -> String {
         guard !response.body.isEmpty else { return "no reason given" }
         guard let json = try? JSON(parsing: response.body) else {
             return String(decoding: response.body.prefix(300), as: UTF8.self)

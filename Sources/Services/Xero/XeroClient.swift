@@ -1,3 +1,4 @@
+package import Credentials
 package import Domain
 package import HTTP
 import JSON
@@ -9,14 +10,14 @@ package struct XeroClient: Sendable {
     private let http: HTTPClient
     private let base: String
     private let tenant: String?
-    private let tokens: XeroTokens
+    private let tokens: any AccessTokens
     private let budget: any CallBudget
     private let onCall: @Sendable (_ endpoint: String, _ status: Int, _ duration: Duration) -> Void
 
     private static let timeout = Duration.seconds(60)
 
     package init(
-        organisation: OrganisationKey, http: HTTPClient, base: String, tenant: String?, tokens: XeroTokens,
+        organisation: OrganisationKey, http: HTTPClient, base: String, tenant: String?, tokens: any AccessTokens,
         budget: any CallBudget,
         onCall: @escaping @Sendable (_ endpoint: String, _ status: Int, _ duration: Duration) -> Void
     ) {
@@ -43,11 +44,30 @@ package struct XeroClient: Sendable {
             return Self.outcome(of: error)
         }
         let first = try await send(method, path, body, idempotencyKey, token, permit)
-        guard case .answered(let response) = first, response.status == 401 else { return Self.outcome(of: first) }
+        guard case .answered(let response) = first, response.status == 401 else { return await judged(first) }
         // An expired token: one fresh one, one more try; nothing was carried out. A second 401 is final.
         let fresh: String
         do { fresh = try await tokens.accessToken(insteadOf: token) } catch { return Self.outcome(of: error) }
-        return Self.outcome(of: try await send(method, path, body, idempotencyKey, fresh, nil))
+        let second = try await send(method, path, body, idempotencyKey, fresh, nil)
+        if case .answered(let response) = second, response.status == 401 {
+            await tokens.refusedFresh(fresh, saying: "401 \(XeroOutcome.sentence(response))")
+        }
+        return await judged(second)
+    }
+
+    /// Tells the connection what the answer says about the organisation: 403 `AuthenticationUnsuccessful` is a
+    /// disconnected one, and any answer from inside shows that it is open.
+    private func judged(_ outcome: HTTPOutcome) async -> XeroOutcome {
+        guard case .answered(let response) = outcome else { return Self.outcome(of: outcome) }
+        if response.status == 403 {
+            let sentence = XeroOutcome.sentence(response)
+            guard sentence.contains("AuthenticationUnsuccessful") else { return .disconnected("403 \(sentence)") }
+            await tokens.organisationClosed("403 \(sentence)")
+            return .disconnected(
+                "Xero says 403 \(sentence): the organisation was disconnected; run `tillbridge connect xero`")
+        }
+        if (200..<300).contains(response.status) { await tokens.organisationClosed(nil) }
+        return Self.outcome(of: outcome)
     }
 
     private func send(
@@ -90,10 +110,10 @@ package struct XeroClient: Sendable {
         }
     }
 
-    private static func outcome(of error: XeroTokens.TokenError) -> XeroOutcome {
+    private static func outcome(of error: TokenTrouble) -> XeroOutcome {
         switch error {
         case .unavailable: .neverSent("\(error)")
-        case .refused: .disconnected("\(error)")
+        case .needsPerson: .disconnected("\(error)")
         }
     }
 }

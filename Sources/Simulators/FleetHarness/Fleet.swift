@@ -149,6 +149,8 @@ package final class Fleet: Sendable {
         environment["TILLBRIDGE_KOUNTA_URL"] = "http://127.0.0.1:\(kounta)"
         environment["TILLBRIDGE_XERO_URL"] = "http://127.0.0.1:\(xero)"
         environment["TILLBRIDGE_XERO_IDENTITY_URL"] = "http://127.0.0.1:\(xero)"
+        environment["TILLBRIDGE_XERO_LOGIN_URL"] = "http://127.0.0.1:\(xero)"
+        environment["TILLBRIDGE_KOUNTA_LOGIN_URL"] = "http://127.0.0.1:\(kounta)"
         environment["TILLBRIDGE_SIMULATION_LIMITS_MULTIPLE"] = String(multiple)
         environment["TILLBRIDGE_HEALTH_ADDRESS"] = "127.0.0.1:0"
         // The simulators take any credential; these are none of anybody's.
@@ -164,6 +166,23 @@ package final class Fleet: Sendable {
         return environment
     }
 
+    /// Writes `env`, for a shell in another terminal: the addresses of this run, and none of the demo's credentials, so
+    /// that connecting by consent can be tried.
+    func writeEnvironment() throws {
+        let path = "\(options.folder)/env"
+        let names = environment.keys.filter { $0.hasPrefix("TILLBRIDGE_") && !$0.contains("_CLIENT_") }.sorted()
+        var values = environment
+        values["TILLBRIDGE_CONFIG"] = URL(fileURLWithPath: options.configuration).path
+        let lines = names.map { name in
+            "export \(name)='" + (values[name] ?? "").replacingOccurrences(of: "'", with: "'\\''") + "'\n"
+        }
+        // The database's password stands in it.
+        let attributes: [FileAttributeKey: Any] = [.posixPermissions: 0o600]
+        guard FileManager.default.createFile(
+            atPath: path, contents: Data(lines.joined().utf8), attributes: attributes)
+        else { throw HarnessError("cannot write \(path)") }
+    }
+
     /// `north-shore` as a variable's name has it.
     private static func name(_ key: String) -> String {
         String(key.uppercased().map { $0.isLetter || $0.isNumber ? $0 : "_" })
@@ -175,10 +194,10 @@ package final class Fleet: Sendable {
     }
 
     func startWorker(
-        _ name: String, log: String, environment extra: [String: String] = [:]
+        _ name: String, log: String, environment extra: [String: String] = [:], arguments: [String] = []
     ) async throws -> ChildProcess {
         let child = try ChildProcess(
-            name: name, executable: "\(options.programs)/\(name)", arguments: [],
+            name: name, executable: "\(options.programs)/\(name)", arguments: arguments,
             environment: environment.merging(extra) { $1 }, log: "\(options.folder)/\(log).log")
         await children.add(child)
         return child

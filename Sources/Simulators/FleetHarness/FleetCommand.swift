@@ -125,9 +125,11 @@ struct UpCommand: AsyncParsableCommand {
         var failure: (any Error)?
         do {
             try await fleet.startWorkers(fleet.usualWorkers)
+            try fleet.writeEnvironment()
             say(
                 "the fleet is up; Ctrl-C ends it", "  Kounta simulator: \(fleet.kounta.base)/_control/ledger",
-                "  Xero simulator:   \(fleet.xero.base)/_control/ledger?summary=1", "  logs: \(options.folder)")
+                "  Xero simulator:   \(fleet.xero.base)/_control/ledger?summary=1", "  logs: \(options.folder)",
+                "  for commands in another terminal: source \(options.folder)/env")
             let watch = try await Watch(fleet)
             let start = ContinuousClock.now
             var line = ProgressLine()

@@ -136,13 +136,19 @@ extension KountaModel {
         return office.exchange(form, now: seconds)
     }
 
-    /// The consent page, with the consent given: `company` in the query chooses the company.
+    /// The consent page, with the consent given: `company` in the query chooses the company, `deny=1` says no.
     private func authorize(_ call: Call) -> Answer {
         guard call.parameter("response_type") == "code", let target = call.parameter("redirect_uri") else {
             return .error(400, "invalid_request", "response_type=code and redirect_uri are needed")
         }
-        let code = office.code(for: call.parameter("company").flatMap { Int64($0) })
-        var location = target + (target.contains("?") ? "&" : "?") + "code=" + code
+        var location = target + (target.contains("?") ? "&" : "?")
+        if call.parameter("deny") == "1" {
+            location += "error=access_denied"
+        } else {
+            location += "code=" + office.code(
+                for: call.parameter("company").flatMap { Int64($0) }, client: call.parameter("client_id"),
+                redirect: target, now: seconds)
+        }
         if let state = call.parameter("state") { location += "&state=" + FormText.escaped(state) }
         var answer = Answer(302)
         answer.headers.append(("Location", location))

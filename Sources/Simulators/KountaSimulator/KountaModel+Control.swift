@@ -14,6 +14,11 @@ extension KountaModel {
             case ("DELETE", "faults"?, 2):
                 faults.clear()
                 return Answer(204)
+            case ("POST", "tokens"?, 2):
+                let order = try JSON(parsing: call.body)
+                if order["expire"]?.bool == true { office.expireAll(now: seconds) }
+                if order["revoke"]?.bool == true { office.revokeAll() }
+                return Answer(204)
             case ("POST", "reset"?, 2):
                 reset()
                 return Answer(204)

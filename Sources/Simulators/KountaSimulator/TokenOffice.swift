@@ -23,8 +23,17 @@ struct TokenOffice: Sendable {
     private let lifetime: Int64
     private var tokens: [String: Token] = [:]
     private var refreshTokens: [String: (client: String, company: Int64?)] = [:]
-    /// Codes from `/authorize`; each is good once.
-    private var codes: [String: Int64] = [:]
+    /// Codes from `/authorize`; each is good once, for ten minutes, for that app at that redirect address.
+    private var codes: [String: Consent] = [:]
+
+    private struct Consent {
+        let company: Int64
+        let client: String?
+        let redirect: String
+        let given: Int64
+    }
+
+    private static let codeSeconds: Int64 = 600
     private var spentCodes: Set<String> = []
     private var serial = 0
     private var refreshes = 0
@@ -54,11 +63,22 @@ struct TokenOffice: Sendable {
     }
 
     /// A code as the consent page would send it back.
-    mutating func code(for company: Int64?) -> String {
+    mutating func code(for company: Int64?, client: String?, redirect: String, now: Int64) -> String {
         serial += 1
         let code = "code-\(serial)"
-        codes[code] = company ?? companies[0]
+        codes[code] = Consent(company: company ?? companies[0], client: client, redirect: redirect, given: now)
         return code
+    }
+
+    /// Ends every access token: the next call is refused as expired, a refresh helps.
+    mutating func expireAll(now: Int64) {
+        tokens = tokens.mapValues { Token(client: $0.client, company: $0.company, expiresAt: min($0.expiresAt, now)) }
+    }
+
+    /// Ends every grant, as when somebody removes the app.
+    mutating func revokeAll() {
+        tokens = [:]
+        refreshTokens = [:]
     }
 
     /// Answers `POST /token`. A code that did not come from `/authorize` is taken too, once: digits at its end that
@@ -70,11 +90,11 @@ struct TokenOffice: Sendable {
         switch form["grant_type"] {
         case "authorization_code":
             let code = form["code"] ?? ""
-            guard !code.isEmpty, spentCodes.insert(code).inserted else {
+            guard !code.isEmpty, spentCodes.insert(code).inserted, fits(codes[code], form, client.id, now) else {
                 return .error(400, "invalid_grant", "The authorization code is invalid or was used")
             }
             let named = Int64(String(code.reversed().prefix { $0.isNumber }.reversed()))
-            let company = codes[code] ?? named.flatMap { companies.contains($0) ? $0 : nil } ?? companies[0]
+            let company = codes[code]?.company ?? named.flatMap { companies.contains($0) ? $0 : nil } ?? companies[0]
             return issue(client.id, client.company ?? company, refresh: true, now)
         case "refresh_token":
             guard let grant = refreshTokens[form["refresh_token"] ?? ""], grant.client == client.id else {
@@ -88,6 +108,12 @@ struct TokenOffice: Sendable {
         default:
             return .error(400, "unsupported_grant_type", "The grant type is not supported")
         }
+    }
+
+    private func fits(_ consent: Consent?, _ form: [String: String], _ client: String, _ now: Int64) -> Bool {
+        guard let consent else { return true }
+        return (consent.client ?? client) == client && consent.redirect == form["redirect_uri"]
+            && now < consent.given + Self.codeSeconds
     }
 
     private mutating func issue(_ client: String, _ company: Int64?, refresh: Bool, _ now: Int64) -> Answer {

@@ -46,6 +46,19 @@ struct Query: Sendable {
         return value.split(separator: ",").map(String.init)
     }
 
+    static func escaped(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF")
+        return text.utf8.reduce(into: "") { result, byte in
+            let isPlain = (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte | 0x20)
+                || "-._~".utf8.contains(byte)
+            if isPlain {
+                result.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                result += "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
+            }
+        }
+    }
+
     static func unescaped(_ text: some StringProtocol) -> String {
         var output: [UInt8] = []
         var bytes = text.utf8.makeIterator()

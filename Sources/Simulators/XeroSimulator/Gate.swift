@@ -15,7 +15,7 @@ actor Gate {
 
     init(_ settings: SimulatorSettings) {
         self.settings = settings
-        tokens = TokenBook(seed: settings.seed)
+        tokens = TokenBook(seed: settings.seed, accessSeconds: settings.accessSeconds)
         generator = SeededGenerator(seed: settings.seed ^ 0xC0_44E1)
         for organisation in settings.organisations {
             organisations[organisation.tenantID] = Organisation(organisation, settings)
@@ -38,7 +38,7 @@ actor Gate {
         case .failure(let refusal): return .refused(refusal.answer)
         }
         guard let tenant = tenant ?? access.implied, let organisation = organisations[tenant],
-            access.custom == nil || access.custom == tenant
+            access.opens(tenant)
         else { return .refused(.problem(403, "Forbidden", "AuthenticationUnsuccessful")) }
         windows.record(now)
         var headers = [("Xero-Correlation-Id", generator.identifier().text)].map { (name: $0.0, value: $0.1) }
@@ -81,20 +81,24 @@ actor Gate {
     func token(_ form: Query, id: String?, secret: String?, now: Int64) -> Answer {
         let type = form["grant_type"] ?? ""
         tokenCalls[type, default: 0] += 1
-        guard let id, let secret, let client = client(id, secret) else { return Self.error("invalid_client") }
+        guard let id, let client = client(id, secret ?? "") else { return Self.error("invalid_client") }
         let pair: (access: String, refresh: String?)
         var scope = form["scope"] ?? "offline_access accounting.invoices accounting.payments accounting.contacts "
             + "accounting.settings"
         switch type {
         case "client_credentials":
             let own = client.tenantID ?? (organisations[id] != nil ? id : nil)
-            pair = tokens.grant(implied: own ?? order.first, custom: own, withRefresh: false, now: now)
+            pair = tokens.grant(
+                client: id, implied: own ?? order.first, tenants: own.map { [$0] }, withRefresh: false, now: now)
             scope = scope.split(separator: " ").filter { $0 != "offline_access" }.joined(separator: " ")
         case "authorization_code":
-            guard form["code"]?.isEmpty == false else { return Self.error("invalid_grant") }
-            pair = tokens.grant(implied: nil, custom: nil, withRefresh: true, now: now)
+            guard let granted = tokens.exchange(
+                form["code"] ?? "", client: id, redirect: form["redirect_uri"], verifier: form["code_verifier"],
+                now: now)
+            else { return Self.error("invalid_grant") }
+            pair = granted
         case "refresh_token":
-            guard let renewed = tokens.renew(form["refresh_token"] ?? "", now: now) else {
+            guard let renewed = tokens.renew(form["refresh_token"] ?? "", client: id, now: now) else {
                 return Self.error("invalid_grant")
             }
             pair = renewed
@@ -102,11 +106,40 @@ actor Gate {
         }
         return .json { writer in
             writer.field("access_token", pair.access)
-            writer.field("expires_in", TokenBook.accessLifetime / 1000)
+            writer.field("expires_in", tokens.accessLifetime / 1000)
             writer.field("token_type", "Bearer")
             if let refresh = pair.refresh { writer.field("refresh_token", refresh) }
             writer.field("scope", scope)
         }
+    }
+
+    /// The consent page, with the consent given at once. `tenants` in the query names the organisations that were
+    /// ticked, parted by commas (else all of them); `deny=1` says no.
+    func authorize(_ query: Query, now: Int64) -> Answer {
+        guard let redirect = query["redirect_uri"], !redirect.isEmpty else {
+            return .text(400, "redirect_uri is missing")
+        }
+        guard query["response_type"] == "code", let client = query["client_id"], knows(client) else {
+            return .text(400, "unauthorized_client")
+        }
+        guard query["code_challenge"] == nil || query["code_challenge_method"] == "S256" else {
+            return .text(400, "code_challenge_method must be S256")
+        }
+        let sign = redirect.contains("?") ? "&" : "?"
+        let state = "&state=" + Query.escaped(query["state"] ?? "")
+        if query.isTrue("deny") || query["deny"] == "1" {
+            return Answer(
+                status: 302, contentType: nil, headers: [("Location", "\(redirect)\(sign)error=access_denied\(state)")])
+        }
+        let code = tokens.code(
+            TokenBook.Consent(
+                client: client, redirect: redirect, challenge: query["code_challenge"],
+                tenants: query.list("tenants").map { Set($0) }, given: now))
+        return Answer(status: 302, contentType: nil, headers: [("Location", "\(redirect)\(sign)code=\(code)\(state)")])
+    }
+
+    private func knows(_ id: String) -> Bool {
+        settings.clients.isEmpty ? !id.isEmpty : settings.clients.contains { $0.id == id }
     }
 
     private func client(_ id: String, _ secret: String) -> Client? {
@@ -124,17 +157,21 @@ actor Gate {
 
     /// `GET /connections`, and `DELETE /connections/{id}` which disconnects.
     func connections(_ method: String, _ id: String?, token: String?, now: Int64) async -> Answer {
-        if case .failure(let refusal) = authenticate(token, now: now) { return refusal.answer }
+        let access: TokenBook.Access
+        switch authenticate(token, now: now) {
+        case .success(let found): access = found
+        case .failure(let refusal): return refusal.answer
+        }
         if method == "DELETE" {
-            guard let organisation = organisations.values.first(where: { $0.connectionID.text == id }) else {
-                return .notFound
-            }
+            guard let organisation = organisations.values.first(where: { $0.connectionID.text == id }),
+                access.opens(organisation.tenantID)
+            else { return .notFound }
             await organisation.disconnect()
             return Answer(status: 204, contentType: nil)
         }
         var writer = JSONWriter()
         var shown: [(OrganisationSettings, XeroID)] = []
-        for tenant in order {
+        for tenant in order where access.opens(tenant) {
             guard let organisation = organisations[tenant] else { continue }
             let settings = await organisation.settings
             if !settings.isDisconnected { shown.append((settings, organisation.connectionID)) }

@@ -148,7 +148,10 @@ package struct SimulatorResponder: HTTPResponder {
     private func identity(_ exchange: Exchange, _ gate: Gate, _ context: ConnectionContext) async -> Answer {
         if let fault = await gate.fault(exchange.method, exchange.path, tenant: nil) {
             if fault.delay > .zero { try? await Task.sleep(for: fault.delay) }
-            if fault.drop == .before { await context.close() }
+            if fault.drop == .before {
+                await context.close()
+                return fault.answer ?? Answer(status: 500, contentType: nil)
+            }
             if let answer = fault.answer { return answer }
             if fault.drop == .after {
                 let answer = await identityAnswer(exchange, gate)
@@ -170,11 +173,7 @@ package struct SimulatorResponder: HTTPResponder {
                 now: exchange.now)
         case ("POST", "connect", "revocation"): return await gate.revoke(form)
         case ("GET", "identity", "connect") where parts.count == 3 && parts[2] == "authorize":
-            // The person at the browser always agrees.
-            guard let target = exchange.query["redirect_uri"] else { return .text(400, "redirect_uri is missing") }
-            let sign = target.contains("?") ? "&" : "?"
-            let location = "\(target)\(sign)code=simulated&state=\(exchange.query["state"] ?? "")"
-            return Answer(status: 302, contentType: nil, headers: [("Location", location)])
+            return await gate.authorize(exchange.query, now: exchange.now)
         case ("GET", "connections", nil), ("DELETE", "connections", _?):
             return await gate.connections(
                 exchange.method, parts.count > 1 ? parts[1] : nil, token: exchange.bearer, now: exchange.now)

@@ -40,8 +40,15 @@ package struct SimulatorCommand: AsyncParsableCommand {
     @Option(help: "The seed of identifiers and faults.")
     var seed: UInt64 = 1
 
-    @Option(help: "An accepted client, 'id:secret' or 'id:secret=tenantId'. May be repeated; none accepts any.")
+    @Option(
+        help: """
+            An accepted client: 'id:secret', 'id:secret=tenantId' for a custom connection, 'id:' for a public app. May \
+            be repeated; none accepts any.
+            """)
     var client: [String] = []
+
+    @Option(help: "Seconds an access token is good for.")
+    var tokenSeconds = 1800
 
     @Option(help: "How long first answers are kept by idempotency key, in seconds.")
     var idempotencySeconds = 360
@@ -79,12 +86,15 @@ package struct SimulatorCommand: AsyncParsableCommand {
             ]
         }
         guard let scale = LimitScale(limits) else { throw ValidationError("--limits is real, off or x<N>") }
+        guard tokenSeconds > 0 else { throw ValidationError("--token-seconds is a number above 0") }
         let clients = try client.map { text in
-            guard let client = Client(flag: text) else { throw ValidationError("--client is id:secret[=tenantId]") }
+            guard let client = Client(flag: text) else {
+                throw ValidationError("--client is id:secret[=tenantId], or id: for a public app")
+            }
             return client
         }
         return SimulatorSettings(
             organisations: known, clients: clients, limits: scale, idempotencySeconds: idempotencySeconds,
-            idempotencyMegabytes: idempotencyMegabytes, seed: seed)
+            idempotencyMegabytes: idempotencyMegabytes, accessSeconds: tokenSeconds, seed: seed)
     }
 }

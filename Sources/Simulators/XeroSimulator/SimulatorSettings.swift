@@ -9,13 +9,16 @@ package struct SimulatorSettings: Sendable {
     /// How long first answers are kept by idempotency key, and how much of them an organisation keeps at most.
     package var idempotencySeconds: Int
     package var idempotencyMegabytes: Int
+    /// How long an access token is good for.
+    package var accessSeconds: Int
     package var seed: UInt64
     /// Milliseconds since 1970.
     package var now: @Sendable () -> Int64
 
     package init(
         organisations: [OrganisationSettings], clients: [Client] = [], limits: LimitScale = .real,
-        appMinuteLimit: Int = 10_000, idempotencySeconds: Int = 360, idempotencyMegabytes: Int = 128, seed: UInt64 = 1,
+        appMinuteLimit: Int = 10_000, idempotencySeconds: Int = 360, idempotencyMegabytes: Int = 128,
+        accessSeconds: Int = 1800, seed: UInt64 = 1,
         now: @escaping @Sendable () -> Int64 = wallClock
     ) {
         self.organisations = organisations
@@ -24,6 +27,7 @@ package struct SimulatorSettings: Sendable {
         self.appMinuteLimit = appMinuteLimit
         self.idempotencySeconds = idempotencySeconds
         self.idempotencyMegabytes = idempotencyMegabytes
+        self.accessSeconds = accessSeconds
         self.seed = seed
         self.now = now
     }

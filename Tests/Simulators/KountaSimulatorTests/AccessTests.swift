@@ -32,7 +32,8 @@ import Testing
         let location = try #require(page["location"])
         #expect(page.status == 302 && location.hasPrefix("http://here/?code=") && location.hasSuffix("&state=x%26y"))
         let code = location.dropFirst("http://here/?code=".count).prefix { $0 != "&" }
-        let grant = try await token(desk, "grant_type=authorization_code&client_id=a&client_secret=b&code=\(code)")
+        let form = "grant_type=authorization_code&client_id=a&client_secret=b&redirect_uri=http%3A%2F%2Fhere%2F"
+        let grant = try await token(desk, "\(form)&code=\(code)")
         #expect(grant["access_token"]?.string?.hasPrefix("access-163-") == true)
     }
 

@@ -30,7 +30,7 @@ import XeroSimulator
                 let reply = try await world.grant("grant_type=refresh_token&refresh_token=\(token)\(client)")
                 return (reply.status, try reply.json["refresh_token"]?.string)
             }
-            let grant = try await world.grant("grant_type=authorization_code&code=c\(client)")
+            let grant = try await world.grant("grant_type=authorization_code&\(try await world.code("tb"))\(client)")
             let first = try #require(try grant.json["refresh_token"]?.string)
             let second = try #require(try await refresh(first).token)
             #expect(second != first)
@@ -42,6 +42,46 @@ import XeroSimulator
             let revocation = try await world.call(.POST, "/connect/revocation", "token=\(second)\(client)")
             #expect(revocation.status == 200)
             #expect(try await refresh(second).status == 400)
+        }
+    }
+
+    @Test("a code is good once, for five minutes, for its app, at its redirect address and with its verifier")
+    func codes() async throws {
+        // RFC 7636, appendix B.
+        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+        let challenge = "&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+        try await withSimulator(clients: ["public:", "app:hush"]) { world in
+            func trade(_ form: String) async throws -> Int {
+                try await world.grant("grant_type=authorization_code&\(form)").status
+            }
+            func code() async throws -> String { try await world.code("public", more: challenge) }
+            let good = try await code()
+            #expect(try await trade("\(good)&client_id=public&code_verifier=\(verifier)") == 200)
+            #expect(try await trade("\(good)&client_id=public&code_verifier=\(verifier)") == 400)
+            #expect(try await trade("\(try await code())&client_id=public&code_verifier=\(verifier)x") == 400)
+            #expect(try await trade("\(try await code())&client_id=public") == 400)
+            let other = "client_id=app&client_secret=hush&code_verifier=\(verifier)"
+            #expect(try await trade("\(try await code())&\(other)") == 400)
+            let moved = try await code().replacing("back", with: "elsewhere")
+            #expect(try await trade("\(moved)&client_id=public&code_verifier=\(verifier)") == 400)
+            let old = try await code()
+            world.time.advance(seconds: 5 * 60 + 1)
+            #expect(try await trade("\(old)&client_id=public&code_verifier=\(verifier)") == 400)
+            #expect(try await trade("code=made-up&client_id=public") == 400)
+        }
+    }
+
+    @Test("a grant opens the organisations that were ticked and lists no other")
+    func ticked() async throws {
+        try await withSimulator { world in
+            var world = world
+            let form = try await world.code("tb", more: "&tenants=\(World.tenant)")
+            let grant = try await world.grant("grant_type=authorization_code&client_id=tb&client_secret=s&\(form)")
+            world.token = try #require(try grant.json["access_token"]?.string)
+            #expect(try await world.call(.GET, "/connections").json.elements.count == 1)
+            #expect(try await world.call(.GET, "Organisation").status == 200)
+            world.tenantHeader = "5d1ac0de-0000-4000-8000-000000000002"
+            #expect(try await world.call(.GET, "Organisation").status == 403)
         }
     }
 

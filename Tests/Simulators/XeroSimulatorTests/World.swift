@@ -150,7 +150,8 @@ func withSimulator(
         var listening = ports.makeAsyncIterator()
         var world = World(client: LoopbackClient(port: try #require(await listening.next())), time: time)
         if clients.isEmpty {
-            let reply = try await world.grant("grant_type=authorization_code&code=c&client_id=tb&client_secret=s")
+            let reply = try await world.grant(
+                "grant_type=authorization_code&client_id=tb&client_secret=s&\(try await world.code("tb"))")
             world.token = try #require(try reply.json["access_token"]?.string)
         }
         try await body(world)
@@ -159,6 +160,16 @@ func withSimulator(
 }
 
 extension World {
+    /// Has the consent page give a code to a client; the form's fields that trade it.
+    func code(_ client: String, more: String = "") async throws -> String {
+        let redirect = "http%3A%2F%2Flocalhost%3A1%2Fback"
+        let query = "response_type=code&client_id=\(client)&redirect_uri=\(redirect)&state=s\(more)"
+        let reply = try await call(.GET, "/identity/connect/authorize?\(query)")
+        let location = try #require(try reply.header("Location"))
+        let code = try #require(location.split(separator: "code=").last?.prefix { $0 != "&" })
+        return "code=\(code)&redirect_uri=\(redirect)"
+    }
+
     func grant(_ form: String, basic: String? = nil) async throws -> Reply {
         var headers = ["Content-Type": "application/x-www-form-urlencoded", "Authorization": ""]
         if let basic { headers["Authorization"] = "Basic \(basic)" }

@@ -1,0 +1,36 @@
+package import HTTP
+import JSON
+package import Settings
+
+/// Which company a grant opens: Kounta's `companies/me`.
+package struct KountaDirectory: Sendable {
+    private let http: HTTPClient
+    private let base: String
+
+    package init(http: HTTPClient, base: String) {
+        self.http = http
+        self.base = base.hasSuffix("/") ? String(base.dropLast()) : base
+    }
+
+    package struct Company: Sendable {
+        package let id: String
+        package let name: String
+    }
+
+    package func company(_ token: Secret) async throws(KountaError) -> Company {
+        let path = "/v1/companies/me.json"
+        let request = HTTPRequest(
+            method: .get, url: base + path,
+            headers: [("Authorization", "Bearer \(token.revealed)"), ("Accept", "application/json")],
+            followRedirects: 3)
+        switch await http.send(request) {
+        case .neverSent(let error), .unknown(let error): throw .unreachable("\(error)")
+        case .answered(let response) where response.status == 200:
+            guard let json = try? JSON(parsing: response.body),
+                let id = json["id"]?.numberText ?? json["id"]?.string
+            else { throw .unexpectedShape(path: path, "it has no `id`") }
+            return Company(id: id, name: json["name"]?.string ?? id)
+        case .answered(let response): throw .answered(status: response.status, path: path)
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import Credentials
+import Domain
+import HTTP
+import Store
+import Synchronization
+import Testing
+import Xero
+
+@Suite(.enabled(if: Database.isThere, Database.absence), .timeLimit(.minutes(2)))
+struct XeroAccessTests {
+    private struct Unlimited: CallBudget {
+        func take(for organisation: OrganisationKey) async throws -> CallPermit {
+            CallPermit(organisation: organisation, id: nil)
+        }
+        func giveBack(_ permit: CallPermit, headers: HTTPHeaders?) async {}
+        func park(_ organisation: OrganisationKey, for duration: Duration, reason: String) async {}
+    }
+
+    private final class Closures: Sendable {
+        private let all = Mutex<[String?]>([])
+        func note(_ why: String?) { all.withLock { $0.append(why) } }
+        var seen: [String?] { all.withLock { $0 } }
+    }
+
+    private func client(
+        _ world: Surroundings, _ process: Process, tenant: String = Surroundings.harbour,
+        closed: Closures = Closures()
+    ) -> XeroClient {
+        let book = ConnectionBook(
+            store: process.credentials, endpoint: { _ in process.endpoint }, patience: .short,
+            onEvent: { process.events.note($1) })
+        let tokens = TenantTokens(tenant: tenant, title: "harbour", book: book, onClosed: { closed.note($0) })
+        return XeroClient(
+            organisation: OrganisationKey("harbour"), http: process.http, base: world.base, tenant: tenant,
+            tokens: tokens, budget: Unlimited(), onCall: { _, _, _ in })
+    }
+
+    private func isAnswered(_ outcome: XeroOutcome) -> Bool { if case .answered = outcome { true } else { false } }
+    private func disconnection(_ outcome: XeroOutcome) -> String? {
+        if case .disconnected(let why) = outcome { why } else { nil }
+    }
+
+    @Test("an expired token costs one renewal and one more try, whatever the clock said")
+    func expired() async throws {
+        try await Surroundings.with("expired") { world in
+            let client = client(world, try await world.process())
+            #expect(isAnswered(try await client.call(.get, "/Organisation")))
+            try await world.change(#""expireTokens":true"#)
+            #expect(isAnswered(try await client.call(.get, "/Organisation")))
+            #expect(try await world.renewals() == 1)
+        }
+    }
+
+    @Test("a fresh token that gets 401 too ends the connection: reconnecting mends it, nothing else does")
+    func refusedTwice() async throws {
+        try await Surroundings.with("twice") { world in
+            let process = try await world.process()
+            let client = client(world, process)
+            try await world.fault(#"{"status":401,"body":{"Detail":"TokenExpired"}}"#, path: "/api.xro", count: 2)
+            #expect(disconnection(try await client.call(.get, "/Organisation")) != nil)
+            let why = try #require(disconnection(try await client.call(.get, "/Organisation")))
+            #expect(why.contains("dead since") && why.contains("`tillbridge connect xero`"))
+            #expect(process.events.deaths.count == 1)
+            #expect(try await world.renewals() == 1)
+            try await world.connect(process)
+            #expect(isAnswered(try await client.call(.get, "/Organisation")))
+        }
+    }
+
+    @Test("a tenant that was switched off is noted with Xero's sentence, the other is not, and it comes back by itself")
+    func switchedOff() async throws {
+        try await Surroundings.with("off") { world in
+            let process = try await world.process()
+            let closed = Closures()
+            let client = client(world, process, closed: closed)
+            let other = self.client(world, process, tenant: Surroundings.lakeside)
+            #expect(isAnswered(try await client.call(.get, "/Organisation")))
+            try await world.change(#""disconnected":true"#)
+            let why = try #require(disconnection(try await client.call(.get, "/Organisation")))
+            #expect(why.contains("AuthenticationUnsuccessful") && why.contains("`tillbridge connect xero`"))
+            #expect(isAnswered(try await other.call(.get, "/Organisation")))
+            func notes() async throws -> [String?] {
+                try await process.store.connections().flatMap(\.tenants)
+                    .filter { $0.tenant == Surroundings.harbour }.map(\.disconnected)
+            }
+            #expect(try await notes() == ["403 AuthenticationUnsuccessful"])
+            try await world.change(#""disconnected":false"#)
+            #expect(isAnswered(try await client.call(.get, "/Organisation")))
+            #expect(try await notes() == [nil])
+            #expect(closed.seen == ["403 AuthenticationUnsuccessful", nil])
+            #expect(process.events.deaths.isEmpty)
+            #expect(try await world.renewals() == 0)
+        }
+    }
+
+    @Test("an organisation nobody connected says which command mends it; one that moves is followed")
+    func uncovered() async throws {
+        try await Surroundings.with("uncovered") { world in
+            let process = try await world.process()
+            let stranger = client(world, process, tenant: "5d1ac0de-0000-4000-8000-000000000003")
+            let why = try #require(disconnection(try await stranger.call(.get, "/Organisation")))
+            #expect(why.contains("no connection to Xero covers") && why.contains("`tillbridge connect xero`"))
+            let client = client(world, process)
+            #expect(isAnswered(try await client.call(.get, "/Organisation")))
+            try await world.change(#""revokeTokens":true"#)
+            #expect(disconnection(try await client.call(.get, "/Organisation")) != nil)
+            let second = try #require(ConnectionName("xero/second"))
+            try await world.connect(process, as: second, tenants: [Surroundings.harbour])
+            #expect(isAnswered(try await client.call(.get, "/Organisation")))
+        }
+    }
+
+    @Test("the list of connections has the organisations that were ticked, and an ended one is gone from it")
+    func directory() async throws {
+        try await Surroundings.with("directory") { world in
+            let process = try await world.process()
+            let directory = XeroDirectory(http: process.http, base: world.base)
+            let token = try #require(try await process.credentials.connection(Surroundings.name)).pair.access
+            let tenants = try await directory.tenants(token)
+            #expect(tenants.map(\.name) == ["Harbour", "Lakeside"])
+            try await directory.remove(tenants[0].connectionID, token)
+            #expect(try await directory.tenants(token).map(\.tenant) == [Surroundings.lakeside])
+            await #expect(throws: XeroDirectoryError.self) { try await directory.remove("../x", token) }
+        }
+    }
+}
