@@ -21,11 +21,11 @@ package final class AMQPSubscription: Sendable, DeliverySink {
 
     package let queue: String
     package let prefetch: Int
-    /// A queue that delivered nothing for so long has nothing on its way.
+    /// A queue that is empty and delivered nothing for so long has nothing on its way.
     private static let quiet = Duration.milliseconds(300)
     private static let look = Duration.milliseconds(10)
     /// The most a drain waits for the broker to use up the prefetch.
-    private static let fillMax = Duration.seconds(5)
+    private static let fillMax = Duration.seconds(10)
     private let state: Locked<State>
     private let onEnd: @Sendable (AMQPSubscription, AMQPError) -> Void
 
@@ -102,7 +102,7 @@ package final class AMQPSubscription: Sendable, DeliverySink {
         }
         // An error here means that the connection is gone: then everything is back in the queue already.
         if let attachment {
-            await waitUntilFull()
+            await waitUntilFull(attachment.connection)
             try? await attachment.connection.beginDraining(attachment.channel, epoch: attachment.epoch)
             try? await attachment.connection.endDraining(attachment.channel, epoch: attachment.epoch)
         }
@@ -114,8 +114,9 @@ package final class AMQPSubscription: Sendable, DeliverySink {
         act(state.withLock { $0.line.close() })
     }
 
-    /// Returns when the broker has used up the prefetch, when it has been quiet for a while, or when it is gone.
-    private func waitUntilFull() async {
+    /// Returns when the broker has used up the prefetch, when it has nothing left to send, or when it is gone. That it
+    /// is quiet proves nothing while messages wait: a busy broker may take its time.
+    private func waitUntilFull(_ connection: AMQPConnection) async {
         var last = -1
         var since = ContinuousClock.now
         let deadline = ContinuousClock.now + Self.fillMax
@@ -127,7 +128,9 @@ package final class AMQPSubscription: Sendable, DeliverySink {
             if arrived != last {
                 (last, since) = (arrived, .now)
             } else if ContinuousClock.now - since > Self.quiet {
-                return
+                // An error: the connection is gone, or the queue is.
+                guard let status = try? await connection.queueStatus(queue), status.messages > 0 else { return }
+                since = .now
             }
             // Cancelled: the drain goes on without waiting, the caller has no more time.
             do { try await Task.sleep(for: Self.look) } catch { return }
