@@ -35,6 +35,8 @@ package struct VenueBooks: Sendable {
     package var staff: [String: String] = [:]
     /// What Kounta's catalogue says of products, by id.
     package var products: [String: Product] = [:]
+    /// How the sales that need more than a rate and an account are booked.
+    package var sales = SalePolicy()
 
     package struct Accounts: Sendable {
         package var sales: String
