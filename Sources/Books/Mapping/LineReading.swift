@@ -13,6 +13,9 @@ struct LineReading {
     /// The prices of modifiers come on top of their lines. Else the lines hold them.
     var addsModifiers = false
 
+    /// The order's own variation was worked out on lines in whole cents. Else on their exact amounts.
+    var roundsLines = false
+
     /// An order's lines under one reading, to the cent.
     struct Amounts {
         let lines: [Money]
@@ -31,10 +34,11 @@ struct LineReading {
             guard let amount = amount(of: line), let money = Money(rounding: amount) else { return nil }
             lines.append(money)
             sum += money
-            if appliesOrderVariation { exact = exact + amount }
+            if appliesOrderVariation && !roundsLines { exact = exact + amount }
         }
         guard appliesOrderVariation else { return Amounts(lines: lines, orderVariation: .zero, sum: sum) }
-        guard let varied = exact * order.priceVariation, let target = Money(rounding: varied + order.fixedVariation)
+        guard let varied = (roundsLines ? sum.decimal : exact) * order.priceVariation,
+            let target = Money(rounding: varied + order.fixedVariation)
         else { return nil }
         return Amounts(lines: lines, orderVariation: target - sum, sum: target)
     }
@@ -59,10 +63,12 @@ struct LineReading {
         var hasLineVariation = false
         var hasOptions = false
         var hasModifierPrices = false
+        var hasFractions = false
         for line in order.lines {
             if !line.isFromUnitPrice && (line.priceVariation != .one || !line.fixedVariation.isZero) {
                 hasLineVariation = true
             }
+            if line.isFromUnitPrice { hasFractions = true }
             if line.isPartOfOptionSet && !line.recorded.isZero { hasOptions = true }
             if line.modifiers.contains(where: { $0.price != nil }) { hasModifierPrices = true }
         }
@@ -73,10 +79,13 @@ struct LineReading {
             for countsOptions in hasOptions ? [true, false] : [true] {
                 for appliesLine in hasLineVariation ? [false, true] : [false] {
                     for appliesOrder in hasOrderVariation ? [false, true] : [false] {
-                        readings.append(
-                            LineReading(
-                                appliesLineVariation: appliesLine, appliesOrderVariation: appliesOrder,
-                                countsOptions: countsOptions, addsModifiers: addsModifiers))
+                        var reading = LineReading(
+                            appliesLineVariation: appliesLine, appliesOrderVariation: appliesOrder,
+                            countsOptions: countsOptions, addsModifiers: addsModifiers)
+                        readings.append(reading)
+                        guard appliesOrder, appliesLine || hasFractions else { continue }
+                        reading.roundsLines = true
+                        readings.append(reading)
                     }
                 }
             }

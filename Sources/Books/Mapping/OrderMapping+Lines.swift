@@ -48,7 +48,8 @@ extension OrderMapping {
             known.categories = line.categories.isEmpty ? catalogue?.categories ?? [] : line.categories
             known.tags = line.tags.isEmpty ? catalogue?.tags ?? [] : line.tags
             treatment = books.rules.treatment(of: known, in: facts)
-            guard try isBooked(treatment, amount, "line \(line.number) (\(line.name))", order, &warnings) else { return }
+            let place = "line \(line.number) (\(line.name))"
+            guard try isBooked(treatment, amount, place, order, &warnings) else { return }
         }
         var made = ledgerLine(line, amount, account: treatment.account ?? account(of: part))
         made.source = index
@@ -223,8 +224,9 @@ extension OrderMapping {
         case .skip(let reason):
             if amount.isZero { return false }
             throw Park(
-                .mapping, "Order \(order.id), \(place): the rule \"\(treatment.rule)\" leaves out \(amount) (\(reason)), "
-                    + "and then the document would not come to the till's total.",
+                .mapping,
+                "Order \(order.id), \(place): the rule \"\(treatment.rule)\" leaves out \(amount) (\(reason)), and "
+                    + "then the document would not come to the till's total.",
                 remedy: "Let the rule set an account for it instead, then replay.")
         }
     }

@@ -13,8 +13,9 @@ extension OrderMapping {
         if open > books.roundingMax {
             guard let original = order.refundedOrder else {
                 throw Park(
-                    .value, "Order \(order.id) is a refund of \(figures.owed), of which \(figures.taken) was paid back, "
-                        + "and it does not say which order it gives back.",
+                    .value,
+                    "Order \(order.id) is a refund of \(figures.owed), of which \(figures.taken) was paid back, and "
+                        + "it does not say which order it gives back.",
                     remedy: "Check the refund in Kounta; correct and replay it, or post a credit note by hand.")
             }
             document.allocations = [

@@ -174,7 +174,11 @@ extension Order {
         order.total = total.magnitude
         order.tips = tips.magnitude
         order.totalTax = totalTax?.magnitude
-        if lines.reduce(ExactDecimal.zero, { $0 + $1.recorded }).isNegative {
+        order.paid = paid?.magnitude
+        let charged = lines.reduce(ExactDecimal.zero) { sum, line in
+            line.modifiers.reduce(sum + line.recorded) { $0 + ($1.price ?? .zero) }
+        }
+        if charged.isNegative {
             order.fixedVariation = -fixedVariation
             for index in lines.indices {
                 order.lines[index].quantity = -lines[index].quantity

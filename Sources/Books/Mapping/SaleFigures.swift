@@ -67,8 +67,22 @@ struct SaleFigures {
             areTipsInside && !amounts[index].isZero ? amounts[index] : amounts[index] + tips[index]
         }
 
-        func taken(areTipsInside: Bool) -> Money {
-            amounts.indices.lazy.map { amount($0, areTipsInside: areTipsInside) }.sum()
+        /// How far the payments are from what was owed, the last negative ones taken as paid back later where that
+        /// explains them better.
+        func gap(to owed: Money, areTipsInside: Bool) -> Money {
+            var taken = amounts.indices.lazy.map { amount($0, areTipsInside: areTipsInside) }.sum()
+            var gap = (taken - owed).magnitude
+            for index in amounts.indices.reversed() where amounts[index].isNegative {
+                taken = taken - amount(index, areTipsInside: areTipsInside)
+                gap = min(gap, (taken - owed).magnitude)
+            }
+            return gap
+        }
+
+        /// Nothing where the record does not say what was paid in all.
+        func gap(toPaid paid: ExactDecimal?, areTipsInside: Bool) -> Money {
+            guard let paid = paid.flatMap({ Money(rounding: $0) }) else { return .zero }
+            return (amounts.indices.lazy.map { amount($0, areTipsInside: areTipsInside) }.sum() - paid).magnitude
         }
 
         func parts(of order: Order, areTipsInside: Bool) -> [Part] {
@@ -87,6 +101,8 @@ struct SaleFigures {
         var areTipsInsideAmounts: Bool
         /// What it leaves unexplained.
         var gap: Money
+        /// How far it is from what the record says was paid in all: decides between two that explain as much.
+        var paidGap: Money
     }
 
     private static func best(
@@ -103,11 +119,14 @@ struct SaleFigures {
                 let goods = isInsideTotal ? total - tips : total
                 guard let lines = nearest(readings, to: goods) else { return nil }
                 for isInsideAmounts in payments.tipped.isZero ? [true] : [false, true] {
-                    let taken = payments.taken(areTipsInside: isInsideAmounts)
-                    let gap = (goods - lines.sum).magnitude + (taken - goods - tips).magnitude
-                    if let best, best.gap <= gap { continue }
+                    let gap = (goods - lines.sum).magnitude
+                        + payments.gap(to: goods + tips, areTipsInside: isInsideAmounts)
+                    if let best, best.gap < gap { continue }
+                    let paidGap = tips.isZero ? .zero : payments.gap(toPaid: order.paid, areTipsInside: isInsideAmounts)
+                    if let best, best.gap == gap, best.paidGap <= paidGap { continue }
                     best = Hypothesis(
-                        goods: goods, tips: tips, lines: lines, areTipsInsideAmounts: isInsideAmounts, gap: gap)
+                        goods: goods, tips: tips, lines: lines, areTipsInsideAmounts: isInsideAmounts, gap: gap,
+                        paidGap: paidGap)
                 }
             }
         }

@@ -95,8 +95,8 @@ private enum Before {
     static let edits: [Case] = [
         Case("other words on a paid invoice", Before.renamed, [Before.standing()], ["update HBR-5000000001"]),
         Case("other words in a locked period", Before.renamed, [Before.standing()], locked: "2026-11-30", ["nothing"]),
-        Case("another total, unpaid", Before.order("21.00", payments: []), [Before.standing(.written, Before.onAccount)],
-            ["update HBR-5000000001"]),
+        Case("another total, unpaid", Before.order("21.00", payments: []),
+            [Before.standing(.written, Before.onAccount)], ["update HBR-5000000001"]),
         Case("another total and paid at once, unpaid before", Before.order("21.00"),
             [Before.standing(.written, Before.onAccount)], ["update HBR-5000000001", "pay HBR-5000000001 21.00"]),
         Case("another total, paid", Before.order("21.00"), [Before.standing()],
@@ -132,9 +132,12 @@ private enum Before {
         Case("restored after it was void", Before.order(), [Before.standing(.gone)], ["create HBR-5000000001-r1"]),
     ]
 
-    @Test("an event has exactly the steps of the table, each with its reason", arguments: firsts + unsent + edits + deletions)
+    @Test(
+        "an event has exactly the steps of the table, each with its reason",
+        arguments: firsts + unsent + edits + deletions)
     func table(_ event: Case) {
-        let decision = PostingDecision(locks: LedgerLocks(lockedThrough: event.lockedThrough.flatMap { CalendarDate($0) }))
+        let lockedThrough = event.lockedThrough.flatMap { CalendarDate($0) }
+        let decision = PostingDecision(locks: LedgerLocks(lockedThrough: lockedThrough))
         let steps = decision.steps(for: Before.mapping.version(of: event.order), standing: event.standing)
         #expect(steps.map(\.description) == event.steps)
         #expect(steps.allSatisfy { $0.reason.count > 10 })

@@ -22,7 +22,7 @@ import Testing
         return order
     }
 
-    @Test("a refund order is a credit note paid back through its tender, whatever signs it is written with", arguments: [
+    @Test("a refund order is a credit note paid back through its tender, whatever its signs", arguments: [
         (-1, -1, -1), (1, 1, 1), (-1, 1, 1), (-1, -1, 1), (1, 1, -1), (1, -1, -1),
     ])
     func signs(total: Int, lines: Int, payments: Int) throws {

@@ -68,7 +68,8 @@ extension OrderMapping {
         books.taxTypes[decimal("0.15")] = "OUTPUT2"
         books.taxTypes[decimal("0.125")] = "OUTPUTOLD"
         guard !amount.hasPrefix("-") else { return }
-        let order = Order.example(total: amount, lines: [.example("Pie", "1", amount, rates: rate == "0" ? [] : [rate])])
+        let line = OrderLine.example("Pie", "1", amount, rates: rate == "0" ? [] : [rate])
+        let order = Order.example(total: amount, lines: [line])
         #expect(try OrderMapping(books: books).invoice(for: order).tax.cents == cents)
     }
 
@@ -148,7 +149,8 @@ extension OrderMapping {
         let order = Order.example(
             total: "30.00", lines: [.example("Hamper", "1", "30.00")],
             payments: [
-                tender("Cash", "10.00", at: "2026-11-01T10:00:00Z"), tender("Cash", "20.00", at: "2026-11-23T10:00:00Z"),
+                tender("Cash", "10.00", at: "2026-11-01T10:00:00Z"),
+                tender("Cash", "20.00", at: "2026-11-23T10:00:00Z"),
             ])
         let invoice = try mapping.invoice(for: order)
         #expect(invoice.payments.map(\.date.description) == ["2026-11-01", "2026-11-23"])
@@ -176,7 +178,7 @@ extension OrderMapping {
         #expect(try mapping.invoice(for: .example(total: "10.00", lines: [line])).lines.map(\.amount.cents) == [1000])
     }
 
-    @Test("a fractional quantity keeps its digits where they come to the amount, else it is one unit that says how many")
+    @Test("a fractional quantity keeps its digits where they fit, else it is one unit that says how many")
     func fractions() throws {
         let lines = [OrderLine.example("Ham", "0.75", "15.00"), .example("Olives", "0.333", "4.00")]
         let invoice = try mapping.invoice(for: .example(total: "19.00", lines: lines))

@@ -143,7 +143,7 @@ package struct PostingDecision: Sendable {
         }
         if difference.isOnlyMorePayments {
             let payments = difference.addedPayments.map(dated)
-            return [PostingStep(.pay(current.number, payments), "The order was paid further; the payments are applied.")]
+            return [PostingStep(.pay(current.number, payments), "The order was paid further, which is applied.")]
         }
         return changeWritten(current, into: updated, wanted, difference, revision)
     }
@@ -172,7 +172,7 @@ package struct PostingDecision: Sendable {
         let away = takeAway(current, because: "The order changed (\(difference))")
         if case .park = away.last?.action { return away }
         return away + [
-            create(wanted, revision: revision, because: "Posted again as the order is now, in place of \(current.number).")
+            create(wanted, revision: revision, because: "Posted again as the order is now; \(current.number) went.")
         ]
     }
 }

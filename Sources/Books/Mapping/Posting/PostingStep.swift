@@ -37,7 +37,8 @@ package struct PostingStep: Sendable, Equatable, CustomStringConvertible {
         case .replace(let document): "replace \(document.number)"
         case .withdraw(let number): "withdraw \(number)"
         case .update(let document): "update \(document.number)"
-        case .pay(let number, let payments): "pay \(number) \(payments.map(\.amount.description).joined(separator: " "))"
+        case .pay(let number, let payments):
+            "pay \(number) \(payments.map(\.amount.description).joined(separator: " "))"
         case .removePayments(let number): "unpay \(number)"
         case .removeAllocations(let number): "unallocate \(number)"
         case .void(let number): "void \(number)"
