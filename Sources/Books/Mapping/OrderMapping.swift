@@ -49,8 +49,8 @@ package struct OrderMapping: Sendable {
         return .documents([document] + (try refunds(of: document, sale, figures, context)))
     }
 
-    /// The order's one invoice.
-    /// - Throws: ``Park`` also where the order becomes anything else than one invoice.
+    /// The order's one invoice, paid in full: the narrow door for callers that can post nothing else.
+    /// - Throws: ``Park`` also where the order becomes anything else.
     package func invoice(for order: Order) throws(Park) -> LedgerDocument {
         switch try outcome(for: order) {
         case .skipped(let rule, let reason):
@@ -62,6 +62,12 @@ package struct OrderMapping: Sendable {
                 throw Park(
                     .value, "Order \(order.id) is a refund, or money of it was paid back: \(order.total) in all.",
                     remedy: "Post a credit note for it by hand, then discard this letter.")
+            }
+            guard !document.isOnAccount else {
+                throw Park(
+                    .value, "Order \(order.id): the till took \(document.paid) of \(document.total); the rest is owed by "
+                        + "\(document.contactName ?? document.contactNumber).",
+                    remedy: "Post the customer's invoice by hand, then discard this letter.")
             }
             return document
         }
