@@ -11,6 +11,8 @@ package struct OrderMapping: Sendable {
     let taxes: TaxTable
     let tracking: [Tracking]
     package let calendar: TradingCalendar
+    /// What the venue's tills count in.
+    var currency: String { books.sales.companyCurrency ?? books.currency }
 
     package init(books: VenueBooks) {
         self.books = books
@@ -93,13 +95,27 @@ package struct OrderMapping: Sendable {
                 .value, "Order \(order.id) has a total of \(order.total) but no lines.",
                 remedy: "Correct the order in Kounta, then replay it.")
         }
-        let currency = order.currency ?? books.sales.companyCurrency ?? books.currency
+        try requireOneDirection(order)
+        let currency = order.currency ?? self.currency
         guard currency == books.currency || books.sales.otherCurrencies.contains(currency) else {
             throw Park(
                 .value, "Order \(order.id) is in \(currency), organisation \(books.organisation) keeps its books in "
                     + "\(books.currency).",
                 remedy: "Switch \(currency) on in Xero and list it, or book this company in another organisation; "
                     + "nothing is ever converted.")
+        }
+    }
+
+    /// A negative total without `is_refund` is a refund only where lines and payments say so too: else it is a mistake,
+    /// and money would go the wrong way.
+    private func requireOneDirection(_ order: Order) throws(Park) {
+        guard order.total.isNegative, !order.isRefund else { return }
+        let (charged, paid) = (order.charged, order.paidInAll)
+        guard charged.isNegative, paid.isNegative || paid.isZero else {
+            throw Park(
+                .value, "Order \(order.id): its total is negative (\(order.total)), but its lines come to "
+                    + "\(charged.rounded(toScale: 2)) and its payments to \(paid): neither a sale nor a refund.",
+                remedy: "Correct the order in Kounta, then replay it.")
         }
     }
 
@@ -154,7 +170,7 @@ package struct OrderMapping: Sendable {
             number: DocumentNumber(prefix: books.numberPrefix, order: order.id),
             reference: treatment.reference ?? reference(of: order), date: context.date,
             dueDate: context.date.adding(days: books.paymentTermDays),
-            currency: order.currency ?? books.sales.companyCurrency ?? books.currency,
+            currency: order.currency ?? currency,
             contactNumber: treatment.contact ?? books.contactNumber, lines: [], payments: [])
         document.contactName = treatment.contactName
         document.brandingTheme = books.brandingTheme
@@ -181,9 +197,6 @@ extension Order {
         order.tips = tips.magnitude
         order.totalTax = totalTax?.magnitude
         order.paid = paid?.magnitude
-        let charged = lines.reduce(ExactDecimal.zero) { sum, line in
-            line.modifiers.reduce(sum + line.recorded) { $0 + ($1.price ?? .zero) }
-        }
         if charged.isNegative {
             order.fixedVariation = -fixedVariation
             for index in lines.indices {
@@ -196,7 +209,7 @@ extension Order {
                 }
             }
         }
-        if payments.reduce(ExactDecimal.zero, { $0 + $1.amount + $1.tip }).isNegative {
+        if paidInAll.isNegative {
             for index in payments.indices {
                 order.payments[index].amount = -payments[index].amount
                 order.payments[index].tip = -payments[index].tip
@@ -204,4 +217,11 @@ extension Order {
         }
         return (order, true)
     }
+
+    /// What the lines come to as they are recorded: for their sign only.
+    fileprivate var charged: ExactDecimal {
+        lines.reduce(.zero) { sum, line in line.modifiers.reduce(sum + line.recorded) { $0 + ($1.price ?? .zero) } }
+    }
+
+    fileprivate var paidInAll: ExactDecimal { payments.reduce(.zero) { $0 + $1.amount + $1.tip } }
 }

@@ -60,6 +60,11 @@ struct SaleFigures {
                 tips.append(tip)
                 tipped += tip
             }
+            guard !tipped.isNegative else {
+                throw Park(
+                    .value, "Order \(order.id): its tips come to \(tipped).",
+                    remedy: "Correct the payments in Kounta, then replay it.")
+            }
         }
 
         /// A tip that was added later stands on a payment of 0.00, whatever the other amounts hold.

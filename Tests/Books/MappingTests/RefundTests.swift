@@ -45,6 +45,14 @@ import Testing
         #expect(note.kind == .creditNote && note.total.cents == 1000 && note.payments.map(\.amount.cents) == [1000])
     }
 
+    @Test("a negative total over positive lines is no refund but a mistake, and is parked with all three figures")
+    func mistake() {
+        let order = Order.example(
+            total: "-10.00", lines: [.example("Pie", "1", "10.00")], payments: [tender("Card", "10.00")])
+        let park = #expect(throws: Park.self) { try mapping.documents(for: order) }
+        #expect(park?.cause.contains("-10.00") == true && park?.cause.contains("payments to 10.00") == true)
+    }
+
     @Test("what was not paid back settles the sale that the customer still owes")
     func allocation() throws {
         var order = refund(total: 1, lines: 1, payments: 1, paid: "2.00")

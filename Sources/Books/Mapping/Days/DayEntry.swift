@@ -51,10 +51,16 @@ package struct DayEntry: Sendable, Equatable {
 }
 
 extension OrderMapping {
-    /// The entries of an order that goes into a summary: one a document, each on the document's own day. A sale that a
-    /// customer owes has none.
+    /// Whether a document is one of its own in either way of posting: a named customer owes it, or it is in another
+    /// currency than the venue's summaries.
+    package func standsAlone(_ document: LedgerDocument) -> Bool {
+        document.isOnAccount || document.currency != currency
+    }
+
+    /// The entries of an order that goes into a summary: one a document, each on the document's own day. What stands
+    /// alone has none.
     package func entries(of documents: [LedgerDocument], for order: Order) -> [DayEntry] {
-        documents.filter { !$0.isOnAccount }.map { document in
+        documents.filter { !standsAlone($0) }.map { document in
             var parts: [DayEntry.Part] = []
             for line in document.lines where !line.amount.isZero {
                 let group = DayEntry.Group(

@@ -9,13 +9,13 @@ package enum PostingRoute: String, Sendable, Hashable, CaseIterable {
 
     /// - Parameters:
     ///   - day: the order's trading day.
-    ///   - isOnAccount: a named customer owes it: those are their own invoices in either mode.
+    ///   - standsAlone: as ``OrderMapping/standsAlone(_:)`` says: a customer's own invoice in either mode.
     ///   - posted: the way the order was posted before, if it was. It stays that way, even where the plan was changed
     ///     for a day that is already booked or the order moved to another day.
     package static func route(
-        on day: CalendarDate, isOnAccount: Bool, posted: PostingRoute?, plan: PostingPlan
+        on day: CalendarDate, standsAlone: Bool, posted: PostingRoute?, plan: PostingPlan
     ) -> PostingRoute {
-        if isOnAccount { return .order }
+        if standsAlone { return .order }
         if let posted { return posted }
         return switch plan.mode(on: day) {
         case .perOrder: .order

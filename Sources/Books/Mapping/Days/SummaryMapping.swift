@@ -21,16 +21,16 @@ package struct SummaryMapping: Sendable {
         case documents([LedgerDocument])
     }
 
-    package func close(_ day: CalendarDate, _ entries: [DayEntry]) -> Close {
+    package func close(_ day: CalendarDate, _ entries: [DayEntry], locks: LedgerLocks = .none) -> Close {
         if entries.isEmpty { return .noSales(day) }
         let count = entries.count { if case .order = $0.source { true } else { false } }
         let made = documents(
-            adding: entries, takingBack: [], day: day, date: day, suffix: "",
+            adding: entries, takingBack: [], day: day, locks: locks, suffix: "",
             reason: "All \(count) sales and refunds of \(day), which ended at "
                 + "\(orders.calendar.start(of: day.adding(days: 1))).")
         if !made.isEmpty { return .documents(made) }
         // Sales there were, but all of them free: an invoice of 0.00 says so.
-        var document = header(day, day, .invoice, "")
+        var document = header(day, locks, .invoice, "")
         document.reasons = ["All \(count) sales and refunds of \(day) come to nothing."]
         document.lines = [
             LedgerLine(
@@ -69,25 +69,23 @@ package struct SummaryMapping: Sendable {
         }
         let taken = booked.filter { before[$0.source] == $0 }
         if added.isEmpty && taken.isEmpty { return [] }
-        let date = locks.open(day)
-        var reason = "After the close of \(day): \(added.count - changed) came late, \(changed) changed, "
+        let reason = "After the close of \(day): \(added.count - changed) came late, \(changed) changed, "
             + "\(taken.count - changed) went."
-        if date != day { reason += " The day is locked: dated \(date)." }
         return documents(
-            adding: added, takingBack: taken, day: day, date: date, suffix: "-a\(turn)", reason: reason)
+            adding: added, takingBack: taken, day: day, locks: locks, suffix: "-a\(turn)", reason: reason)
     }
 
     // MARK: documents
 
     private func documents(
-        adding added: [DayEntry], takingBack taken: [DayEntry], day: CalendarDate, date: CalendarDate, suffix: String,
+        adding added: [DayEntry], takingBack taken: [DayEntry], day: CalendarDate, locks: LedgerLocks, suffix: String,
         reason: String
     ) -> [LedgerDocument] {
         var net = DaySum()
         for entry in added { net.add(entry) }
         for entry in taken { net.add(entry, isTakenBack: true) }
         if net.isNothing { return [] }
-        if let kind = net.kind { return [document(net, kind, day, date, suffix, [reason])] }
+        if let kind = net.kind { return [document(net, kind, day, locks, suffix, [reason])] }
         // Some tender gave back more than it took while another took more: what added to the day and what took from it
         // are documents of their own, each with payments in its own direction.
         var sums = (plus: DaySum(), minus: DaySum())
@@ -102,18 +100,19 @@ package struct SummaryMapping: Sendable {
         }
         let why = "By some tender more was paid back than taken, so sales and refunds are documents of their own."
         return [
-            document(sums.plus, .invoice, day, date, suffix, [reason, why]),
-            document(sums.minus, .creditNote, day, date, suffix + "-c", [reason, why]),
+            document(sums.plus, .invoice, day, locks, suffix, [reason, why]),
+            document(sums.minus, .creditNote, day, locks, suffix + "-c", [reason, why]),
         ]
     }
 
     private func document(
-        _ sum: DaySum, _ kind: LedgerDocument.Kind, _ day: CalendarDate, _ date: CalendarDate, _ suffix: String,
+        _ sum: DaySum, _ kind: LedgerDocument.Kind, _ day: CalendarDate, _ locks: LedgerLocks, _ suffix: String,
         _ reasons: [String]
     ) -> LedgerDocument {
         let isCredit = kind == .creditNote
-        var document = header(day, date, kind, suffix)
+        var document = header(day, locks, kind, suffix)
         document.reasons = reasons
+        if document.date != day { document.reasons.append("The day is locked: dated \(document.date).") }
         let groups = sum.groups.filter { !$0.value.isZero }.sorted { $0.key.isBefore($1.key) }
         document.lines = groups.map { group, amount in
             let amount = isCredit ? -amount : amount
@@ -125,20 +124,21 @@ package struct SummaryMapping: Sendable {
             var payment = LedgerPayment(
                 account: tender.account, amount: isCredit ? -amount : amount, date: tender.day,
                 reference: tender.reference)
-            if payment.date == day { payment.date = date }
+            payment.date = locks.open(tender.day)
             return payment
         }.sorted { ($0.account, $0.reference, $0.day) < ($1.account, $1.reference, $1.day) }
         return document
     }
 
     private func header(
-        _ day: CalendarDate, _ date: CalendarDate, _ kind: LedgerDocument.Kind, _ suffix: String
+        _ day: CalendarDate, _ locks: LedgerLocks, _ kind: LedgerDocument.Kind, _ suffix: String
     ) -> LedgerDocument {
+        let date = locks.open(day)
         let digits = day.description.filter { $0 != "-" }
         var document = LedgerDocument(
             number: DocumentNumber("\(books.numberPrefix)-D\(digits)\(suffix)"),
             reference: "\(books.name) \(day)", date: date, dueDate: date.adding(days: books.paymentTermDays),
-            currency: books.sales.companyCurrency ?? books.currency, contactNumber: books.contactNumber, lines: [],
+            currency: orders.currency, contactNumber: books.contactNumber, lines: [],
             payments: [])
         document.kind = kind
         document.day = day

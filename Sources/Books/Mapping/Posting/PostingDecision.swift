@@ -154,10 +154,14 @@ package struct PostingDecision: Sendable {
     ) -> [PostingStep] {
         let isLocked = locks.isLocked(current.document.date)
         if difference.isOnlyWords {
-            if !isLocked {
+            let isPaidNote = current.document.kind == .creditNote && !current.isUntouched
+            if isPaidNote, !difference.movesMoney {
+                return [PostingStep(.nothing, "Only \(difference) changed, and the credit note is used: it is left.")]
+            }
+            if !isLocked && !isPaidNote {
                 return [PostingStep(.update(updated), "Only \(difference) changed, which Xero lets be changed.")]
             }
-            if !difference.movesMoney {
+            if isLocked, !difference.movesMoney {
                 return [PostingStep(.nothing, "Only \(difference) changed, and the period is locked: it is left.")]
             }
         }
