@@ -26,7 +26,8 @@ struct SaleFigures {
     var owed: Money { goods + tips }
     var taken: Money { tenders.lazy.map(\.amount).sum() }
 
-    init(order: Order, books: VenueBooks) throws(Park) {
+    /// - Parameter isRefund: negative payments of a refund are corrections of it, never refunds again.
+    init(order: Order, isRefund: Bool, books: VenueBooks) throws(Park) {
         let total = try Self.cents(order.total, "total", of: order)
         let payments = try Payments(order)
         guard let best = Self.best(of: order, total, payments, orderTips: try Self.cents(order.tips, "tips", of: order))
@@ -39,7 +40,7 @@ struct SaleFigures {
         tenders = payments.parts(of: order, areTipsInside: best.areTipsInsideAmounts)
         takeOutPromises(books.sales.accountMethods)
         if tenders.contains(where: \.amount.isNegative) {
-            takeOutRefunds(roundingMax: books.roundingMax)
+            if !isRefund { takeOutRefunds(roundingMax: books.roundingMax) }
             if tenders.contains(where: \.amount.isNegative) { try netByMethod(of: order) }
         }
     }

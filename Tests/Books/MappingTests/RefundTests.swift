@@ -67,6 +67,16 @@ import Testing
         #expect(park?.cause.contains("22.00") == true && park?.cause.contains("2.00") == true)
     }
 
+    @Test("a correction inside a refund is netted, not taken for a refund of the refund")
+    func correction() throws {
+        var order = refund(total: -1, lines: -1, payments: -1)
+        order.payments = [tender("Card", "-24.00"), tender("Card", "2.00")]
+        let documents = try mapping.documents(for: order)
+        #expect(documents.count == 1 && documents[0].payments.map(\.amount.cents) == [2200])
+        order.payments = [tender("Card", "-22.00"), tender("Card", "2.00")]
+        #expect(try mapping.documents(for: order).first?.allocations.map(\.amount.cents) == [200])
+    }
+
     @Test("a refund's cash is rounded to five cents as a sale's is")
     func cashRounding() throws {
         let note = try #require(
