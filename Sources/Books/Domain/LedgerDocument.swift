@@ -57,8 +57,17 @@ package struct LedgerDocument: Sendable, Equatable {
         self.payments = payments
     }
 
-    package var total: Money { lines.lazy.map(\.amount).sum() }
-    package var paid: Money { payments.lazy.map(\.amount).sum() }
+    // Plain loops: asked for several times a document, and generic sums are not specialised across rooms.
+    package var total: Money {
+        var sum = Money.zero
+        for line in lines { sum += line.amount }
+        return sum
+    }
+    package var paid: Money {
+        var sum = Money.zero
+        for payment in payments { sum += payment.amount }
+        return sum
+    }
     package var allocated: Money { allocations.lazy.map(\.amount).sum() }
     /// What stays open once payments and allocations stand.
     package var due: Money { total - paid - allocated }

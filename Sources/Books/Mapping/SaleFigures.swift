@@ -24,7 +24,11 @@ struct SaleFigures {
     private(set) var promised = Money.zero
 
     var owed: Money { goods + tips }
-    var taken: Money { tenders.lazy.map(\.amount).sum() }
+    var taken: Money {
+        var sum = Money.zero
+        for tender in tenders { sum += tender.amount }
+        return sum
+    }
 
     /// - Parameter isRefund: negative payments of a refund are corrections of it, never refunds again.
     init(order: Order, isRefund: Bool, books: VenueBooks) throws(Park) {
