@@ -42,7 +42,7 @@ extension OrderMapping {
         var treatment = Treatment.standard
         if let facts = context.facts {
             var known = LineFacts(
-                part: part, product: line.product.map { Named(id: $0, name: line.name) }, amount: amount,
+                part: part, product: Named(id: line.product ?? line.name, name: line.name), amount: amount,
                 quantity: line.quantity)
             known.sku = line.sku ?? catalogue?.sku
             known.categories = line.categories.isEmpty ? catalogue?.categories ?? [] : line.categories

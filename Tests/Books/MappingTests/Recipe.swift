@@ -103,7 +103,7 @@ struct Recipe: CustomStringConvertible {
         if !lines.isEmpty { lines[0].isOption = false }
         for index in lines.indices {
             // Nothing is discounted below nothing.
-            let varied = Self.rounded(lines[index].cents * lines[index].variation, over: 10_000)
+            let varied = lines[index].cents * lines[index].variation / 10_000
             if varied + lines[index].fixed < 0 { lines[index].fixed = 0 }
         }
         // A levy's line has no variation of the order: how it shares in one is nowhere recorded.
