@@ -19,11 +19,9 @@ package struct TradingCalendar: Sendable {
         let offset = Int64(zone.offset(at: moment))
         let local = moment.secondsSince1970 + offset - cutOff
         let days = Int((local >= 0 ? local : local - 86_399) / 86_400)
-        // Far from the cut-off no change of the clocks can matter.
-        let intoDay = local - Int64(days) * 86_400
-        if intoDay > 10_800, intoDay < 86_400 - 10_800 { return CalendarDate(daysSince1970: days) }
         let day = CalendarDate(daysSince1970: days)
-        if moment < start(of: day) { return day.adding(days: -1) }
+        // Only shortly before the cut-off can the clock have shown it once already, and been put back.
+        guard local - Int64(days) * 86_400 > 86_400 - 10_800 else { return day }
         let next = day.adding(days: 1)
         return moment < start(of: next) ? day : next
     }
