@@ -67,8 +67,8 @@ package struct OrderMapping: Sendable {
             }
             guard !document.isOnAccount else {
                 throw Park(
-                    .value, "Order \(order.id): the till took \(document.paid) of \(document.total); the rest is owed by "
-                        + "\(document.contactName ?? document.contactNumber).",
+                    .value, "Order \(order.id): the till took \(document.paid) of \(document.total); the rest is "
+                        + "owed by \(document.contactName ?? document.contactNumber).",
                     remedy: "Post the customer's invoice by hand, then discard this letter.")
             }
             return document

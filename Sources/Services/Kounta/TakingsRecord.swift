@@ -51,7 +51,8 @@ package struct TakingsRecord: Sendable {
 
     private static func unusable(_ field: String, _ id: String, _ method: String? = nil) -> Park {
         Park(
-            .value, "Takings \(id)\(method.map { ", \($0)" } ?? ""): the field `\(field)` is missing or cannot be read.",
+            .value,
+            "Takings \(id)\(method.map { ", \($0)" } ?? ""): the field `\(field)` is missing or cannot be read.",
             remedy: remedy)
     }
 }

@@ -8,7 +8,8 @@ import Testing
     private func record(_ text: String) throws -> TakingsRecord { try TakingsRecord(from: Array(text.utf8)) }
 
     private let good = #"{"id":1,"site":{"id":9},"created_at":"2026-11-23T20:00:00+11:00","processed":false,"#
-        + #""reconciliations":[{"payment_method":{"id":1,"name":"Cash"},"takings":{"recorded":10.5,"counted":"10.00"}}]}"#
+        + #""reconciliations":[{"payment_method":{"id":1,"name":"Cash"},"#
+        + #""takings":{"recorded":10.5,"counted":"10.00"}}]}"#
 
     @Test("recorded and counted are read by method, to the cent")
     func reads() throws {
