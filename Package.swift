@@ -109,7 +109,7 @@ let package = Package(
         room("Books", "JSON"),
         room("Books", "Money"),
         room("Books", "Domain", ["Money"]),
-        room("Books", "Mapping", ["Domain", "Money"]),
+        room("Books", "Mapping", ["Domain", "JSON", "Money"]),
 
         // Clients: one C library each.
         room("Clients", "Threads", ["CLinux"]),

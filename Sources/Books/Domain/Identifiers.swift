@@ -33,13 +33,18 @@ package struct OrderID: Identifier {
     package init(_ text: String) { self.text = text }
 }
 
-/// The number a document carries in Xero: `<venue prefix>-<order id>[-r<revision>]`, unique in its organisation.
+/// The number a document carries in Xero: `<venue prefix>-<order id>[-c<n>][-r<revision>]`, unique in its organisation.
 package struct DocumentNumber: Identifier {
     package let text: String
     package init(_ text: String) { self.text = text }
 
     package init(prefix: String, order: OrderID, revision: Int = 0) {
         text = revision == 0 ? "\(prefix)-\(order)" : "\(prefix)-\(order)-r\(revision)"
+    }
+
+    /// - Parameter slot: which of the order's documents it is.
+    package init(prefix: String, order: OrderID, slot: DocumentSlot, revision: Int) {
+        self.init(prefix: prefix, order: OrderID(order.text + slot.suffix), revision: revision)
     }
 }
 

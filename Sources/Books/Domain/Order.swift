@@ -8,9 +8,28 @@ package struct Order: Sendable {
     package var status: String
     package var isDeleted = false
     package var isRefund = false
+    /// The order this one gives back, where the till says so.
+    package var refundedOrder: OrderID?
+    /// Sold to a customer's account: goods leave now, money comes later on the same order.
+    package var isOnAccount = false
     package var createdAt: Instant
+    package var placedAt: Instant?
+    package var updatedAt: Instant?
+    /// `dine_in`, `takeaway`, … as the venue named it.
+    package var type: String?
+    package var register: String?
+    package var staff: String?
+    package var customer: Customer?
+    package var notes: String?
+    package var guests: Int?
+    /// As the record says; nil where it says nothing, which is the rule.
+    package var currency: String?
     /// GST-inclusive, after every variation, as the till showed it.
     package var total: ExactDecimal
+    /// What the till says was paid; nil where the record does not say.
+    package var paid: ExactDecimal?
+    /// The tax inside ``total`` as the till worked it out; nil where the record does not say.
+    package var totalTax: ExactDecimal?
     /// Tips noted on the order itself; those on payments are on the payments.
     package var tips: ExactDecimal = .zero
     /// Multiplies the whole order, 0.9 = 10 % off.
@@ -37,45 +56,3 @@ package struct Order: Sendable {
     package var isComplete: Bool { status == "COMPLETE" || status == "COMPLETED" }
 }
 
-package struct OrderLine: Sendable {
-    package var number: Int
-    package var name: String
-    package var quantity: ExactDecimal
-    /// The line's GST-inclusive amount as recorded: from the line's totals, or from unit price and quantity in
-    /// records that have none. Whether it already holds variations is found out per order, see `LineReading`.
-    package var recorded: ExactDecimal
-    /// Made from unit price × quantity, so it certainly holds no variation.
-    package var isFromUnitPrice: Bool
-    package var priceVariation: ExactDecimal = .one
-    package var fixedVariation: ExactDecimal = .zero
-    /// Factors, 0.1 = 10 %; taxes of rate 0 left out.
-    package var taxRates: [ExactDecimal]
-
-    package init(
-        number: Int, name: String, quantity: ExactDecimal, recorded: ExactDecimal, isFromUnitPrice: Bool,
-        taxRates: [ExactDecimal]
-    ) {
-        self.number = number
-        self.name = name
-        self.quantity = quantity
-        self.recorded = recorded
-        self.isFromUnitPrice = isFromUnitPrice
-        self.taxRates = taxRates
-    }
-}
-
-/// One payment at the till.
-package struct Tender: Sendable {
-    package var method: String
-    package var amount: ExactDecimal
-    package var tip: ExactDecimal
-    package var paidAt: Instant?
-    package var reference: String?
-
-    package init(method: String, amount: ExactDecimal, tip: ExactDecimal = .zero, paidAt: Instant? = nil) {
-        self.method = method
-        self.amount = amount
-        self.tip = tip
-        self.paidAt = paidAt
-    }
-}

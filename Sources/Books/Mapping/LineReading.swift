@@ -2,53 +2,94 @@ import Domain
 import Money
 
 /// What an order's recorded line amounts hold. Kounta's sources contradict each other, so each order is
-/// read in every way and the one that adds up to its total is taken.
-enum LineReading: CaseIterable {
-    /// Line amounts are final: every variation is inside.
-    case final
-    /// Line amounts hold the lines' variations; the order's own comes on top.
-    case beforeOrderVariation
-    /// Line amounts hold no variation but the order's is nil or comes from the lines.
-    case beforeLineVariation
-    /// Line amounts hold no variation at all.
-    case beforeAnyVariation
+/// read in every way that makes a difference to it, and the one that adds up to its total is taken.
+struct LineReading {
+    /// Line amounts hold no variation of their lines: it comes on top. Else they hold it.
+    var appliesLineVariation = false
+    /// The order's own variation comes on top of the lines. Else the lines hold it.
+    var appliesOrderVariation = false
+    /// The parts of an option set are charged by themselves. Else the set's own line holds them already.
+    var countsOptions = true
+    /// The prices of modifiers come on top of their lines. Else the lines hold them.
+    var addsModifiers = false
 
-    private var appliesLineVariation: Bool { self == .beforeLineVariation || self == .beforeAnyVariation }
-    private var appliesOrderVariation: Bool { self == .beforeOrderVariation || self == .beforeAnyVariation }
+    /// The order's own variation was worked out on lines in whole cents. Else on their exact amounts.
+    var roundsLines = false
 
-    /// The lines' amounts to the cent under this reading, and what the order's own variation adds to their sum.
-    /// Nil where a figure is out of bounds.
-    func amounts(of order: Order) -> (lines: [Money], orderVariation: Money)? {
-        var lines: [Money] = []
-        lines.reserveCapacity(order.lines.count)
-        var sum = ExactDecimal.zero
-        for line in order.lines {
-            var amount = line.recorded
-            if appliesLineVariation || line.isFromUnitPrice {
-                guard let varied = line.recorded * line.priceVariation else { return nil }
-                amount = varied + line.fixedVariation
-            }
-            guard let money = Money(rounding: amount) else { return nil }
-            lines.append(money)
-            sum = sum + amount
-        }
-        guard appliesOrderVariation else { return (lines, .zero) }
-        guard let varied = sum * order.priceVariation, let target = Money(rounding: varied + order.fixedVariation)
-        else { return nil }
-        return (lines, target - lines.sum())
+    /// An order's lines under one reading, to the cent.
+    struct Amounts {
+        let lines: [Money]
+        /// What the order's own variation adds to the lines.
+        let orderVariation: Money
+        let sum: Money
     }
 
-    /// Skips readings that say the same as an earlier one for this order: the usual order has no variation at all.
+    /// Nil where a figure is out of bounds.
+    func amounts(of order: Order) -> Amounts? {
+        var lines: [Money] = []
+        lines.reserveCapacity(order.lines.count)
+        var exact = ExactDecimal.zero
+        var sum = Money.zero
+        for line in order.lines {
+            guard let amount = amount(of: line), let money = Money(rounding: amount) else { return nil }
+            lines.append(money)
+            sum += money
+            if appliesOrderVariation && !roundsLines { exact = exact + amount }
+        }
+        guard appliesOrderVariation else { return Amounts(lines: lines, orderVariation: .zero, sum: sum) }
+        guard let varied = (roundsLines ? sum.decimal : exact) * order.priceVariation,
+            let target = Money(rounding: varied + order.fixedVariation)
+        else { return nil }
+        return Amounts(lines: lines, orderVariation: target - sum, sum: target)
+    }
+
+    private func amount(of line: OrderLine) -> ExactDecimal? {
+        if line.isPartOfOptionSet && !countsOptions { return .zero }
+        var amount = line.recorded
+        if addsModifiers {
+            for modifier in line.modifiers { amount = amount + (modifier.price ?? .zero) }
+        }
+        guard appliesLineVariation || line.isFromUnitPrice else { return amount }
+        guard line.priceVariation != .one else { return amount + line.fixedVariation }
+        guard let varied = amount * line.priceVariation else { return nil }
+        return varied + line.fixedVariation
+    }
+
+    private static let plain = [LineReading()]
+
+    /// The readings that say something different for this order; the usual order has no variation and just one.
+    /// The likelier come first: of two that add up the first is taken.
     static func candidates(for order: Order) -> [LineReading] {
-        let hasLineVariation = order.lines.contains {
-            !$0.isFromUnitPrice && ($0.priceVariation != .one || !$0.fixedVariation.isZero)
+        var hasLineVariation = false
+        var hasOptions = false
+        var hasModifierPrices = false
+        var hasFractions = false
+        for line in order.lines {
+            if !line.isFromUnitPrice && (line.priceVariation != .one || !line.fixedVariation.isZero) {
+                hasLineVariation = true
+            }
+            if line.isFromUnitPrice { hasFractions = true }
+            if line.isPartOfOptionSet && !line.recorded.isZero { hasOptions = true }
+            if line.modifiers.contains(where: { $0.price != nil }) { hasModifierPrices = true }
         }
         let hasOrderVariation = order.priceVariation != .one || !order.fixedVariation.isZero
-        switch (hasLineVariation, hasOrderVariation) {
-        case (false, false): return [.final]
-        case (false, true): return [.final, .beforeOrderVariation]
-        case (true, false): return [.final, .beforeLineVariation]
-        case (true, true): return allCases
+        if !hasLineVariation && !hasOrderVariation && !hasOptions && !hasModifierPrices { return plain }
+        var readings: [LineReading] = []
+        for addsModifiers in hasModifierPrices ? [false, true] : [false] {
+            for countsOptions in hasOptions ? [true, false] : [true] {
+                for appliesLine in hasLineVariation ? [false, true] : [false] {
+                    for appliesOrder in hasOrderVariation ? [false, true] : [false] {
+                        var reading = LineReading(
+                            appliesLineVariation: appliesLine, appliesOrderVariation: appliesOrder,
+                            countsOptions: countsOptions, addsModifiers: addsModifiers)
+                        readings.append(reading)
+                        guard appliesOrder, appliesLine || hasFractions else { continue }
+                        reading.roundsLines = true
+                        readings.append(reading)
+                    }
+                }
+            }
         }
+        return readings
     }
 }

@@ -1,57 +1,86 @@
 package import Domain
 import Money
 
-/// Turns one completed order into one invoice with its payments, or says why it cannot be booked.
+/// Turns one order into its documents, or says why it cannot be booked: an invoice for a sale, a credit note for a
+/// refund, and a credit note besides the invoice for each day on which money of it was paid back.
 ///
-/// Pure: the same order and books give the same invoice, to the byte. What must stay true: the invoice's total is what
-/// the customer owed to the cent, and its payments are what the till took.
+/// Pure: the same order and books give the same documents, to the byte. What must stay true: an invoice's total is what
+/// the customer owed to the cent, a credit note's what was given back, and payments are what the till took.
 package struct OrderMapping: Sendable {
-    private let books: VenueBooks
+    let books: VenueBooks
+    let taxes: TaxTable
+    let tracking: [Tracking]
+    package let calendar: TradingCalendar
+    /// What the venue's tills count in.
+    var currency: String { books.sales.companyCurrency ?? books.currency }
 
-    package init(books: VenueBooks) { self.books = books }
-
-    package func invoice(for order: Order) throws(Park) -> Invoice {
-        try requireBookable(order)
-        guard let total = Money(exactly: order.total) else {
-            throw Park(
-                .value, "Order \(order.id): its total \(order.total) is not an amount in whole cents.",
-                remedy: "Correct the order in Kounta, then replay it.")
-        }
-        guard !total.isNegative else {
-            throw Park(
-                .value, "Order \(order.id): its total \(total) is negative, and a sales invoice cannot be.",
-                remedy: "It looks like a refund: post a credit note for it by hand, then discard this letter.")
-        }
-        let settlement = try Settlement(order: order, total: total)
-        let goods = total - settlement.tipsInsideTotal
-        var lines = try saleLines(of: order, adding: goods)
-        if !settlement.tips.isZero {
-            lines.append(outsideLine("Tips", settlement.tips, account: books.accounts.tips))
-        }
-        // Cash is paid in steps of 5 cents, so what was taken may differ a little from what was owed.
-        var taken = Money.zero
-        for tender in settlement.tenders { taken += tender.amount }
-        var gap = taken
-        for line in lines { gap += -line.amount }
-        if !gap.isZero {
-            guard gap.magnitude <= books.roundingMax else {
-                throw Park(
-                    .value,
-                    "Order \(order.id): the till took \(taken), but total and tips come to \(taken - gap).",
-                    remedy: "Check the order's payments in Kounta, then replay it.")
-            }
-            lines.append(outsideLine("Cash rounding", gap, account: books.accounts.rounding))
-        }
-        let date = books.timeZone.date(at: order.createdAt)
-        return Invoice(
-            number: DocumentNumber(prefix: books.numberPrefix, order: order.id),
-            reference: reference(of: order), date: date, dueDate: date.adding(days: books.paymentTermDays),
-            currency: books.currency, contactNumber: books.contactNumber, lines: lines,
-            payments: try payments(settlement, of: order, on: date))
+    package init(books: VenueBooks) {
+        self.books = books
+        taxes = TaxTable(books: books)
+        tracking = books.tracking.map { [$0] } ?? []
+        calendar = TradingCalendar(zone: books.timeZone, cutOffMinutes: books.posting.cutOffMinutes)
     }
 
+    /// What becomes of an order.
+    package enum Outcome: Sendable, Equatable {
+        /// At least one; the sale or the refund itself comes first.
+        case documents([LedgerDocument])
+        /// A rule leaves the whole order out, deliberately.
+        case skipped(rule: String, reason: String)
+    }
+
+    package func outcome(for order: Order) throws(Park) -> Outcome {
+        try requireBookable(order)
+        let (sale, isRefund) = order.oriented()
+        let figures = try SaleFigures(order: sale, isRefund: isRefund, books: books)
+        let context = context(of: sale, figures)
+        let treatment = context.facts.map(books.rules.treatment(of:)) ?? .standard
+        switch treatment.action {
+        case .book: break
+        case .skip(let reason): return .skipped(rule: treatment.rule, reason: reason)
+        case .park(let reason): throw parked(treatment.rule, reason, of: order, "the order")
+        }
+        var document = header(of: sale, context, treatment)
+        document.lines = try lines(of: sale, figures, context, &document.warnings)
+        if isRefund {
+            try completeRefund(&document, of: sale, figures, context)
+            return .documents([document])
+        }
+        try completeSale(&document, of: sale, figures, context)
+        if figures.refunds.isEmpty { return .documents([document]) }
+        return .documents([document] + (try refunds(of: document, sale, figures, context)))
+    }
+
+    /// The order's one invoice, paid in full: the narrow door for callers that can post nothing else.
+    /// - Throws: ``Park`` also where the order becomes anything else.
+    package func invoice(for order: Order) throws(Park) -> LedgerDocument {
+        switch try outcome(for: order) {
+        case .skipped(let rule, let reason):
+            throw Park(
+                .mapping, "Order \(order.id): the rule \"\(rule)\" leaves it out: \(reason)",
+                remedy: "Discard this letter, or change the rule and replay.")
+        case .documents(let documents):
+            guard let document = documents.first, documents.count == 1, document.kind == .invoice else {
+                throw Park(
+                    .value, "Order \(order.id) is a refund, or money of it was paid back: \(order.total) in all.",
+                    remedy: "Post a credit note for it by hand, then discard this letter.")
+            }
+            guard !document.isOnAccount else {
+                throw Park(
+                    .value, "Order \(order.id): the till took \(document.paid) of \(document.total); the rest is "
+                        + "owed by \(document.contactName ?? document.contactNumber).",
+                    remedy: "Post the customer's invoice by hand, then discard this letter.")
+            }
+            return document
+        }
+    }
+
+    // MARK: what can be booked
+
     private func requireBookable(_ order: Order) throws(Park) {
-        guard order.isComplete else {
+        let isOpenAccount = order.isOnAccount && order.customer != nil
+            && (order.status == "PENDING" || order.status == "ACCEPTED")
+        guard order.isComplete || isOpenAccount else {
             throw Park(
                 .value, "Order \(order.id) is \(order.status), not complete.",
                 remedy: "It comes again by itself when it is complete: discard this letter.")
@@ -61,157 +90,138 @@ package struct OrderMapping: Sendable {
                 .value, "Order \(order.id) was deleted in Kounta.",
                 remedy: "If its invoice stands in Xero, void it there; then discard this letter.")
         }
-        guard !order.isRefund else {
-            throw Park(
-                .value, "Order \(order.id) is a refund of \(order.total).",
-                remedy: "Post a credit note for it by hand, then discard this letter.")
-        }
         guard !order.lines.isEmpty else {
             throw Park(
                 .value, "Order \(order.id) has a total of \(order.total) but no lines.",
                 remedy: "Correct the order in Kounta, then replay it.")
         }
+        try requireOneDirection(order)
+        let currency = order.currency ?? self.currency
+        guard currency == books.currency || books.sales.otherCurrencies.contains(currency) else {
+            throw Park(
+                .value, "Order \(order.id) is in \(currency), organisation \(books.organisation) keeps its books in "
+                    + "\(books.currency).",
+                remedy: "Switch \(currency) on in Xero and list it, or book this company in another organisation; "
+                    + "nothing is ever converted.")
+        }
+    }
+
+    /// A negative total without `is_refund` is a refund only where lines and payments say so too: else it is a mistake,
+    /// and money would go the wrong way.
+    private func requireOneDirection(_ order: Order) throws(Park) {
+        guard order.total.isNegative, !order.isRefund else { return }
+        let (charged, paid) = (order.charged, order.paidInAll)
+        guard charged.isNegative, paid.isNegative || paid.isZero else {
+            throw Park(
+                .value, "Order \(order.id): its total is negative (\(order.total)), but its lines come to "
+                    + "\(charged.rounded(toScale: 2)) and its payments to \(paid): neither a sale nor a refund.",
+                remedy: "Correct the order in Kounta, then replay it.")
+        }
+    }
+
+    func parked(_ rule: String, _ reason: String, of order: Order, _ place: String) -> Park {
+        Park(
+            .mapping, "Order \(order.id), \(place): the rule \"\(rule)\" lays it on the desk: \(reason)",
+            remedy: "Do what the rule asks for, or change the rule, then replay.")
+    }
+
+    // MARK: the head
+
+    /// What the parts of one order's mapping share.
+    struct Context {
+        let date: CalendarDate
+        let tracking: [Tracking]
+        /// Nil where no rule could look at it.
+        let facts: OrderFacts?
+    }
+
+    private func context(of order: Order, _ figures: SaleFigures) -> Context {
+        let date = calendar.day(at: order.createdAt)
+        var tracking = self.tracking
+        if !books.trackingSources.isEmpty { tracking = tracking.replaced(by: sourcedTracking(of: order)) }
+        guard !books.rules.isEmpty else { return Context(date: date, tracking: tracking, facts: nil) }
+        var facts = OrderFacts(
+            order: order.id, site: order.site, venue: books.name, date: date, total: figures.owed)
+        facts.saleNumber = order.saleNumber
+        facts.register = order.register.map { Named(id: $0, name: books.registers[$0]) }
+        facts.orderType = order.type
+        facts.staff = order.staff.map { Named(id: $0, name: books.staff[$0]) }
+        facts.customer = order.customer.map { Named(id: $0.id, name: $0.name.isEmpty ? nil : $0.name) }
+        facts.customerTags = order.customer?.tags ?? []
+        facts.paymentMethods = order.payments.map(\.method)
+        return Context(date: date, tracking: tracking, facts: facts)
+    }
+
+    /// Xero refuses an option it does not have, so a register or a person without a name leaves the venue's choice.
+    private func sourcedTracking(of order: Order) -> [Tracking] {
+        books.trackingSources.sorted { $0.value < $1.value }.compactMap { source, category in
+            let option: String? =
+                switch source {
+                case .register: order.register.flatMap { books.registers[$0] }
+                case .orderType: order.type
+                case .staff: order.staff.flatMap { books.staff[$0] }
+                }
+            return option.map { Tracking(category: category, option: $0) }
+        }
+    }
+
+    private func header(of order: Order, _ context: Context, _ treatment: Treatment) -> LedgerDocument {
+        var document = LedgerDocument(
+            number: DocumentNumber(prefix: books.numberPrefix, order: order.id),
+            reference: treatment.reference ?? reference(of: order), date: context.date,
+            dueDate: context.date.adding(days: books.paymentTermDays),
+            currency: order.currency ?? currency,
+            contactNumber: treatment.contact ?? books.contactNumber, lines: [], payments: [])
+        document.contactName = treatment.contactName
+        document.brandingTheme = books.brandingTheme
+        document.tillTax = order.totalTax.flatMap(Money.init(rounding:))
+        if let warning = treatment.warning { document.warnings.append(warning) }
+        return document
     }
 
     private func reference(of order: Order) -> String {
         let number = order.saleNumber.flatMap { $0.isEmpty ? nil : $0 } ?? order.id.text
+        if number.utf8.count <= 255, number.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) { return number }
         return String(
             number.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }.prefix(255).map(Character.init))
     }
+}
 
-    // MARK: lines
-
-    private func saleLines(of order: Order, adding goods: Money) throws(Park) -> [InvoiceLine] {
-        guard let reading = bestReading(of: order, adding: goods) else {
-            throw Park(
-                .value, "Order \(order.id): an amount is beyond \(Money.max).",
-                remedy: "Correct the order in Kounta, then replay it.")
-        }
-        let gap = goods - reading.sum
-        guard gap.magnitude <= books.roundingMax else {
-            throw Park(
-                .value, "Order \(order.id): its lines come to \(reading.sum), its total is \(goods).",
-                remedy: "Check the order's discounts in Kounta, then replay it.")
-        }
-        var lines: [InvoiceLine] = []
-        lines.reserveCapacity(order.lines.count + 2)
-        for (line, amount) in zip(order.lines, reading.lines) {
-            lines.append(try saleLine(line, amount, of: order))
-        }
-        if !reading.orderVariation.isZero {
-            try lines.append(contentsOf: variationLines(reading.orderVariation, over: lines, of: order))
-        }
-        if !gap.isZero { lines.append(outsideLine("Rounding", gap, account: books.accounts.rounding)) }
-        return lines
-    }
-
-    private struct Reading {
-        let lines: [Money]
-        let orderVariation: Money
-        let sum: Money
-    }
-
-    /// The reading whose sum is nearest to the total; the earlier one wins a tie.
-    private func bestReading(of order: Order, adding goods: Money) -> Reading? {
-        var best: Reading?
-        for candidate in LineReading.candidates(for: order) {
-            guard let (lines, variation) = candidate.amounts(of: order) else { continue }
-            let reading = Reading(lines: lines, orderVariation: variation, sum: lines.sum() + variation)
-            if let known = best, (goods - known.sum).magnitude <= (goods - reading.sum).magnitude { continue }
-            best = reading
-        }
-        return best
-    }
-
-    private func saleLine(_ line: OrderLine, _ amount: Money, of order: Order) throws(Park) -> InvoiceLine {
-        let taxType = try taxType(of: line, of: order)
-        let name = description(line.name)
-        // Quantity and unit price only where their product is the line's amount exactly: Xero checks it.
-        if line.quantity > .zero, line.quantity.trimmed.scale <= 4,
-            let unit = amount.decimal.exactlyDivided(by: line.quantity, scale: 4)
-        {
-            return InvoiceLine(
-                description: name, quantity: line.quantity.trimmed, unitAmount: unit.trimmed, amount: amount,
-                account: books.accounts.sales, taxType: taxType, tracking: books.tracking)
-        }
-        return InvoiceLine(
-            description: line.quantity == .one ? name : description("\(line.quantity.trimmed) × \(line.name)"),
-            amount: amount, account: books.accounts.sales, taxType: taxType, tracking: books.tracking)
-    }
-
-    /// Xero needs a description, of at most 4,000 characters.
-    private func description(_ text: String) -> String {
-        text.isEmpty ? "Sale" : text.utf8.count <= 4000 ? text : String(text.prefix(1000))
-    }
-
-    private func taxType(of line: OrderLine, of order: Order) throws(Park) -> String {
-        guard line.taxRates.count <= 1 else {
-            throw Park(
-                .mapping, "Order \(order.id), line \(line.number) (\(line.name)) carries \(line.taxRates.count) taxes.",
-                remedy: "Give the product a single tax in Kounta, or post this sale by hand.")
-        }
-        let rate = line.taxRates.first ?? .zero
-        guard let type = books.taxTypes[rate] else {
-            throw Park(
-                .mapping,
-                "Order \(order.id), line \(line.number) (\(line.name)): no tax type is set for a rate of \(rate).",
-                remedy: "Add the rate under `taxes` of organisation \(books.organisation), then replay.")
-        }
-        return type
-    }
-
-    /// An order-level discount or surcharge, spread over the tax types of the lines by their share so that each tax
-    /// is reduced by its part and the parts add up.
-    private func variationLines(
-        _ variation: Money, over lines: [InvoiceLine], of order: Order
-    ) throws(Park) -> [InvoiceLine] {
-        var types: [String] = []
-        var sums: [Money] = []
-        for line in lines {
-            if let index = types.firstIndex(of: line.taxType) {
-                sums[index] += line.amount
-            } else {
-                types.append(line.taxType)
-                sums.append(line.amount)
+extension Order {
+    /// A refund as a sale of the same goods, all amounts positive, and whether it is one. Kounta's sources do not say
+    /// which signs a refund's total, lines and payments carry, so each group is turned by itself.
+    func oriented() -> (order: Order, isRefund: Bool) {
+        guard isRefund || total.isNegative else { return (self, false) }
+        var order = self
+        order.total = total.magnitude
+        order.tips = tips.magnitude
+        order.totalTax = totalTax?.magnitude
+        order.paid = paid?.magnitude
+        if charged.isNegative {
+            order.fixedVariation = -fixedVariation
+            for index in lines.indices {
+                order.lines[index].quantity = -lines[index].quantity
+                order.lines[index].recorded = -lines[index].recorded
+                order.lines[index].recordedTax = lines[index].recordedTax.map { -$0 }
+                order.lines[index].fixedVariation = -lines[index].fixedVariation
+                for modifier in lines[index].modifiers.indices {
+                    order.lines[index].modifiers[modifier].price = lines[index].modifiers[modifier].price.map { -$0 }
+                }
             }
         }
-        guard let parts = variation.allotted(by: sums) else {
-            throw Park(
-                .value, "Order \(order.id): \(variation) of discount or surcharge on lines that come to 0.00.",
-                remedy: "Correct the order in Kounta, then replay it.")
-        }
-        return zip(types, parts).compactMap { type, part in
-            guard !part.isZero else { return nil }
-            return InvoiceLine(
-                description: variation.isNegative ? "Order discount" : "Order surcharge", amount: part,
-                account: books.accounts.sales, taxType: type, tracking: books.tracking)
-        }
-    }
-
-    private func outsideLine(_ description: String, _ amount: Money, account: String) -> InvoiceLine {
-        InvoiceLine(
-            description: description, amount: amount, account: account, taxType: books.accounts.outsideTaxType,
-            tracking: books.tracking)
-    }
-
-    // MARK: payments
-
-    private func payments(
-        _ settlement: Settlement, of order: Order, on date: CalendarDate
-    ) throws(Park) -> [InvoicePayment] {
-        var payments: [InvoicePayment] = []
-        for tender in settlement.tenders where !tender.amount.isZero {
-            guard let account = books.clearingAccounts[tender.method.lowercased()] ?? books.fallbackClearingAccount
-            else {
-                throw Park(
-                    .mapping, "Order \(order.id): no clearing account is set for payments by \"\(tender.method)\".",
-                    remedy: "Add it under `payment_methods` of organisation \(books.organisation), then replay.")
+        if paidInAll.isNegative {
+            for index in payments.indices {
+                order.payments[index].amount = -payments[index].amount
+                order.payments[index].tip = -payments[index].tip
             }
-            payments.append(
-                InvoicePayment(
-                    account: account, amount: tender.amount,
-                    date: tender.paidAt.map(books.timeZone.date(at:)) ?? date, reference: tender.method))
         }
-        return payments
+        return (order, true)
     }
+
+    /// What the lines come to as they are recorded: for their sign only.
+    fileprivate var charged: ExactDecimal {
+        lines.reduce(.zero) { sum, line in line.modifiers.reduce(sum + line.recorded) { $0 + ($1.price ?? .zero) } }
+    }
+
+    fileprivate var paidInAll: ExactDecimal { payments.reduce(.zero) { $0 + $1.amount + $1.tip } }
 }

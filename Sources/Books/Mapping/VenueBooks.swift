@@ -23,6 +23,20 @@ package struct VenueBooks: Sendable {
     /// The most that a rounding line may carry.
     package var roundingMax: Money
     package var paymentTermDays: Int
+    /// The operator's rules; they come before every default here.
+    package var rules = RuleBook.empty
+    /// Tracking categories whose option is the order's register, type or staff.
+    package var trackingSources: [TrackingSource: String] = [:]
+    package var posting = PostingPlan()
+    /// Xero's id of the branding theme of the venue's invoices.
+    package var brandingTheme: String?
+    /// Kounta's id of a register → its name, as far as the operator named them. Likewise the staff.
+    package var registers: [String: String] = [:]
+    package var staff: [String: String] = [:]
+    /// What Kounta's catalogue says of products, by id.
+    package var products: [String: Product] = [:]
+    /// How the sales that need more than a rate and an account are booked.
+    package var sales = SalePolicy()
 
     package struct Accounts: Sendable {
         package var sales: String
@@ -30,6 +44,16 @@ package struct VenueBooks: Sendable {
         package var rounding: String
         /// The tax type of lines that are no supply: tips and rounding.
         package var outsideTaxType: String
+        /// Nil: as sales.
+        package var discounts: String?
+        /// Nil: as sales.
+        package var surcharges: String?
+        /// Gift cards sold are owed, not earned. Nil: as sales, since nobody said which products are gift cards.
+        package var giftCardLiability: String?
+        /// Counted less recorded takings. Nil: such differences are parked.
+        package var variance: String?
+        /// Deposits and lay-by. Nil: as sales.
+        package var deposits: String?
 
         package init(sales: String, tips: String, rounding: String, outsideTaxType: String) {
             self.sales = sales

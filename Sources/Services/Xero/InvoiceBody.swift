@@ -33,12 +33,15 @@ package enum InvoiceBody {
             writer.field("LineAmount", number: line.amount.description)
             writer.field("AccountCode", line.account)
             writer.field("TaxType", line.taxType)
-            if let tracking = line.tracking {
+            if let code = line.itemCode { writer.field("ItemCode", code) }
+            if !line.tracking.isEmpty {
                 writer.key("Tracking")
                 writer.array { writer in
-                    writer.object { writer in
-                        writer.field("Name", tracking.category)
-                        writer.field("Option", tracking.option)
+                    for tracking in line.tracking {
+                        writer.object { writer in
+                            writer.field("Name", tracking.category)
+                            writer.field("Option", tracking.option)
+                        }
                     }
                 }
             }

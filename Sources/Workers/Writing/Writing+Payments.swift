@@ -182,7 +182,7 @@ extension Writing {
     /// Reads the invoices' payments: those that stand there are recorded, the others are returned.
     private mutating func missing(of due: [Due]) async throws -> [Due] {
         let claims = Self.claims(due)
-        var standing: [String: [LedgerPayment]] = [:]
+        var standing: [String: [Xero.LedgerPayment]] = [:]
         for start in stride(from: 0, to: claims.count, by: invoiceNumbersMax) {
             let part = claims[start..<min(start + invoiceNumbersMax, claims.count)]
             for invoice in try await invoices(part.map(\.number), holding: claims) {
@@ -219,7 +219,7 @@ extension Writing.Due {
 }
 
 extension ClaimedPayment {
-    fileprivate func isSame(as other: LedgerPayment) -> Bool {
+    fileprivate func isSame(as other: Xero.LedgerPayment) -> Bool {
         guard let amount = other.amount, Amounts.areEqual(amount, self.amount) else { return false }
         return (other.account ?? account) == account && (other.reference ?? reference) == reference
     }

@@ -142,7 +142,7 @@ import Testing
         var twoTaxes = OrderLine.example("Wine", "1", "10.00")
         twoTaxes.taxRates = [ExactDecimal("0.1")!, ExactDecimal("0.29")!]
         let cases: [(Order, DeadLetterClass, String)] = [
-            (.example(total: "-10.00", lines: [.example("Pie", "-1", "-10.00")]), .value, "negative"),
+            (.example(total: "-10.00", lines: [.example("Pie", "-1", "-10.00")]), .value, "refund"),
             (pending, .value, "PENDING"), (refund, .value, "refund"),
             (.example(total: "0.00", lines: []), .value, "no lines"),
             (.example(total: "10.001", lines: pie), .value, "10.001"),

@@ -38,6 +38,24 @@ struct CapturedOrderTests {
         #expect(order.payments.last?.reference == "INV2-8M9F-B8UN-YQ5S-2G7K")
     }
 
+    @Test("who bought what where is read whole from the sample order")
+    func circumstances() throws {
+        let order = try OrderRecord.order(from: capture("order.json"))
+        #expect(
+            order.customer
+                == Customer(id: "3842", firstName: "Lucy", lastName: "Lavender", email: "lucy@kounta.com"))
+        #expect(order.register == "409")
+        #expect(order.staff == nil)
+        #expect(order.type == nil)
+        #expect(order.notes == "Take away, gold member")
+        #expect(order.placedAt?.description == "2013-05-29T01:14:06Z")
+        #expect(order.lines.map(\.product) == ["7302", "5312"])
+        #expect(order.lines.map(\.id) == ["37864193203", "37864193204"])
+        #expect(order.lines.map(\.notes) == ["Extra sugar please", nil])
+        #expect(order.payments.map(\.id) == ["19230990", "19230996"])
+        #expect(!order.isRefund && order.refundedOrder == nil && !order.isOnAccount)
+    }
+
     @Test("the rows of a list lack their site: each is parked with the field's name")
     func rows() throws {
         let rows = try JSON(parsing: capture("orders.json")).elements

@@ -1,0 +1,42 @@
+package import Money
+
+/// One payment at the till.
+package struct Tender: Sendable {
+    /// Kounta's id of the payment.
+    package var id: String?
+    package var method: String
+    package var amount: ExactDecimal
+    package var tip: ExactDecimal
+    package var paidAt: Instant?
+    package var reference: String?
+
+    package init(method: String, amount: ExactDecimal, tip: ExactDecimal = .zero, paidAt: Instant? = nil) {
+        self.method = method
+        self.amount = amount
+        self.tip = tip
+        self.paidAt = paidAt
+    }
+}
+
+/// Who bought, as the order names them.
+package struct Customer: Sendable, Hashable {
+    /// Kounta's id: the `ContactNumber` of the contact in Xero.
+    package var id: String
+    package var firstName: String
+    package var lastName: String
+    package var email: String?
+    /// In records that bring them.
+    package var tags: [String] = []
+
+    package init(id: String, firstName: String = "", lastName: String = "", email: String? = nil) {
+        self.id = id
+        self.firstName = firstName
+        self.lastName = lastName
+        self.email = email
+    }
+
+    /// First and last name; empty where the till has neither.
+    package var name: String {
+        firstName.isEmpty ? lastName : lastName.isEmpty ? firstName : "\(firstName) \(lastName)"
+    }
+}

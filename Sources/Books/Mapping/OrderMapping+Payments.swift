@@ -1,0 +1,108 @@
+import Domain
+import Money
+
+extension OrderMapping {
+    /// Cash rounding, payments, and the account a sale is left on. Afterwards the payments come to the total, or the
+    /// rest is owed by a named customer.
+    func completeSale(
+        _ document: inout LedgerDocument, of order: Order, _ figures: SaleFigures, _ context: Context
+    ) throws(Park) {
+        // Cash is paid in steps of 5 cents, so what was taken may differ a little from what was owed.
+        let gap = figures.taken - figures.owed
+        if gap.isNegative, gap.magnitude > books.roundingMax || !figures.promised.isZero {
+            try leaveOnAccount(&document, order, figures, owing: -gap)
+        } else {
+            try closeGap(gap, &document, order, figures, context)
+        }
+        document.payments = try payments(figures.tenders, order, context, &document.warnings)
+        if document.reasons.isEmpty { document.reasons = ["The order is complete."] }
+    }
+
+    /// The till's own cash rounding as a line; more than it may be is parked with both figures.
+    func closeGap(
+        _ gap: Money, _ document: inout LedgerDocument, _ order: Order, _ figures: SaleFigures, _ context: Context
+    ) throws(Park) {
+        guard !gap.isZero else { return }
+        guard gap.magnitude <= books.roundingMax else {
+            throw Park(
+                .value, "Order \(order.id): the till took \(figures.taken), but total and tips come to "
+                    + "\(figures.owed).",
+                remedy: "Check the order's payments in Kounta, then replay it.")
+        }
+        var lines = document.lines
+        try appendOutside(
+            "Cash rounding", .rounding, gap, books.accounts.rounding, order, context, &lines, &document.warnings)
+        document.lines = lines
+    }
+
+    /// A sale that a named customer owes is the customer's own invoice. Nobody can be sent an account without a name.
+    private func leaveOnAccount(
+        _ document: inout LedgerDocument, _ order: Order, _ figures: SaleFigures, owing: Money
+    ) throws(Park) {
+        let isAccount = order.isOnAccount || !figures.promised.isZero
+        if isAccount, !figures.promised.isZero, figures.promised != owing {
+            throw Park(
+                .value, "Order \(order.id): \(figures.promised) was put on account, but \(owing) is open of "
+                    + "\(figures.owed).",
+                remedy: "Check the order's payments in Kounta, then replay it.")
+        }
+        guard let customer = order.customer, isAccount || books.sales.leavesCustomersUnpaid else {
+            throw Park(
+                .value, "Order \(order.id): the till took \(figures.taken), but total and tips come to "
+                    + "\(figures.owed)" + (isAccount ? ", and the account is nobody's." : "."),
+                remedy: isAccount
+                    ? "Name the customer on the order in Kounta, then replay it."
+                    : "Check the order's payments in Kounta, then replay it.")
+        }
+        document.isOnAccount = true
+        // A rule may have named another contact, say the company the customer works for.
+        if document.contactNumber == books.contactNumber {
+            document.contactNumber = customer.id
+            document.customer = customer
+            document.contactName = document.contactName ?? (customer.name.isEmpty ? nil : customer.name)
+        }
+        document.reasons = ["Sold on account: \(owing) of \(figures.owed) is left for the customer to pay."]
+    }
+
+    func payments(
+        _ tenders: [SaleFigures.Part], _ order: Order, _ context: Context, _ warnings: inout [String]
+    ) throws(Park) -> [LedgerPayment] {
+        var payments: [LedgerPayment] = []
+        for tender in tenders where !tender.amount.isZero {
+            guard let account = try account(of: tender, order, context, &warnings) else { continue }
+            payments.append(
+                LedgerPayment(
+                    account: account, amount: tender.amount,
+                    date: tender.paidAt.map(calendar.day(at:)) ?? context.date, reference: tender.method))
+        }
+        return payments
+    }
+
+    /// Nil where a rule says that the tender is booked elsewhere.
+    private func account(
+        of tender: SaleFigures.Part, _ order: Order, _ context: Context, _ warnings: inout [String]
+    ) throws(Park) -> String? {
+        if let facts = context.facts {
+            let treatment = books.rules.treatment(
+                of: TenderFacts(method: tender.method, amount: tender.amount), in: facts)
+            if let warning = treatment.warning { warnings.append(warning) }
+            switch treatment.action {
+            case .book: if let account = treatment.account { return account }
+            case .park(let reason): throw parked(treatment.rule, reason, of: order, "payment by \(tender.method)")
+            case .skip(let reason):
+                warnings.append(
+                    "The rule \"\(treatment.rule)\" leaves the payment of \(tender.amount) by \(tender.method) to be "
+                        + "booked elsewhere: \(reason)")
+                return nil
+            }
+        }
+        if let account = books.clearingAccounts[tender.method.lowercased()] { return account }
+        guard let account = books.fallbackClearingAccount else {
+            throw Park(
+                .mapping, "Order \(order.id): no clearing account is set for payments by \"\(tender.method)\".",
+                remedy: "Add it under `payment_methods` of organisation \(books.organisation), then replay.")
+        }
+        warnings.append("No clearing account is set for payments by \"\(tender.method)\": it went to \(account).")
+        return account
+    }
+}

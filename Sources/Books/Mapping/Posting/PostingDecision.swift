@@ -1,0 +1,195 @@
+import Domain
+import Money
+
+/// Decides what to do in the ledger about a new version of an order, given what already stands there for it.
+///
+/// Pure, and the only place that decides it. The choices, best first:
+/// 1. nothing stands → **create**; it stands just so → **nothing**;
+/// 2. nothing was sent yet → **replace** or **withdraw**;
+/// 3. Xero lets it be changed → **update**; it only got more payments → **pay**;
+/// 4. → **remove payments, void**, and **create** again under the next revision, since a void number stays used;
+/// 5. the period is locked or a payment reconciled → **take back** by a document of the other kind, dated on the first
+///    open day, paid back through the same accounts or allocated; and create again.
+///
+/// While a writer holds a document its outcome is not known, and everything about it is held back.
+package struct PostingDecision: Sendable {
+    let locks: LedgerLocks
+
+    package init(locks: LedgerLocks = .none) { self.locks = locks }
+
+    /// - Parameters:
+    ///   - standing: every document of the order, gone ones too, since their numbers are used up.
+    ///   - original: of a refund order, the sale it gives back, as it stands now; nil where the ledger has none.
+    /// - Returns: at least one step, in the order to be taken.
+    package func steps(
+        for version: OrderVersion, standing: [StandingDocument], original: StandingDocument? = nil
+    ) -> [PostingStep] {
+        let live = standing.filter { $0.standing != .gone }
+        switch version {
+        case .open(let status):
+            if live.isEmpty { return [PostingStep(.nothing, "The order is \(status): it is booked when complete.")] }
+            return [PostingStep(.hold, "The order was opened again (\(status)): what stands is left until it closes.")]
+        case .unbookable(let park):
+            return [PostingStep(.park(park), live.isEmpty ? park.cause : "\(park.cause) What stands is left as it is.")]
+        case .skipped(let rule, let reason):
+            let why = "The rule \"\(rule)\" leaves the order out: \(reason)"
+            return [PostingStep(.nothing, live.isEmpty ? why : why + " It was booked before and is left as it is.")]
+        case .deleted:
+            if live.isEmpty { return [PostingStep(.nothing, "The order was deleted before it was booked.")] }
+            return live.flatMap { takeAway($0, because: "The order was deleted in Kounta") }
+        case .documents(let wanted):
+            return steps(for: wanted, standing: standing, original: original)
+        }
+    }
+
+    private func steps(
+        for wanted: [LedgerDocument], standing: [StandingDocument], original: StandingDocument?
+    ) -> [PostingStep] {
+        var steps: [PostingStep] = []
+        for document in wanted {
+            let known = standing.filter { $0.document.slot == document.slot }
+            let current = known.last { $0.standing != .gone }
+            let revision = known.map { $0.revision + 1 }.max() ?? 0
+            if current == nil, let obstacle = obstacle(to: document, original) { return [obstacle] }
+            let target = retargeted(document, original)
+            guard let current else {
+                steps.append(create(target, revision: revision, because: revision == 0
+                    ? target.reasons.first ?? "The order is complete."
+                    : "What stood before was taken away, and its number stays used."))
+                continue
+            }
+            steps += change(current, into: target.staying(onAccountOf: current.document), revision: revision)
+        }
+        let slots = wanted.map(\.slot)
+        for extra in standing where extra.standing != .gone && !slots.contains(extra.document.slot) {
+            steps += takeAway(extra, because: "The order no longer has this \(extra.document.slot)")
+        }
+        let hasWork = steps.contains { $0.action != .nothing }
+        return hasWork ? steps.filter { $0.action != .nothing } : Array(steps.prefix(1))
+    }
+
+    // MARK: refunds
+
+    /// Why a refund cannot be posted now; nil where it can.
+    private func obstacle(to refund: LedgerDocument, _ original: StandingDocument?) -> PostingStep? {
+        guard refund.kind == .creditNote, refund.slot == .sale else { return nil }
+        let needsOriginal = !refund.allocations.isEmpty
+        guard let original, original.standing != .gone else {
+            return needsOriginal
+                ? PostingStep(.hold, "The refund settles \(refund.allocations[0].invoice), which is not booked yet.")
+                : nil
+        }
+        if needsOriginal && original.standing != .written {
+            return PostingStep(.hold, "The refund settles \(original.number), which is still on its way.")
+        }
+        let left = original.document.total - original.givenBack
+        guard refund.total > left else { return nil }
+        let park = Park(
+            .value, "The refund \(refund.number) comes to \(refund.total), but of the sale \(original.number) over "
+                + "\(original.document.total) only \(left) is left to give back.",
+            remedy: "Check both orders in Kounta; correct the refund and replay it, or post a credit note by hand.")
+        return PostingStep(.park(park), park.cause)
+    }
+
+    /// An allocation goes to the revision of the sale that stands now.
+    private func retargeted(_ document: LedgerDocument, _ original: StandingDocument?) -> LedgerDocument {
+        guard let original, document.slot == .sale, !document.allocations.isEmpty else { return document }
+        var document = document
+        for index in document.allocations.indices { document.allocations[index].invoice = original.number }
+        return document
+    }
+
+    // MARK: one document
+
+    /// A document for a locked day is dated on the first open one, and says so.
+    func create(_ document: LedgerDocument, revision: Int, because reason: String) -> PostingStep {
+        var document = document
+        if revision > 0 { document.number = DocumentNumber("\(document.number)-r\(revision)") }
+        var reason = reason
+        if locks.isLocked(document.date) {
+            reason += " Its day, \(document.date), is locked: it is dated \(locks.open(document.date))."
+            document.dueDate = max(document.dueDate, locks.open(document.date))
+            document.date = locks.open(document.date)
+        }
+        document.payments = document.payments.map(dated)
+        for index in document.allocations.indices {
+            document.allocations[index].date = locks.open(document.allocations[index].date)
+        }
+        document.reasons = document.reasons.contains(reason) ? document.reasons : document.reasons + [reason]
+        return PostingStep(.create(document), reason)
+    }
+
+    /// The payment on its day or, where that is locked, on the first open one.
+    func dated(_ payment: LedgerPayment) -> LedgerPayment {
+        var payment = payment
+        payment.date = locks.open(payment.day)
+        return payment
+    }
+
+    private func change(
+        _ current: StandingDocument, into wanted: LedgerDocument, revision: Int
+    ) -> [PostingStep] {
+        let difference = DocumentDifference(from: current.document, to: wanted)
+        if difference.isNone { return [PostingStep(.nothing, "\(current.number) stands as the order is.")] }
+        var updated = wanted
+        updated.number = current.number
+        switch current.standing {
+        case .waiting, .refused:
+            return [PostingStep(.replace(updated), "The order changed (\(difference)) before anything was sent.")]
+        case .inHand:
+            return [PostingStep(.hold, "The order changed (\(difference)) while \(current.number) is on its way.")]
+        case .gone: preconditionFailure("a document that is gone is not changed")
+        case .written: break
+        }
+        if difference.isOnlyMorePayments {
+            let payments = difference.addedPayments.map(dated)
+            return [PostingStep(.pay(current.number, payments), "The order was paid further, which is applied.")]
+        }
+        return changeWritten(current, into: updated, wanted, difference, revision)
+    }
+
+    private func changeWritten(
+        _ current: StandingDocument, into updated: LedgerDocument, _ wanted: LedgerDocument,
+        _ difference: DocumentDifference, _ revision: Int
+    ) -> [PostingStep] {
+        let isLocked = locks.isLocked(current.document.date)
+        if difference.isOnlyWords {
+            let isPaidNote = current.document.kind == .creditNote && !current.isUntouched
+            if isPaidNote, !difference.movesMoney {
+                return [PostingStep(.nothing, "Only \(difference) changed, and the credit note is used: it is left.")]
+            }
+            if !isLocked && !isPaidNote {
+                return [PostingStep(.update(updated), "Only \(difference) changed, which Xero lets be changed.")]
+            }
+            if isLocked, !difference.movesMoney {
+                return [PostingStep(.nothing, "Only \(difference) changed, and the period is locked: it is left.")]
+            }
+        }
+        if current.isUntouched, !isLocked, !difference.changesKind, !locks.isLocked(wanted.day) {
+            var bare = updated
+            bare.payments = []
+            let reason = "The order changed (\(difference)); nothing is paid on \(current.number), so Xero lets it be "
+                + "updated."
+            return [PostingStep(.update(bare), reason)]
+                + (updated.payments.isEmpty ? [] : [PostingStep(.pay(current.number, updated.payments), reason)])
+        }
+        let away = takeAway(current, because: "The order changed (\(difference))")
+        if case .park = away.last?.action { return away }
+        return away + [
+            create(wanted, revision: revision, because: "Posted again as the order is now; \(current.number) went.")
+        ]
+    }
+}
+
+extension LedgerDocument {
+    /// A sale that began on a customer's account stays the customer's own invoice when it is paid later.
+    func staying(onAccountOf current: LedgerDocument) -> LedgerDocument {
+        guard current.isOnAccount, !isOnAccount, kind == .invoice, current.kind == .invoice else { return self }
+        var document = self
+        document.isOnAccount = true
+        document.contactNumber = current.contactNumber
+        document.contactName = current.contactName
+        document.customer = current.customer
+        return document
+    }
+}

@@ -1,0 +1,130 @@
+import Domain
+import Money
+
+/// The operator's rules of one organisation, compiled once: the first whose condition holds decides.
+///
+/// Deciding is pure and allocates nothing where no rule matches.
+package struct RuleBook: Sendable {
+    /// What becomes of a sale that no rule for lines decided.
+    package enum Unmapped: Sendable, Hashable {
+        /// The venue's defaults hold; the usual case where rules are exceptions.
+        case asDefault
+        /// To this account, with a warning.
+        case account(String)
+        case park
+    }
+
+    package let rules: [Rule]
+    package let unmapped: Unmapped
+    private let lineRules: [Rule]
+    private let tenderRules: [Rule]
+    private let orderRules: [Rule]
+
+    package static let empty = RuleBook(rules: [])
+
+    package init(rules: [Rule], unmapped: Unmapped = .asDefault) {
+        self.rules = rules
+        self.unmapped = unmapped
+        lineRules = rules.filter { $0.subject == .line }
+        tenderRules = rules.filter { $0.subject == .payment }
+        orderRules = rules.filter { $0.subject == .order }
+    }
+
+    package var isEmpty: Bool { rules.isEmpty && unmapped == .asDefault }
+
+    /// How a line of `order` is booked.
+    package func treatment(of line: LineFacts, in order: OrderFacts) -> Treatment {
+        if !lineRules.isEmpty {
+            let facts = RuleFacts(order: order, line: line)
+            for rule in lineRules {
+                if let treatment = rule.treatment(of: facts) { return treatment }
+            }
+        }
+        guard line.part == .sale else { return .standard }
+        switch unmapped {
+        case .asDefault: return .standard
+        case .account(let account): return Self.fallback(line, account: account)
+        case .park: return Self.parked(line)
+        }
+    }
+
+    /// Into which clearing account a tender of `order` goes; ``Treatment/standard``: as `payment_methods` says.
+    package func treatment(of tender: TenderFacts, in order: OrderFacts) -> Treatment {
+        if tenderRules.isEmpty { return .standard }
+        let facts = RuleFacts(order: order, tender: tender)
+        for rule in tenderRules {
+            if let treatment = rule.treatment(of: facts) { return treatment }
+        }
+        return .standard
+    }
+
+    /// Contact, reference, or whether the order is booked at all.
+    package func treatment(of order: OrderFacts) -> Treatment {
+        if orderRules.isEmpty { return .standard }
+        let facts = RuleFacts(order: order)
+        for rule in orderRules {
+            if let treatment = rule.treatment(of: facts) { return treatment }
+        }
+        return .standard
+    }
+
+    private static func fallback(_ line: LineFacts, account: String) -> Treatment {
+        var treatment = Treatment()
+        treatment.account = account
+        treatment.rule = Treatment.fallback
+        treatment.warning =
+            "No rule maps \(line.product?.shown ?? "a line without product"); it went to account \(account)."
+        return treatment
+    }
+
+    private static func parked(_ line: LineFacts) -> Treatment {
+        var treatment = Treatment()
+        treatment.rule = Treatment.fallback
+        treatment.action = .park(
+            reason: "no rule maps \(line.product?.shown ?? "a line without product"), and unmapped products are parked")
+        return treatment
+    }
+}
+
+/// What one evaluation looks at.
+package struct RuleFacts: Sendable {
+    package let order: OrderFacts
+    package var line: LineFacts?
+    package var tender: TenderFacts?
+
+    /// For templates that look at nothing.
+    static let none = RuleFacts(
+        order: OrderFacts(
+            order: OrderID(""), site: SiteID(""), venue: "", date: CalendarDate(daysSince1970: 0), total: .zero))
+
+    package init(order: OrderFacts, line: LineFacts? = nil, tender: TenderFacts? = nil) {
+        self.order = order
+        self.line = line
+        self.tender = tender
+    }
+}
+
+/// One rule: when it holds and what it then says.
+package struct Rule: Sendable {
+    /// What a rule decides about.
+    package enum Subject: String, Sendable, CaseIterable {
+        case line, payment, order
+    }
+
+    package let name: String
+    package let subject: Subject
+    package let condition: Condition
+    package let outcome: Outcome
+
+    package init(name: String, subject: Subject, condition: Condition, outcome: Outcome) {
+        self.name = name
+        self.subject = subject
+        self.condition = condition
+        self.outcome = outcome.prepared(rule: name)
+    }
+
+    /// Nil where the rule does not apply.
+    package func treatment(of facts: RuleFacts) -> Treatment? {
+        condition.holds(for: facts) ? outcome.treatment(of: facts, rule: name) : nil
+    }
+}

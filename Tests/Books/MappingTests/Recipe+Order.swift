@@ -1,0 +1,185 @@
+import Domain
+import Mapping
+import Money
+
+extension VenueBooks {
+    /// Books with everything a made-up order needs.
+    static let complete: VenueBooks = {
+        var books = VenueBooks.example
+        books.taxTypes = [
+            decimal("0.1"): "OUTPUT", decimal("0.125"): "OUTPUTOLD", decimal("0.15"): "OUTPUT2", .zero: "EXEMPTOUTPUT",
+        ]
+        books.accounts.discounts = "240"
+        books.accounts.surcharges = "241"
+        books.accounts.giftCardLiability = "875"
+        books.accounts.variance = "870"
+        books.sales.giftCardProducts = ["900"]
+        books.sales.levyAccounts = [decimal("0.29"): "826"]
+        books.clearingAccounts = ["cash": "231", "card": "232", "gift card": "233", "eftpos": "234"]
+        books.fallbackClearingAccount = nil
+        return books
+    }()
+
+    static let accountOfMethod = ["Cash": "231", "Card": "232", "Gift Card": "233", "EFTPOS": "234"]
+}
+
+/// The record that a recipe makes, and what was truly taken for it.
+extension Recipe {
+    struct Taking: Equatable {
+        var method: String
+        var cents: Int64
+    }
+
+    var owed: Int64 { figures.goods + tip }
+
+    /// What was paid and kept at first, by tender: tips and rounding included, change netted.
+    var takings: [Taking] {
+        let owed = owed
+        guard owed > 0 else { return [] }
+        switch paying {
+        case .card: return [Taking(method: "Card", cents: owed)]
+        case .cash: return [Taking(method: "Cash", cents: (owed + 2) / 5 * 5)].filter { $0.cents > 0 }
+        case .change: return [Taking(method: "Cash", cents: owed)]
+        case .split: return split(owed, ["Card", "Cash"])
+        case .threeWays: return split(owed, ["Card", "Cash", "EFTPOS"])
+        case .giftCard: return split(owed, ["Card", "Gift Card"])
+        case .account: return []
+        case .partOnAccount: return [Taking(method: "Card", cents: owed / 2)]
+        }
+    }
+
+    /// The first carries the tip, so it is at least that.
+    private func split(_ owed: Int64, _ methods: [String]) -> [Taking] {
+        let part = (owed - tip) / Int64(methods.count)
+        return methods.enumerated().map { index, method in
+            Taking(method: method, cents: index == 0 ? owed - part * Int64(methods.count - 1) : part)
+        }
+    }
+
+    var leftOnAccount: Int64 {
+        paying == .account || paying == .partOnAccount ? owed - takings.reduce(0) { $0 + $1.cents } : 0
+    }
+
+    /// - Parameter id: also names the register.
+    func order(id: Int) -> Order {
+        let figures = figures
+        let first = Instant(iso8601: "2026-11-23T00:00:00Z")!.adding(seconds: minute * 60)
+        let signs: [Int64] = isRefund ? negatives.map { $0 ? -1 : 1 } : [1, 1, 1]
+        let stated = figures.goods + (isTipInTotal ? tip : 0)
+        var order = Order(
+            id: OrderID(String(id)), site: SiteID("923"), status: "COMPLETE", createdAt: first,
+            total: Money(cents: stated * signs[0]).decimal, lines: orderLines(figures, sign: signs[1]),
+            payments: tenders(at: first, sign: signs[2]))
+        order.saleNumber = "S\(id)"
+        order.priceVariation = ExactDecimal(coefficient: Int128(variation), scale: 4)
+        order.fixedVariation = Money(cents: fixed * signs[1]).decimal
+        if tipPlace != .payments { order.tips = Money(cents: tip * signs[0]).decimal }
+        let paid = takings.reduce(-paidBack) { $0 + $1.cents }
+        order.paid = Money(cents: paid * signs[0]).decimal
+        order.register = String(register)
+        order.type = type
+        order.isRefund = isRefund
+        if isRefund { order.refundedOrder = OrderID("4000000001") }
+        if paying == .account || paying == .partOnAccount { order.customer = Customer(id: "77", firstName: "Ann") }
+        return order
+    }
+
+    private func orderLines(_ figures: Figures, sign: Int64) -> [OrderLine] {
+        lines.enumerated().map { index, line in
+            var rates: [ExactDecimal] = []
+            if line.rate > 0 { rates.append(ExactDecimal(coefficient: Int128(line.rate), scale: 3)) }
+            if line.hasLevy { rates.append(decimal("0.29")) }
+            var made = OrderLine(
+                number: index + 1, name: "Item \(index + 1)",
+                quantity: ExactDecimal(coefficient: Int128(line.quantity * sign), scale: 3),
+                recorded: Money(cents: figures.recorded[index] * sign).decimal,
+                isFromUnitPrice: shape == .nothing && minute % 2 == 0, taxRates: rates)
+            made.product = line.isGiftCard ? "900" : String(100 + index)
+            made.categories = [index % 2 == 0 ? "Food" : "Drinks"]
+            made.priceVariation = ExactDecimal(coefficient: Int128(line.variation), scale: 4)
+            made.fixedVariation = Money(cents: line.fixed * sign).decimal
+            made.isPartOfOptionSet = line.isOption
+            if line.modifier != 0 {
+                made.modifiers = [Modifier(id: "1", name: "Extra", price: Money(cents: line.modifier * sign).decimal)]
+            }
+            return made
+        }
+    }
+
+    private func tenders(at first: Instant, sign: Int64) -> [Tender] {
+        var tenders: [Tender] = []
+        func add(_ method: String, _ cents: Int64, tip: Int64 = 0, after seconds: Int64 = 60) {
+            tenders.append(
+                Tender(
+                    method: method, amount: Money(cents: cents * sign).decimal, tip: Money(cents: tip * sign).decimal,
+                    paidAt: first.adding(seconds: seconds)))
+        }
+        for (index, taking) in takings.enumerated() {
+            let tipHere = index == 0 && tipPlace != .order ? tip : 0
+            var cents = taking.cents
+            if tipHere != 0, isTipLater || !isTipInAmounts { cents -= tipHere }
+            if paying == .change { cents += 700 }
+            add(taking.method, cents, tip: isTipLater ? 0 : tipHere)
+            if paying == .change { add(taking.method, -700) }
+        }
+        if isTipLater, let method = takings.first?.method { add(method, 0, tip: tip, after: 3600) }
+        if paying == .account, register == 1 { add("On Account", owed) }
+        if paidBack > 0 { add("EFTPOS", -paidBack, after: 86_400) }
+        return tenders
+    }
+
+    /// The amounts by tax type that the document must come to, goods only.
+    var amountsByType: [String: Int64] {
+        let figures = figures
+        var types: [String] = []
+        var sums: [Int64] = []
+        func add(_ type: String, _ cents: Int64) {
+            if let index = types.firstIndex(of: type) {
+                sums[index] += cents
+            } else {
+                types.append(type)
+                sums.append(cents)
+            }
+        }
+        for (line, cents) in zip(lines, figures.booked) {
+            if line.hasLevy {
+                let levy = Self.rounded(cents * 290, over: 1000 + 290 + line.rate)
+                if levy != 0 { add("BASEXCLUDED", levy) }
+                add("OUTPUT", cents - levy)
+            } else {
+                add(line.isGiftCard ? "BASEXCLUDED" : Self.types[line.rate]!, cents)
+            }
+        }
+        if figures.spread != 0 {
+            for (index, part) in Self.shares(of: figures.spread, over: sums).enumerated() { sums[index] += part }
+        }
+        return Dictionary(uniqueKeysWithValues: zip(types, sums)).filter { $0.value != 0 }
+    }
+
+    static let types: [Int64: String] = [0: "EXEMPTOUTPUT", 100: "OUTPUT", 125: "OUTPUTOLD", 150: "OUTPUT2"]
+    static let rates = Dictionary(uniqueKeysWithValues: types.map { ($0.value, $0.key) })
+
+    /// Whether the record can be read in two ways that add up: which of them holds nobody can say.
+    var isAmbiguous: Bool {
+        let figures = figures
+        var readings: Set<[Int64]> = []
+        let totals = [figures.goods, isTipInTotal ? figures.goods + tip : figures.goods - tip]
+        for choice in 0..<16 {
+            var sum: Int64 = 0
+            var amounts: [Int64] = []
+            for (line, recorded) in zip(lines, figures.recorded) {
+                var cents = recorded + (choice & 1 == 0 ? 0 : line.modifier)
+                if line.isOption && choice & 2 == 0 { cents = 0 }
+                let isVaried = choice & 4 == 0 || (shape == .nothing && minute % 2 == 0)
+                if isVaried, !(line.isOption && choice & 2 == 0) {
+                    cents = Self.rounded(cents * line.variation, over: 10_000) + line.fixed
+                }
+                sum += cents
+                amounts.append(cents)
+            }
+            let total = choice & 8 == 0 ? Self.rounded(sum * variation, over: 10_000) + fixed : sum
+            if totals.contains(where: { abs($0 - total) <= 8 }) { readings.insert(amounts + [total - sum]) }
+        }
+        return readings.count > 1
+    }
+}

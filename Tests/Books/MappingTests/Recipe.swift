@@ -1,0 +1,160 @@
+import Domain
+import Money
+
+/// What a made-up order consists of, in whole numbers. The order, and what its documents must come to, both follow from
+/// it, by arithmetic that shares nothing with the mapping. Simpler recipes are made of it when one fails.
+struct Recipe: CustomStringConvertible {
+    struct Line {
+        /// GST-inclusive, for the whole line, before anything varies it.
+        var cents: Int64
+        /// Thousandths.
+        var quantity: Int64 = 1000
+        /// Thousandths: 125 is 12.5 %.
+        var rate: Int64 = 100
+        /// Ten-thousandths: 9000 is 10 % off.
+        var variation: Int64 = 10_000
+        var fixed: Int64 = 0
+        var isOption = false
+        var modifier: Int64 = 0
+        var isGiftCard = false
+        /// A levy of 29 % besides the tax.
+        var hasLevy = false
+    }
+
+    /// What the record's line amounts hold.
+    enum Shape: CaseIterable { case everything, lineVariations, nothing }
+    enum TipPlace: CaseIterable { case payments, order, both }
+    enum Paying: CaseIterable { case card, split, cash, change, giftCard, account, partOnAccount, threeWays }
+
+    var lines: [Line] = []
+    var variation: Int64 = 10_000
+    var fixed: Int64 = 0
+    var shape = Shape.everything
+    var areOptionsInside = false
+    var areModifiersInside = true
+    var tip: Int64 = 0
+    var tipPlace = TipPlace.payments
+    var isTipInTotal = false
+    var isTipInAmounts = false
+    var isTipLater = false
+    var paying = Paying.card
+    var isRefund = false
+    /// Total, lines, payments: whether a refund writes them negative.
+    var negatives = [false, false, false]
+    /// Paid back on the sale itself on a later day.
+    var paidBack: Int64 = 0
+    /// Minutes after the first day's midnight.
+    var minute: Int64 = 720
+    var register = 1
+    var type = "dine_in"
+
+    var description: String {
+        "\(lines.map { "\($0)" }.joined(separator: "\n  "))\n  order ×\(variation) +\(fixed), \(shape), options "
+            + "inside \(areOptionsInside), modifiers inside \(areModifiersInside), tip \(tip) \(tipPlace) in total "
+            + "\(isTipInTotal) in amounts \(isTipInAmounts) later \(isTipLater), \(paying), refund \(isRefund) "
+            + "\(negatives), paid back \(paidBack), minute \(minute)"
+    }
+
+    static func random(_ generator: inout Seeded) -> Recipe {
+        func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &generator) < percent }
+        func pick(_ values: [Int64]) -> Int64 { values[Int.random(in: 0..<values.count, using: &generator)] }
+        var recipe = Recipe()
+        for _ in 0..<Int.random(in: 1...6, using: &generator) {
+            var line = Line(cents: Int64.random(in: 1...9999, using: &generator))
+            line.rate = pick([0, 100, 100, 100, 125, 150])
+            if chance(30) { line.quantity = pick([2000, 3000, 5000, 750, 333, 1250]) }
+            if chance(12) { line.variation = pick([9000, 7500, 11_500, 10_150, 9333]) }
+            if chance(8) { line.fixed = -Int64.random(in: 0...min(line.cents, 300), using: &generator) }
+            if chance(10) { line.isOption = true }
+            if chance(8) { line.modifier = pick([50, 75, 110]) }
+            if chance(4) { (line.isGiftCard, line.rate, line.cents) = (true, 0, pick([2500, 5000])) }
+            if chance(4) { (line.hasLevy, line.rate) = (true, 100) }
+            recipe.lines.append(line)
+        }
+        if chance(10) { recipe.lines.append(Line(cents: -Int64.random(in: 1...500, using: &generator))) }
+        if chance(20) { recipe.variation = pick([9000, 8000, 11_500, 10_150, 9667]) }
+        if chance(10) { recipe.fixed = pick([-500, -199, 250]) }
+        if chance(3) { (recipe.variation, recipe.fixed) = (0, 0) }
+        recipe.shape = Shape.allCases[Int.random(in: 0..<3, using: &generator)]
+        recipe.areOptionsInside = chance(50)
+        recipe.areModifiersInside = chance(50)
+        if chance(25) { recipe.tip = Int64.random(in: 20...2000, using: &generator) }
+        recipe.tipPlace = TipPlace.allCases[Int.random(in: 0..<3, using: &generator)]
+        recipe.isTipInTotal = chance(50)
+        recipe.isTipInAmounts = chance(50)
+        recipe.isTipLater = chance(15)
+        recipe.paying = Paying.allCases[Int.random(in: 0..<Paying.allCases.count, using: &generator)]
+        if chance(10) {
+            recipe.isRefund = true
+            recipe.negatives = [chance(50), chance(50), chance(50)]
+        } else if chance(8) {
+            recipe.paidBack = Int64.random(in: 1...3000, using: &generator)
+        }
+        recipe.minute = Int64.random(in: 0..<2 * 1440, using: &generator)
+        recipe.register = Int.random(in: 1...3, using: &generator)
+        recipe.type = chance(50) ? "dine_in" : "takeaway"
+        recipe.makeSense()
+        return recipe
+    }
+
+    /// Takes out what no till would write.
+    mutating func makeSense() {
+        // A set has at least the line that it is part of.
+        if !lines.isEmpty { lines[0].isOption = false }
+        for index in lines.indices {
+            // Nothing is discounted below nothing.
+            let varied = lines[index].cents * lines[index].variation / 10_000
+            if varied + lines[index].fixed < 0 { lines[index].fixed = 0 }
+        }
+        // A levy's line has no variation of the order: how it shares in one is nowhere recorded.
+        if lines.contains(where: \.hasLevy) { (variation, fixed) = (10_000, 0) }
+        if figures.goods < 0 || figures.charged <= 0 {
+            fixed = 0
+            for index in lines.indices { (lines[index].cents, lines[index].fixed) = (abs(lines[index].cents), 0) }
+        }
+        if variation == 0 { (tip, paidBack, paying) = (0, 0, .card) }
+        if isRefund, paying == .account || paying == .partOnAccount || paying == .change { paying = .split }
+        if paying == .account || paying == .partOnAccount { (paidBack, tip) = (0, 0) }
+        if paying == .account, figures.goods <= 5 { paying = .card }
+        if paying == .partOnAccount, figures.goods <= 20 { paying = .card }
+        if tip == 0 { isTipLater = false }
+        // What is later given on a payment of its own cannot be on the order alone.
+        if isTipLater { tipPlace = .payments }
+        // The tip of the order alone is always inside the amounts: nothing else says it was paid.
+        if tipPlace == .order { isTipInAmounts = true }
+        if paidBack >= figures.goods + tip || paidBack <= 5 { paidBack = 0 }
+        if paidBack > 0, paying == .cash || paying == .change { paying = .card }
+    }
+
+    // MARK: simpler ones
+
+    /// Recipes that are simpler by one thing.
+    var simpler: [Recipe] {
+        var list: [Recipe] = []
+        func add(_ change: (inout Recipe) -> Void) {
+            var recipe = self
+            change(&recipe)
+            recipe.makeSense()
+            if !recipe.lines.isEmpty { list.append(recipe) }
+        }
+        for index in lines.indices where lines.count > 1 { add { $0.lines.remove(at: index) } }
+        if variation != 10_000 { add { $0.variation = 10_000 } }
+        if fixed != 0 { add { $0.fixed = 0 } }
+        if tip != 0 { add { $0.tip = 0 } }
+        if isTipLater { add { $0.isTipLater = false } }
+        if paying != .card { add { $0.paying = .card } }
+        if paidBack != 0 { add { $0.paidBack = 0 } }
+        if isRefund { add { $0.isRefund = false } }
+        if shape != .everything { add { $0.shape = .everything } }
+        for index in lines.indices {
+            if lines[index].variation != 10_000 { add { $0.lines[index].variation = 10_000 } }
+            if lines[index].fixed != 0 { add { $0.lines[index].fixed = 0 } }
+            if lines[index].modifier != 0 { add { $0.lines[index].modifier = 0 } }
+            if lines[index].isOption { add { $0.lines[index].isOption = false } }
+            if lines[index].hasLevy { add { $0.lines[index].hasLevy = false } }
+            if lines[index].quantity != 1000 { add { $0.lines[index].quantity = 1000 } }
+            if lines[index].cents > 100 { add { $0.lines[index].cents = 100 } }
+        }
+        return list
+    }
+}
