@@ -1,3 +1,5 @@
+package import Money
+
 /// Something of Xero's chart that the configuration names, with its place in the file.
 package struct ChartReference: Sendable, Hashable {
     package enum Target: Sendable, Hashable {
@@ -6,9 +8,12 @@ package struct ChartReference: Sendable, Hashable {
         /// An account that payments are paid into.
         case clearingAccount(String)
         case taxType(String)
+        /// The type of a rate of the till's: it must be that rate in Xero too.
+        case goodsTax(rate: ExactDecimal, type: String)
         case trackingCategory(String)
         case trackingOption(category: String, option: String)
         case brandingTheme(String)
+        case currency(String)
     }
 
     /// Which tax types come together with an account.

@@ -61,6 +61,7 @@ package struct OrganisationSettings: Sendable {
     package var brandingTheme: String?
     package var posting: PostingPlan
     package var rules: RuleBook
+    package var sales: SalePolicy
     /// Which of Kounta's products become Xero's items.
     package var items: ItemSettings
     /// What all this names in the organisation's chart, each with its place in the file.
@@ -84,6 +85,10 @@ package struct OrganisationSettings: Sendable {
         books.brandingTheme = venue.brandingTheme
         books.registers = company.registers
         books.staff = company.staff
+        books.sales = sales
+        books.sales.giftCardProducts = company.giftCardProducts
+        books.sales.depositProducts = company.depositProducts
+        books.sales.companyCurrency = company.currency
         return books
     }
 }
@@ -128,6 +133,11 @@ package struct CompanySettings: Sendable {
     /// Kounta's ids of registers and staff → their names, for rules, tracking and people.
     package var registers: [String: String]
     package var staff: [String: String]
+    /// Kounta's ids of the products that are gift cards or deposits, besides those whose tags say so.
+    package var giftCardProducts: Set<String>
+    package var depositProducts: Set<String>
+    /// What Kounta's company keeps its money in; nil: as the organisation.
+    package var currency: String?
     package var venues: [VenueSettings]
     package var credential: ClientCredential?
 }
@@ -164,6 +174,15 @@ package struct MappingSettings: Sendable {
     package var linger: Duration
     package var prefetch: Int
     package var recordBytesMax: Int
+    /// Of which documents it is kept why each line is what it is.
+    package var basis: Basis
+
+    package enum Basis: String, Sendable, CaseIterable {
+        /// Of those that a rule or the fallback had a say in.
+        case rules
+        case all
+        case none
+    }
 }
 
 package struct WritingSettings: Sendable {

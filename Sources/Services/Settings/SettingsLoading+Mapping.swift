@@ -86,7 +86,7 @@ extension SettingsSection {
                 continue
             }
             if result.updateValue(type, forKey: value) != nil { report("the rate \(rate) is there twice", at: "taxes") }
-            chart.note(.taxType(type), place)
+            chart.note(.goodsTax(rate: value, type: type), place)
         }
         if result.isEmpty {
             report("is missing: which Xero tax type each rate has, such as `0.1: OUTPUT`", at: "taxes")
@@ -115,7 +115,13 @@ extension SettingsSection {
         return result
     }
 
-    func identifier(_ key: String) -> String? {
+    func brandingTheme(_ chart: ChartNotes) -> String? {
+        let id = identifier("branding_theme")
+        if let id { chart.note(.brandingTheme(id), self, "branding_theme") }
+        return id
+    }
+
+    private func identifier(_ key: String) -> String? {
         value(key, "an id of Xero's such as dd8bf9e4-41f6-4b5c-8a2b-0f6b7d3c1a01") { text in
             let isPlain = text.allSatisfy { $0.isASCII && ($0.isHexDigit || $0 == "-") }
             return isPlain && text.count == 36 ? text : nil

@@ -31,6 +31,9 @@ extension CompanySettings {
         callsPerMinute = section.integer("calls_per_minute", in: 0...1_000_000, default: 60)
         registers = section.names("registers")
         staff = section.names("staff")
+        giftCardProducts = Set(section.texts("gift_card_products"))
+        depositProducts = Set(section.texts("deposit_products"))
+        currency = section.currency("currency")
         let index = organisations.firstIndex { $0.key.text == organisationText }
         let chart = ChartNotes()
         let defaults = VenueDefaults(index.map { organisations[$0] })
@@ -71,7 +74,7 @@ extension VenueSettings {
         fallbackClearingAccount =
             section.accountCode("fallback_clearing_account", .payments, chart) ?? defaults.fallbackClearingAccount
         paymentTermDays = section.integer("payment_term_days", in: 0...365, default: defaults.paymentTermDays)
-        brandingTheme = section.identifier("branding_theme") ?? defaults.brandingTheme
+        brandingTheme = section.brandingTheme(chart) ?? defaults.brandingTheme
         posting = PostingPlan(reading: section.section("posting"), default: defaults.posting)
         section.finish()
     }
@@ -95,6 +98,7 @@ extension MappingSettings {
         linger = section.duration("linger", default: .milliseconds(10))
         prefetch = section.integer("prefetch", in: 1...2000, default: 600)
         recordBytesMax = section.integer("record_bytes_max", in: 1000...16_000_000, default: 1_000_000)
+        basis = section.choice("basis", default: Basis.rules)
         section.finish()
     }
 }

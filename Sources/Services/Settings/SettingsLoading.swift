@@ -133,6 +133,7 @@ extension OrganisationSettings {
             ) {
                 ["AUD", "NZD", "GBP", "USD", "EUR", "CAD", "SGD"].contains($0) ? $0 : nil
             } ?? "AUD"
+        rules.chart.note(.currency(currency), section, "currency")
         timeZoneName = section.required("timezone")
         let zone = readTimeZone(timeZoneName)
         if zone == nil && !timeZoneName.isEmpty {
@@ -154,10 +155,11 @@ extension OrganisationSettings {
         paymentTermDays = section.integer("payment_term_days", in: 0...365, default: 0)
         trackingCategory = section.trackingCategory(rules.chart)
         trackingSources = section.trackingSources(besides: trackingCategory, rules.chart)
-        brandingTheme = section.identifier("branding_theme")
+        brandingTheme = section.brandingTheme(rules.chart)
         posting = PostingPlan(reading: section.section("posting"), default: PostingPlan())
         items = ItemSettings(reading: section.optionalSection("items"))
         self.rules = section.ruleBook(rules)
+        sales = SalePolicy(reading: section, rules.chart)
         references = rules.chart.references
         let limitSection = section.section("limits")
         limits = OrganisationLimits(

@@ -117,7 +117,7 @@ import Testing
         func line(_ target: ChartReference.Target) -> Int? { references.first { $0.target == target }?.line }
         #expect(line(.account("230", .ofGoods)) == 7)
         #expect(line(.account("825", .outside)) == 8)
-        #expect(line(.taxType("OUTPUT")) == 11)
+        #expect(line(.goodsTax(rate: ExactDecimal("0.1")!, type: "OUTPUT")) == 11)
         #expect(line(.clearingAccount("231")) == 13)
         #expect(line(.clearingAccount("251")) == 25)
         #expect(line(.account("231", .ofGoods)) == 22)

@@ -1,4 +1,5 @@
 import Domain
+import Foundation
 import Mapping
 import Money
 import Settings
@@ -219,6 +220,19 @@ enum RulesExample {
             "tables:\n  t:\n\(table)\nrules:\n  - name: all\n    set: {account: \"{product | lookup t}\"}")
         let found = book.treatment(of: RulesExample.line("Product 12345"), in: RulesExample.order)
         #expect(found.account == "45")
+    }
+
+    @Test("the README's example of rules is in order, and every field and transform is named in the README")
+    func readme() throws {
+        var root = URL(filePath: #filePath)
+        for _ in 0..<4 { root.deleteLastPathComponent() }
+        let readme = try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8)
+        let afterFence = try #require(readme.split(separator: "```yaml\n").dropFirst().first)
+        let example = try #require(afterFence.split(separator: "```").first)
+        #expect(RulesExample.problems(String(example)) == [])
+        for field in Rule.TextField.allCases.map(\.rawValue) + Rule.NumberField.allCases.map(\.rawValue) {
+            #expect(readme.contains("`\(field)`"), "\(field)")
+        }
     }
 
     @Test("an alias to itself is not followed")
