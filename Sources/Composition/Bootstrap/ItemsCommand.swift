@@ -26,7 +26,8 @@ struct ItemsCommand: AsyncParsableCommand {
         let settings = try LiveSettings.load(path: options.config, for: nil)
         let dryRun = dryRun
         let outcome = try await OperatorDatabase.with(settings) { store in
-            let (till, ledgers) = (try OperatorTill(settings, store: store), try OperatorLedgers(settings, store: store))
+            let till = try OperatorTill(settings, store: store)
+            let ledgers = try OperatorLedgers(settings, store: store)
             var sync = ItemSync(settings, store: store, till: till, ledgers: ledgers, isDry: dryRun)
             try await sync.run()
             await ledgers.close()
