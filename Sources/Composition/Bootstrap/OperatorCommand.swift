@@ -11,7 +11,6 @@ package struct OperatorCommand: AsyncParsableCommand {
             MigrateCommand.self, ConfigCommand.self, ConnectCommand.self, ConnectionsCommand.self,
             DisconnectCommand.self, KeysCommand.self, MappingCommand.self, PreviewCommand.self, ItemsCommand.self,
         ])
-        ])
 
     package init() {}
 }

@@ -3,6 +3,7 @@ import HTTP
 import Kounta
 import Messaging
 import Settings
+import Store
 
 /// A company's till as an operator's command reads it: directly, within the company's own limit.
 struct OperatorTill: Sendable {
