@@ -105,7 +105,9 @@ struct PreviewCommand: AsyncParsableCommand {
         }
         var preview = DayPreview(of: day, at: books, contactName: venue.contactName)
         for record in records {
-            do throws(Park) { preview.add(try OrderRecord.order(from: record)) } catch { preview.add(unreadable: error) }
+            do throws(Park) {
+                preview.add(try OrderRecord.order(from: record))
+            } catch { preview.add(unreadable: error) }
         }
         if json {
             print(String(decoding: preview.json(), as: UTF8.self))
