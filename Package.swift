@@ -71,11 +71,12 @@ let package = Package(
         program("fleet", ["FleetHarness", arguments]),
         program("bench", ["FleetHarness", arguments]),
 
-        // Composition: the one place that sees everything.
+        // Composition: the one place that sees everything. What an operator is shown is made below it, and pure.
+        room("Composition", "Operator", ["Domain", "JSON", "Mapping", "Money", "Settings", "Xero", crypto]),
         room("Composition", "Bootstrap", [
             "AMQP", "Consent", "Credentials", "DeadLetters", "Domain", "HTTP", "JSON", "Kounta", "Mapping",
-            "MappingWork", "Messaging", "Polling", "Postgres", "Settings", "Store", "Telemetry", "Writing", "Xero",
-            arguments, lifecycle, logging, signals,
+            "MappingWork", "Messaging", "Money", "Operator", "Polling", "Postgres", "Settings", "Store", "Telemetry",
+            "Writing", "Xero", arguments, crypto, lifecycle, logging, signals,
         ]),
 
         // Workers: one stage each, against protocols.
@@ -94,13 +95,14 @@ let package = Package(
         room("Services", "Messaging", ["AMQP", "Domain"]),
         room("Services", "Credentials", ["Domain", "HTTP", "JSON", "Settings", crypto]),
         room("Services", "Consent", ["Credentials", "Settings", hummingbird, logging, nioCore, crypto]),
-        room("Services", "Kounta", ["Credentials", "Domain", "HTTP", "JSON", "Money", "Settings"]),
+        room("Services", "Kounta", ["Credentials", "Domain", "HTTP", "JSON", "Mapping", "Money", "Settings"]),
         room("Services", "Xero", ["Credentials", "Domain", "HTTP", "JSON", "Money", "Settings"]),
         room("Services", "Store", [
-            "Credentials", "Domain", "HTTP", "Money", "Postgres", "Settings", "Xero", crypto,
+            "Credentials", "Domain", "HTTP", "JSON", "Mapping", "Money", "Postgres", "Settings", "Xero", crypto,
         ], resources: [
             .embedInCode("Migrations/0001_fleet.sql"), .embedInCode("Migrations/0002_budget.sql"),
             .embedInCode("Migrations/0003_fewer_writes.sql"),
+            .embedInCode("Migrations/0006_mapping.sql"),
             .embedInCode("Migrations/0007_audit.sql"),
             .embedInCode("Migrations/0004_credential.sql"),
         ]),
@@ -143,7 +145,7 @@ let package = Package(
         tests("Simulators", "XeroSimulatorTests", [
             "XeroSimulator", "JSON", hummingbird, nioCore, nioPosix, nioHTTP1,
         ]),
-        tests("Services", "StoreTests", ["Domain", "Money", "Postgres", "Settings", "Store", "Xero", crypto]),
+        tests("Services", "StoreTests", ["Domain", "Mapping", "Money", "Postgres", "Settings", "Store", "Xero", crypto]),
         tests("Services", "SettingsTests", ["Domain", "Mapping", "Money", "Settings"]),
         tests("Services", "MessagingTests", ["AMQP", "Domain", "Messaging"]),
         tests("Services", "KountaTests", ["Domain", "HTTP", "JSON", "Kounta", "Money"]),
@@ -156,6 +158,13 @@ let package = Package(
             "Consent", "Credentials", "HTTP", "Settings", "XeroSimulator", hummingbird,
         ]),
         tests("Services", "TelemetryTests", ["Telemetry"]),
+        tests("Workers", "MappingWorkTests", [
+            "Domain", "Mapping", "MappingWork", "Messaging", "Money", "Settings", "Store", "Telemetry", crypto,
+            lifecycle, logging,
+        ]),
+        tests("Composition", "OperatorTests", [
+            "Domain", "HTTP", "Mapping", "Money", "Operator", "Settings", "Xero", "XeroSimulator", hummingbird,
+        ]),
         tests("TidyTests", "TidyTests", []),
         tests("EndToEnd", "EndToEndTests", [
             "AMQP", "Credentials", "FleetHarness", "HTTP", "JSON", "Postgres", "Settings",

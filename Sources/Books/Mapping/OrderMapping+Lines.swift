@@ -54,7 +54,7 @@ extension OrderMapping {
         var made = ledgerLine(line, amount, account: treatment.account ?? account(of: part))
         made.source = index
         made.rule = treatment.rule
-        made.itemCode = treatment.itemCode
+        made.itemCode = treatment.itemCode ?? line.product.flatMap { books.itemCodes[$0] }
         made.tracking = context.tracking.replaced(by: treatment.tracking)
         if let description = treatment.description { made.description = self.description(description) }
         if let type = treatment.taxType {

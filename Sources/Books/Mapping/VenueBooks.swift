@@ -35,6 +35,8 @@ package struct VenueBooks: Sendable {
     package var staff: [String: String] = [:]
     /// What Kounta's catalogue says of products, by id.
     package var products: [String: Product] = [:]
+    /// Products by id → the code of their item in Xero, where lines are to carry it.
+    package var itemCodes: [String: String] = [:]
     /// How the sales that need more than a rate and an account are booked.
     package var sales = SalePolicy()
 

@@ -48,10 +48,21 @@ extension LiveParts {
             make: make)
     }
 
-    func mapper() async -> any Service {
-        MapperService(
+    func mappers() async throws -> [any Service] {
+        let path = configuration?.path
+        let file = try configuration?.bytes ?? LiveSettings.loadWithFile(path: path, for: .mapper).file
+        let loaded = try await LiveMapping.mapping(settings, file: file, store)
+        let mapping = MappingInEffect(
+            books: loaded.books, version: try await store.mappingVersion(hash: loaded.hash, file: loaded.file),
+            recordBytesMax: settings.mapping.recordBytesMax, basis: settings.mapping.basis)
+        let mapper = MapperService(
             inbox: await broker.inbox(.map, prefetch: settings.mapping.prefetch), outbox: broker, store: store,
-            books: settings.books, settings: settings.mapping, clock: clock, metrics: metrics, logger: logger)
+            mapping: mapping, settings: settings.mapping, clock: clock, metrics: metrics, logger: logger)
+        let reloading = MappingReloading(
+            load: { [store] in try await LiveMapping.load(path: path, store) }, hash: { LiveMapping.hash(path: path) },
+            hashAtStart: loaded.hash, hangUps: await LiveMapping.hangUps(), mapping: mapping, store: store,
+            organisations: Set(settings.organisations.map(\.key)), clock: clock, metrics: metrics, logger: logger)
+        return [mapper, reloading]
     }
 
     func writers() async throws -> [any Service] {

@@ -14,6 +14,8 @@ import Telemetry
 struct LiveParts: Sendable {
     let worker: Worker
     let settings: Settings
+    /// Where the settings come from, for a worker that takes changes over.
+    let configuration: ConfigurationFile?
     let logger: Logger
     /// For libraries: only what a person must know.
     let quietLogger: Logger
@@ -32,8 +34,9 @@ struct LiveParts: Sendable {
     private static let poolSize = 6
     private static let credentialPoolSize = 2
 
-    init(_ worker: Worker, _ settings: Settings) throws {
+    init(_ worker: Worker, _ settings: Settings, configuration: ConfigurationFile? = nil) throws {
         self.worker = worker
+        self.configuration = configuration
         self.settings = settings
         logger = LiveLog.logger(worker.rawValue)
         var quiet = logger
@@ -48,11 +51,11 @@ struct LiveParts: Sendable {
         credentialPool = try LiveDatabase.pool(
             settings, name: "\(name)-tokens", size: Self.credentialPoolSize, logger: logger, health: nil)
         broker = try LiveParts.broker(settings, name: name, logger: logger, health: health, metrics: metrics)
-        let configuration = HTTPConfiguration(
+        let httpConfiguration = HTTPConfiguration(
             maxConnectionsPerHost: 32, trustedCertificates: settings.connections.trustedCertificates,
             userAgent: "Tillbridge")
-        http = HTTPClient(name: "tb-http", configuration: configuration)
-        identityHTTP = HTTPClient(name: "tb-identity", configuration: configuration)
+        http = HTTPClient(name: "tb-http", configuration: httpConfiguration)
+        identityHTTP = HTTPClient(name: "tb-identity", configuration: httpConfiguration)
     }
 
     private static func broker(

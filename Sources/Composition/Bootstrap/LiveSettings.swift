@@ -7,8 +7,13 @@ import Settings
 /// Loads the settings from the file system and the environment: the only place where either is read.
 enum LiveSettings {
     static func load(path: String?, for worker: Worker?) throws -> Settings {
+        try loadWithFile(path: path, for: worker).settings
+    }
+
+    /// The settings with the bytes they were read from.
+    static func loadWithFile(path: String?, for worker: Worker?) throws -> (settings: Settings, file: [UInt8]) {
         let environment = ProcessInfo.processInfo.environment
-        guard let path = path ?? environment["TILLBRIDGE_CONFIG"] else {
+        guard let path = self.path(path) else {
             throw StartError("no configuration file is named: pass --config FILE or set TILLBRIDGE_CONFIG")
         }
         guard let yaml = read(path) else { throw StartError("the configuration file \(path) cannot be read") }
@@ -18,11 +23,16 @@ enum LiveSettings {
         do throws(SettingsError) {
             let settings = try Settings(loading: sources)
             try requireCredentials(settings, worker)
-            return settings
+            return (settings, yaml)
         } catch {
             let count = error.problems.count
             throw StartError("the configuration has \(count) problem\(count == 1 ? "" : "s"):\n\(error)")
         }
+    }
+
+    /// The file that is meant: the option's, else the environment's.
+    static func path(_ option: String?) -> String? {
+        option ?? ProcessInfo.processInfo.environment["TILLBRIDGE_CONFIG"]
     }
 
     /// What a worker needs to be let in at all. Whether somebody has connected it is not asked here: it may wait.
@@ -70,7 +80,7 @@ enum LiveSettings {
         return read("/usr/share/zoneinfo/\(name)").flatMap { TimeZoneRules(zoneinfo: $0) }
     }
 
-    private static func read(_ path: String) -> [UInt8]? {
+    static func read(_ path: String) -> [UInt8]? {
         guard let file = fopen(path, "rb") else { return nil }
         defer { fclose(file) }
         var bytes: [UInt8] = []

@@ -18,10 +18,10 @@ struct LiveWorker: Sendable {
     private let settings: Settings
     let parts: LiveParts
 
-    init(_ worker: Worker, settings: Settings) throws {
+    init(_ worker: Worker, settings: Settings, configuration: ConfigurationFile? = nil) throws {
         self.worker = worker
         self.settings = settings
-        parts = try LiveParts(worker, settings)
+        parts = try LiveParts(worker, settings, configuration: configuration)
     }
 
     func run() async throws {
@@ -44,7 +44,7 @@ struct LiveWorker: Sendable {
     private func services(_ parts: LiveParts) async throws -> [any Service] {
         switch worker {
         case .poller: try await parts.pollers()
-        case .mapper: [await parts.mapper()]
+        case .mapper: try await parts.mappers()
         case .writer: try await parts.writers()
         case .deadLetterHandler: await parts.deadLetterHandlers()
         }

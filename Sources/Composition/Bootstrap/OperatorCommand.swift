@@ -6,10 +6,10 @@ import Store
 /// `tillbridge`: what an operator types.
 package struct OperatorCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "tillbridge", abstract: "Looks after a fleet: database, configuration.",
+        commandName: "tillbridge", abstract: "Looks after a fleet: database, configuration, connections, mapping.",
         subcommands: [
             MigrateCommand.self, ConfigCommand.self, ConnectCommand.self, ConnectionsCommand.self,
-            DisconnectCommand.self, KeysCommand.self,
+            DisconnectCommand.self, KeysCommand.self, MappingCommand.self, PreviewCommand.self, ItemsCommand.self,
         ])
 
     package init() {}

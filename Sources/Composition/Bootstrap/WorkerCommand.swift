@@ -24,9 +24,11 @@ extension WorkerCommand {
     }
 
     package mutating func run() async throws {
-        let settings = try LiveSettings.load(path: options.config, for: Self.worker)
+        let (settings, file) = try LiveSettings.loadWithFile(path: options.config, for: Self.worker)
         if options.checkConfig { return print(settings.rendered()) }
-        try await LiveWorker(Self.worker, settings: settings).run()
+        try await LiveWorker(
+            Self.worker, settings: settings, configuration: ConfigurationFile(path: options.config, bytes: file)
+        ).run()
     }
 }
 

@@ -3,6 +3,7 @@ package import Domain
 import FoundationEssentials
 package import HTTP
 import JSON
+package import Mapping
 import Settings
 
 /// Kounta's REST API as the poller needs it: lists of completed orders and single orders, within the rate limit.
@@ -56,6 +57,26 @@ package struct KountaClient: Sendable {
             rows.append(Row(id: OrderID(id), createdAt: created, bytes: Array(element.raw)))
         }
         return Page(rows: rows, next: try next(after: path, in: response.headers))
+    }
+
+    /// The company's whole catalogue, page by page.
+    ///
+    /// - Throws: ``KountaError/unexpectedShape`` after so many pages that they cannot be a catalogue.
+    package func products() async throws -> [Product] {
+        var products: [Product] = []
+        var path: String? = "/v1/companies/\(company)/products.json"
+        var pages = 0
+        while let here = path {
+            pages += 1
+            guard pages <= 4000 else { throw KountaError.unexpectedShape(path: here, "the catalogue has no end") }
+            let response = try await get(here, priority: .rescan)
+            guard let json = try? JSON(parsing: response.body), json.kind == .array else {
+                throw KountaError.unexpectedShape(path: here, "the page is no list")
+            }
+            products += json.elements.compactMap(ProductRecord.product)
+            path = try next(after: here, in: response.headers)
+        }
+        return products
     }
 
     /// The whole record as it came, or nil where Kounta no longer has it.

@@ -7,9 +7,15 @@ package enum Nearness {
         return candidate
     }
 
+    /// `, did you mean …?`, or nothing.
+    package static func hint(for word: String, in candidates: some Sequence<String>) -> String {
+        nearest(to: word, in: candidates).map { ", did you mean `\($0)`?" } ?? ""
+    }
+
     /// Levenshtein's distance: insertions, deletions and replacements.
     static func distance(_ a: String, _ b: String) -> Int {
-        let (a, b) = (Array(a), Array(b))
+        // Long words are no typing mistakes of short ones, and the work grows with the product.
+        let (a, b) = (Array(a.prefix(60)), Array(b.prefix(60)))
         var previous = Array(0...b.count)
         for (row, left) in a.enumerated() {
             var current = [row + 1]

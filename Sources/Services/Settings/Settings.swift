@@ -56,20 +56,54 @@ package struct OrganisationSettings: Sendable {
     package var roundingMax: Money
     package var paymentTermDays: Int
     package var trackingCategory: String?
+    /// Further categories, whose option is the order's register, type or staff.
+    package var trackingSources: [TrackingSource: String]
+    package var brandingTheme: String?
+    package var posting: PostingPlan
+    package var rules: RuleBook
+    package var sales: SalePolicy
+    /// Which of Kounta's products become Xero's items.
+    package var items: ItemSettings
+    /// What all this names in the organisation's chart, each with its place in the file.
+    package var references: [ChartReference]
     package var limits: OrganisationLimits
     package var credential: ClientCredential?
 
     func books(of venue: VenueSettings, in company: CompanySettings) -> VenueBooks {
-        VenueBooks(
+        var books = VenueBooks(
             company: company.key, organisation: key, site: venue.site, name: venue.name, numberPrefix: venue.prefix,
             currency: currency, timeZone: timeZone, contactNumber: venue.contactNumber,
             tracking: trackingCategory.flatMap { category in
                 venue.tracking.map { Tracking(category: category, option: $0) }
             },
-            accounts: accounts, taxTypes: taxTypes, clearingAccounts: clearingAccounts,
-            fallbackClearingAccount: fallbackClearingAccount, roundingMax: roundingMax, paymentTermDays: paymentTermDays
-        )
+            accounts: venue.accounts, taxTypes: taxTypes, clearingAccounts: venue.clearingAccounts,
+            fallbackClearingAccount: venue.fallbackClearingAccount, roundingMax: roundingMax,
+            paymentTermDays: venue.paymentTermDays)
+        books.rules = rules
+        books.trackingSources = trackingSources
+        books.posting = venue.posting
+        books.brandingTheme = venue.brandingTheme
+        books.registers = company.registers
+        books.staff = company.staff
+        books.sales = sales
+        books.sales.giftCardProducts = company.giftCardProducts
+        books.sales.depositProducts = company.depositProducts
+        books.sales.companyCurrency = company.currency
+        return books
     }
+}
+
+/// Products as Xero's items.
+package struct ItemSettings: Sendable, Hashable {
+    /// What an item's `Code` is made of.
+    package enum Code: String, Sendable, Hashable, CaseIterable {
+        case sku, id
+    }
+
+    package var isOn: Bool
+    package var code: Code
+    /// Invoice lines carry the product's item.
+    package var onLines: Bool
 }
 
 /// What Xero allows one organisation; 0 stands for no limit.
@@ -96,6 +130,14 @@ package struct CompanySettings: Sendable {
     /// 60 with a basic credential, 180 with OAuth; 0 stands for no limit of our own (the service's headers still
     /// count).
     package var callsPerMinute: Int
+    /// Kounta's ids of registers and staff → their names, for rules, tracking and people.
+    package var registers: [String: String]
+    package var staff: [String: String]
+    /// Kounta's ids of the products that are gift cards or deposits, besides those whose tags say so.
+    package var giftCardProducts: Set<String>
+    package var depositProducts: Set<String>
+    /// What Kounta's company keeps its money in; nil: as the organisation.
+    package var currency: String?
     package var venues: [VenueSettings]
     package var credential: ClientCredential?
 }
@@ -107,6 +149,13 @@ package struct VenueSettings: Sendable {
     package var tracking: String?
     package var contactNumber: String
     package var contactName: String
+    // What the venue says otherwise than its organisation.
+    package var accounts: VenueBooks.Accounts
+    package var clearingAccounts: [String: String]
+    package var fallbackClearingAccount: String?
+    package var paymentTermDays: Int
+    package var brandingTheme: String?
+    package var posting: PostingPlan
 }
 
 package struct PollingSettings: Sendable {
@@ -125,6 +174,15 @@ package struct MappingSettings: Sendable {
     package var linger: Duration
     package var prefetch: Int
     package var recordBytesMax: Int
+    /// Of which documents it is kept why each line is what it is.
+    package var basis: Basis
+
+    package enum Basis: String, Sendable, CaseIterable {
+        /// Of those that a rule or the fallback had a say in.
+        case rules
+        case all
+        case none
+    }
 }
 
 package struct WritingSettings: Sendable {

@@ -1,7 +1,8 @@
 import Domain
+import Mapping
 
 extension CompanySettings {
-    init(reading section: SettingsSection, _ environment: Environment, _ organisations: [OrganisationSettings]) {
+    init(reading section: SettingsSection, _ environment: Environment, _ organisations: inout [OrganisationSettings]) {
         key = CompanyKey(section.key("key"))
         kountaID = section.required("kounta_company")
         let organisationText = section.required("organisation")
@@ -28,7 +29,16 @@ extension CompanySettings {
                 "is missing: the first day whose orders belong in Xero, such as 2026-07-01", at: "start_from")
         }
         callsPerMinute = section.integer("calls_per_minute", in: 0...1_000_000, default: 60)
-        venues = section.sections("venues").map { VenueSettings(reading: $0) }
+        registers = section.names("registers")
+        staff = section.names("staff")
+        giftCardProducts = Set(section.texts("gift_card_products"))
+        depositProducts = Set(section.texts("deposit_products"))
+        currency = section.currency("currency")
+        let index = organisations.firstIndex { $0.key.text == organisationText }
+        let chart = ChartNotes()
+        let defaults = VenueDefaults(index.map { organisations[$0] })
+        venues = section.sections("venues").map { VenueSettings(reading: $0, defaults, chart) }
+        if let index { organisations[index].references += chart.references }
         if venues.isEmpty { section.report("list at least one venue", at: "venues") }
         credential = environment.credential("KOUNTA_" + Environment.name(of: key.text))
         section.finish()
@@ -36,7 +46,7 @@ extension CompanySettings {
 }
 
 extension VenueSettings {
-    init(reading section: SettingsSection) {
+    init(reading section: SettingsSection, _ defaults: VenueDefaults, _ chart: ChartNotes) {
         site = SiteID(section.required("site"))
         name = section.required("name")
         prefix =
@@ -48,12 +58,24 @@ extension VenueSettings {
             section.report("is missing: what its invoice numbers begin with", at: "prefix")
         }
         tracking = section.text("tracking")
+        if let tracking, let category = defaults.trackingCategory {
+            chart.note(.trackingOption(category: category, option: tracking), section, "tracking")
+        }
         contactNumber = section.text("contact_number") ?? "WALKIN-\(prefix)"
         if contactNumber.count > 50 { section.report("is longer than 50 characters", at: "contact_number") }
         contactName = section.text("contact_name") ?? "Walk-in customers \(name)"
         if contactName.count > 255 || contactName.contains(where: { "<>".contains($0) }) {
             section.report("must have at most 255 characters and no < or >", at: "contact_name")
         }
+        let accountSection = section.section("accounts")
+        accounts = defaults.accounts.overridden(by: accountSection, chart)
+        accountSection?.finish()
+        clearingAccounts = defaults.clearingAccounts.merging(section.clearingAccounts(chart)) { $1 }
+        fallbackClearingAccount =
+            section.accountCode("fallback_clearing_account", .payments, chart) ?? defaults.fallbackClearingAccount
+        paymentTermDays = section.integer("payment_term_days", in: 0...365, default: defaults.paymentTermDays)
+        brandingTheme = section.brandingTheme(chart) ?? defaults.brandingTheme
+        posting = PostingPlan(reading: section.section("posting"), default: defaults.posting)
         section.finish()
     }
 }
@@ -76,6 +98,7 @@ extension MappingSettings {
         linger = section.duration("linger", default: .milliseconds(10))
         prefetch = section.integer("prefetch", in: 1...2000, default: 600)
         recordBytesMax = section.integer("record_bytes_max", in: 1000...16_000_000, default: 1_000_000)
+        basis = section.choice("basis", default: Basis.rules)
         section.finish()
     }
 }

@@ -41,11 +41,16 @@ extension Settings {
             throw SettingsError(problems: [.init(sources.file, "is not valid YAML: \(error)")])
         }
         let environment = Environment(values: sources.environment, readFile: sources.readFile, reader: reader)
-        organisations = root.sections("organisations").map {
-            OrganisationSettings(reading: $0, environment, sources.readTimeZone)
+        var mentions: [OrganisationKey: [RuleReader.Mention]] = [:]
+        organisations = root.sections("organisations").map { section in
+            let rules = RuleReader(reader: reader)
+            let organisation = OrganisationSettings(reading: section, environment, sources.readTimeZone, rules)
+            mentions[organisation.key] = rules.mentions
+            return organisation
         }
-        let known = organisations
-        companies = root.sections("companies").map { CompanySettings(reading: $0, environment, known) }
+        var known = organisations
+        companies = root.sections("companies").map { CompanySettings(reading: $0, environment, &known) }
+        organisations = known
         polling = PollingSettings(reading: root.optionalSection("polling"))
         mapping = MappingSettings(reading: root.optionalSection("mapping"))
         writing = WritingSettings(reading: root.optionalSection("writing"))
@@ -57,7 +62,20 @@ extension Settings {
         multiplyLimits(by: multiple)
         root.finish()
         checkUniqueness(root)
-        guard reader.problems.isEmpty else { throw SettingsError(problems: reader.problems) }
+        for (key, mentions) in mentions { checkVenues(mentions, of: key, reader) }
+        guard reader.problems.isEmpty else { throw SettingsError(problems: reader.sortedProblems) }
+    }
+
+    /// A rule for a venue that does not exist would silently never apply.
+    private func checkVenues(_ mentions: [RuleReader.Mention], of key: OrganisationKey, _ reader: SettingsReader) {
+        let venues = companies.filter { $0.organisation == key }.flatMap(\.venues)
+        for mention in mentions {
+            let known = venues.map { mention.field == .venue ? $0.name : $0.site.text }
+            if known.contains(where: { $0.lowercased() == mention.value.lowercased() }) { continue }
+            reader.report(
+                "organisation `\(key)` has no \(mention.field.rawValue) `\(mention.value)`"
+                    + Nearness.hint(for: mention.value, in: known), at: mention.path, line: mention.line)
+        }
     }
 
     /// Against simulators that run at a multiple of the vendors' limits, the fleet's own limits grow alike; 0 lifts
@@ -102,7 +120,10 @@ extension SettingsProblem {
 }
 
 extension OrganisationSettings {
-    init(reading section: SettingsSection, _ environment: Environment, _ readTimeZone: (String) -> TimeZoneRules?) {
+    init(
+        reading section: SettingsSection, _ environment: Environment, _ readTimeZone: (String) -> TimeZoneRules?,
+        _ rules: RuleReader
+    ) {
         key = OrganisationKey(section.key("key"))
         name = section.required("name")
         tenant = section.text("tenant")
@@ -112,29 +133,34 @@ extension OrganisationSettings {
             ) {
                 ["AUD", "NZD", "GBP", "USD", "EUR", "CAD", "SGD"].contains($0) ? $0 : nil
             } ?? "AUD"
+        rules.chart.note(.currency(currency), section, "currency")
         timeZoneName = section.required("timezone")
-        let rules = readTimeZone(timeZoneName)
-        if rules == nil && !timeZoneName.isEmpty {
+        let zone = readTimeZone(timeZoneName)
+        if zone == nil && !timeZoneName.isEmpty {
             section.report(
                 "`\(timeZoneName)` is no time zone this machine knows, such as Australia/Sydney", at: "timezone")
         }
-        timeZone = rules ?? .utc
+        timeZone = zone ?? .utc
         let accountSection = section.section("accounts")
         if accountSection == nil { section.report("is missing: sales, tips and rounding", at: "accounts") }
-        accounts = VenueBooks.Accounts(
-            sales: accountSection?.accountCode("sales") ?? "", tips: accountSection?.accountCode("tips") ?? "",
-            rounding: accountSection?.accountCode("rounding") ?? "",
-            outsideTaxType: accountSection?.text("outside_tax_type") ?? "BASEXCLUDED")
+        accounts = VenueBooks.Accounts(reading: accountSection, rules.chart)
         accountSection?.finish()
-        taxTypes = section.taxTypes()
-        clearingAccounts = section.clearingAccounts()
-        fallbackClearingAccount = section.text("fallback_clearing_account")
+        taxTypes = section.taxTypes(rules.chart)
+        clearingAccounts = section.clearingAccounts(rules.chart)
+        fallbackClearingAccount = section.accountCode("fallback_clearing_account", .payments, rules.chart)
         roundingMax =
             section.value("rounding_max", "an amount from 0.00 to 1.00") { text in
                 ExactDecimal(text).flatMap { Money(exactly: $0) }.flatMap { (0...100).contains($0.cents) ? $0 : nil }
             } ?? Money(cents: 5)
         paymentTermDays = section.integer("payment_term_days", in: 0...365, default: 0)
-        trackingCategory = section.text("tracking_category")
+        trackingCategory = section.trackingCategory(rules.chart)
+        trackingSources = section.trackingSources(besides: trackingCategory, rules.chart)
+        brandingTheme = section.brandingTheme(rules.chart)
+        posting = PostingPlan(reading: section.section("posting"), default: PostingPlan())
+        items = ItemSettings(reading: section.optionalSection("items"))
+        self.rules = section.ruleBook(rules)
+        sales = SalePolicy(reading: section, rules.chart)
+        references = rules.chart.references
         let limitSection = section.section("limits")
         limits = OrganisationLimits(
             callsPerMinute: limitSection?.integer("calls_per_minute", in: 0...1_000_000, default: 60) ?? 60,
@@ -153,36 +179,5 @@ extension SettingsSection {
         let isPlain = text.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "-") } && text.count <= 40
         if !isPlain { report("`\(text)` may hold only a–z, 0–9 and -, at most 40 of them", at: name) }
         return text
-    }
-
-    fileprivate func accountCode(_ name: String) -> String {
-        let text = required(name)
-        if text.count > 10 { report("`\(text)` is longer than the 10 characters of an account code", at: name) }
-        return text
-    }
-
-    fileprivate func taxTypes() -> [ExactDecimal: String] {
-        var result: [ExactDecimal: String] = [:]
-        for (rate, type) in table("taxes") {
-            guard let value = ExactDecimal(rate), value >= .zero, value <= .one else {
-                report("`\(rate)` is not a rate such as 0.1 for 10 %", at: "taxes")
-                continue
-            }
-            if result.updateValue(type, forKey: value) != nil { report("the rate \(rate) is there twice", at: "taxes") }
-        }
-        if result.isEmpty {
-            report("is missing: which Xero tax type each rate has, such as `0.1: OUTPUT`", at: "taxes")
-        }
-        return result
-    }
-
-    fileprivate func clearingAccounts() -> [String: String] {
-        var result: [String: String] = [:]
-        for (method, account) in table("payment_methods") {
-            if result.updateValue(account, forKey: method.lowercased()) != nil {
-                report("the payment method `\(method)` is there twice", at: "payment_methods")
-            }
-        }
-        return result
     }
 }

@@ -12,6 +12,14 @@ final class SettingsReader {
         self.override = override
     }
 
+    /// In the file's order, whatever the order of reading.
+    var sortedProblems: [SettingsProblem] {
+        problems.enumerated().sorted { a, b in
+            let (left, right) = (a.element.line ?? .max, b.element.line ?? .max)
+            return left != right ? left < right : a.offset < b.offset
+        }.map(\.element)
+    }
+
     /// Only single values outside of lists have a name that the environment can carry.
     func overriding(_ path: String) -> String? {
         guard path.contains("."), !path.contains("[") else { return nil }
@@ -52,7 +60,7 @@ package struct SettingsError: Error, Sendable, CustomStringConvertible {
 
 /// One mapping of the document; knows which of its keys were asked for, so that the others are reported.
 final class SettingsSection {
-    private let reader: SettingsReader
+    let reader: SettingsReader
     private let node: Node.Mapping
     let path: String
     private var known: Set<String> = []
@@ -64,9 +72,11 @@ final class SettingsSection {
     }
 
     var line: Int? { node.mark?.line }
-    private func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+    func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
-    private func value(_ key: String) -> Node? {
+    func line(of key: String) -> Int? { node[Node(key)]?.mark?.line ?? line }
+
+    func value(_ key: String) -> Node? {
         known.insert(key)
         // Empty, `~` and `null` say that a key is left out.
         guard let value = node[Node(key)],
@@ -76,7 +86,7 @@ final class SettingsSection {
     }
 
     func report(_ message: String, at key: String) {
-        reader.report(message, at: path(of: key), line: node[Node(key)]?.mark?.line ?? line)
+        reader.report(message, at: path(of: key), line: line(of: key))
     }
 
     /// Call when every key was asked for: what is left is a mistake.
@@ -84,7 +94,7 @@ final class SettingsSection {
         for (keyNode, _) in node {
             let key = keyNode.string ?? "?"
             guard !known.contains(key) else { continue }
-            let hint = Nearness.nearest(to: key, in: known).map { ", did you mean `\($0)`?" } ?? ""
+            let hint = Nearness.hint(for: key, in: known)
             reader.report("this key is not known\(hint)", at: path(of: key), line: keyNode.mark?.line)
         }
     }
@@ -122,6 +132,19 @@ final class SettingsSection {
         } ?? fallback
     }
 
+    func flag(_ key: String, default fallback: Bool) -> Bool {
+        value(key, "true or false") { ["true": true, "false": false][$0] } ?? fallback
+    }
+
+    /// One of an enumeration's raw values; what is none of them is reported with the nearest.
+    func choice<Choice: RawRepresentable<String> & CaseIterable>(_ key: String, default fallback: Choice) -> Choice {
+        guard let text = text(key) else { return fallback }
+        if let choice = Choice(rawValue: text) { return choice }
+        let known = Choice.allCases.map(\.rawValue)
+        report("`\(text)` is none of \(known.joined(separator: ", "))\(Nearness.hint(for: text, in: known))", at: key)
+        return fallback
+    }
+
     func duration(_ key: String, default fallback: Duration) -> Duration {
         value(key, "a duration such as 200ms, 5s, 10m, 6h or 3d", DurationText.parse) ?? fallback
     }
@@ -156,19 +179,28 @@ final class SettingsSection {
         }
     }
 
-    /// A mapping whose keys are the operator's own words.
-    func table(_ key: String) -> [(key: String, value: String)] {
+    /// A list of single values, or one alone.
+    func texts(_ key: String) -> [String] {
+        guard let value = value(key) else { return [] }
+        if let scalar = value.scalar { return [scalar.string] }
+        let texts = value.sequence?.compactMap(\.scalar?.string) ?? []
+        if texts.isEmpty || texts.count != value.sequence?.count { report("must be a list of single values", at: key) }
+        return texts
+    }
+
+    /// A mapping whose keys are the operator's own words, each with its place.
+    func placedTable(_ key: String) -> [(key: String, value: String, place: Place)] {
         guard let value = value(key) else { return [] }
         guard let mapping = value.mapping else {
             report("must hold keys and values", at: key)
             return []
         }
         return mapping.compactMap { keyNode, valueNode in
-            guard let key = keyNode.scalar?.string, let value = valueNode.scalar?.string, !value.isEmpty else {
+            guard let word = keyNode.scalar?.string, let value = valueNode.scalar?.string, !value.isEmpty else {
                 reader.report("must be a single value", at: path(of: key), line: keyNode.mark?.line)
                 return nil
             }
-            return (key, value)
+            return (word, value, Place(path(of: key) + "." + word, line: keyNode.mark?.line))
         }
     }
 }

@@ -57,7 +57,7 @@ package final class Fleet: Sendable {
     let kounta: SimulatorClient
     let xero: SimulatorClient
     let children: ChildList
-    private let environment: [String: String]
+    let environment: [String: String]
 
     /// Starts both simulators and migrates the database; the workers come with ``startWorkers()``.
     package init(_ options: FleetOptions) async throws {

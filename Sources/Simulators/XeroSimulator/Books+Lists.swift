@@ -225,8 +225,22 @@ extension Books {
                     writer.field("Description", books.settings.currency)
                 }
             }
+        case "BrandingThemes":
+            return envelope(call, "BrandingThemes") { books, writer in
+                writer.object { writer in
+                    writer.field("BrandingThemeID", books.brandingTheme.text)
+                    writer.field("Name", "Standard")
+                    writer.field("SortOrder", 0)
+                    writer.field("CreatedDateUTC", "/Date(1455827393000)/")
+                }
+            }
         default: return .notFound
         }
+    }
+
+    /// Every organisation has one theme, and the same in each run.
+    private var brandingTheme: XeroID {
+        XeroID(high: digest(settings.tenantID.utf8), low: digest("branding theme".utf8))
     }
 
     private static func value(_ field: String, of account: Account) -> Filter.Value? {

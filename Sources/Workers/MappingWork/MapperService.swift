@@ -2,7 +2,6 @@ import Crypto
 import Domain
 import Kounta
 package import Logging
-package import Mapping
 package import Messaging
 import Money
 import ServiceLifecycle
@@ -19,11 +18,12 @@ package struct MapperService: Service {
     private let inbox: any Inbox
     private let postbox: Postbox
     private let store: any MappingStore
-    private let reader: RecordReader
+    private let mapping: MappingInEffect
+    private let versions: any MappingVersionStore
     private let settings: MappingSettings
     private let clock: WorkClock
-    private let metrics: Metrics
-    private let logger: Logger
+    let metrics: Metrics
+    let logger: Logger
 
     /// Batches under way at once: while one waits for the database another is mapped.
     private static let batchesInFlight = 3
@@ -32,13 +32,14 @@ package struct MapperService: Service {
     private static let pauseMax = Duration.seconds(10)
 
     package init(
-        inbox: any Inbox, outbox: any Outbox, store: any MappingStore, books: [VenueKey: VenueBooks],
-        settings: MappingSettings, clock: WorkClock, metrics: Metrics, logger: Logger
+        inbox: any Inbox, outbox: any Outbox, store: any MappingStore & MappingVersionStore,
+        mapping: MappingInEffect, settings: MappingSettings, clock: WorkClock, metrics: Metrics, logger: Logger
     ) {
         self.inbox = inbox
         postbox = Postbox(inbox: inbox, outbox: outbox, now: clock.now)
         self.store = store
-        reader = RecordReader(books: books, recordBytesMax: settings.recordBytesMax)
+        versions = store
+        self.mapping = mapping
         self.settings = settings
         self.clock = clock
         self.metrics = metrics
@@ -79,7 +80,8 @@ package struct MapperService: Service {
 
     private func process(_ batch: [IncomingMessage]) async throws {
         let start = ContinuousClock.now
-        let readings = batch.map { (message: $0, reading: reader.read($0)) }
+        let current = await mapping.current
+        let readings = batch.map { (message: $0, reading: current.reader.read($0)) }
         let latest = Self.latestOfEachDocument(readings.map(\.reading))
         let accepted = try await store.accept(latest.map(\.record))
         var outcomes: [DocumentKey: AcceptedDocument] = [:]
@@ -100,8 +102,10 @@ package struct MapperService: Service {
                 following.append(WriteOrder(document: outcome.id).message(mapped, now: clock.now()))
             }
         }
+        try await versions.keepBases(Self.bases(readings.map(\.reading), outcomes, version: current.version))
         try await postbox.settle(verdicts, following: following)
         report(verdicts, created: following.count, took: .now - start)
+        warn(readings.map(\.reading))
     }
 
     /// The batch may hold two versions of one order: the later delivery is what counts, the earlier needs no document.

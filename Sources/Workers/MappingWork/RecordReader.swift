@@ -34,15 +34,20 @@ struct MappedMessage {
     let subject: Envelope.Subject
     let traceparent: String?
     let key: DocumentKey
+    /// Nil where there is nothing worth keeping.
+    let basis: Basis?
+    let warnings: [String]
 }
 
 /// Reads and maps one message: pure, so that a batch can be read again after any failure.
 struct RecordReader: Sendable {
     private let mappings: [VenueKey: OrderMapping]
-    private let books: [VenueKey: VenueBooks]
+    let books: [VenueKey: VenueBooks]
     private let recordBytesMax: Int
+    private let basisKeeping: MappingSettings.Basis
 
-    init(books: [VenueKey: VenueBooks], recordBytesMax: Int) {
+    init(books: [VenueKey: VenueBooks], recordBytesMax: Int, basis: MappingSettings.Basis = .rules) {
+        basisKeeping = basis
         self.books = books
         mappings = books.mapValues { OrderMapping(books: $0) }
         self.recordBytesMax = recordBytesMax
@@ -88,7 +93,8 @@ struct RecordReader: Sendable {
             body: message.body, document: document(invoice, books))
         return MappedMessage(
             record: record, organisation: books.organisation, subject: subject, traceparent: envelope.traceparent,
-            key: DocumentKey(organisation: books.organisation, number: invoice.number))
+            key: DocumentKey(organisation: books.organisation, number: invoice.number),
+            basis: Basis(of: invoice, basisKeeping), warnings: invoice.warnings)
     }
 
     private func document(_ invoice: Invoice, _ books: VenueBooks) -> NewDocument {

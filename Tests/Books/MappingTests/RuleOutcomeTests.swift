@@ -41,7 +41,8 @@ import Testing
     @Test(
         "days are shown as asked",
         arguments: [
-            ("dd/MM/yyyy", "23/11/2026"), ("d MMM yy", "23 Nov 26"), ("EEE d.M.", "Mon 23.11."), ("yyyyMMdd", "20261123"),
+            ("dd/MM/yyyy", "23/11/2026"), ("d MMM yy", "23 Nov 26"), ("EEE d.M.", "Mon 23.11."),
+            ("yyyyMMdd", "20261123"),
         ])
     func dates(format: String, shown: String) throws {
         #expect(try #require(DateFormat(format)).text(of: facts.order.date) == shown)

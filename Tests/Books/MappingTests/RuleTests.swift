@@ -60,7 +60,8 @@ import Testing
             (.begins(FoldedText("gift")), "A gift", false), (.ends(FoldedText("CARD")), "Gift card", true),
             (.ends(FoldedText("card")), "card x", false), (.contains(FoldedText("é l")), "CAFE\u{301} LATTE", true),
             (.contains(FoldedText("")), "anything", true), (.contains(FoldedText("long one")), "long", false),
-            (.oneOf(TextSet(["Wine", "Crème"])), "WINE", true), (.oneOf(TextSet(["Wine", "Crème"])), "cre\u{300}me", true),
+            (.oneOf(TextSet(["Wine", "Crème"])), "WINE", true),
+            (.oneOf(TextSet(["Wine", "Crème"])), "cre\u{300}me", true),
             (.oneOf(TextSet(["Wine"])), "Beer", false), (.oneOf(TextSet([])), "", false),
             (.equals(FoldedText("@[`{")), "@[`{", true), (.equals(FoldedText("@")), "`", false),
         ])

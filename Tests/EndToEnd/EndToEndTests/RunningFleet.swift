@@ -24,13 +24,14 @@ struct RunningFleet {
         .deletingLastPathComponent().deletingLastPathComponent()
 
     static func with(
-        _ name: String, ordersPerVenue: Int = 0, ordersFile: String? = nil,
+        _ name: String, ordersPerVenue: Int = 0, ordersFile: String? = nil, configuration: String? = nil,
         _ work: (RunningFleet) async throws -> Void
     ) async throws {
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("tillbridge-\(getpid())-\(name)").path
         var options = FleetOptions(
-            programs: programs, configuration: root.appendingPathComponent("config/example.yaml").path, folder: folder,
+            programs: programs, configuration: configuration ?? root.appendingPathComponent("config/example.yaml").path,
+            folder: folder,
             rabbitMQ: try #require(Servers.rabbitMQ), database: try #require(Servers.database))
         options.run = "e2e-\(name)-\(getpid())"
         options.limits = "off"

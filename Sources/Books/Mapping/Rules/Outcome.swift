@@ -61,6 +61,9 @@ extension Rule {
             return treatment
         }
 
+        /// No look-up stands between the condition and the treatment.
+        package var alwaysGives: Bool { templates.allSatisfy { $0.alwaysGives } }
+
         /// Makes the treatment beforehand where that is possible.
         func prepared(rule: String) -> Outcome {
             guard templates.allSatisfy({ $0.constant != nil }) else { return self }

@@ -1,5 +1,5 @@
-/// How a text is compared: never with a regular expression, always in time bounded by the two lengths. Capital and small
-/// letters are the same, and so are the two ways in which Unicode writes an accented letter.
+/// How a text is compared: never with a regular expression, always in time bounded by the two lengths. Capital and
+/// small letters are the same, and so are the two ways in which Unicode writes an accented letter.
 package enum TextPattern: Sendable {
     case equals(FoldedText)
     case oneOf(TextSet)

@@ -53,6 +53,20 @@ package struct TextTemplate: Sendable {
         return values
     }
 
+    /// Nothing in it is looked up without an `else`.
+    package var alwaysGives: Bool {
+        parts.allSatisfy { part in
+            guard case .field(_, let transforms) = part else { return true }
+            return transforms.reduce(true) { gives, transform in
+                switch transform {
+                case .lookup: false
+                case .otherwise: true
+                default: gives
+                }
+            }
+        }
+    }
+
     /// Nil where a look-up finds nothing and no `else` stands in: the rule then does not apply.
     package func text(for facts: RuleFacts) -> String? {
         if let constant { return constant }

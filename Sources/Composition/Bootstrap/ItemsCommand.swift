@@ -1,0 +1,118 @@
+import ArgumentParser
+import Domain
+import Kounta
+import Mapping
+import Operator
+import Settings
+import Store
+import Xero
+
+/// `tillbridge items`: Kounta's products as items in Xero.
+struct ItemsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "items",
+        abstract: "Reads Kounta's products and keeps them as items in Xero, where `items.sync` is on.",
+        discussion: """
+            Only what changed since the last time is sent, at most 500 items a call; doing it again changes nothing. \
+            Also where it is off the catalogue is stored, for rules about categories and tags. Ends with 0, 1 where a \
+            product could not become an item, 2 where Kounta or Xero could not be asked.
+            """)
+
+    @OptionGroup var options: WorkerOptions
+    @Flag(name: .long, help: "Say what would be sent; store and send nothing.")
+    var dryRun = false
+
+    func run() async throws {
+        let settings = try LiveSettings.load(path: options.config, for: nil)
+        let dryRun = dryRun
+        let outcome = try await OperatorDatabase.with(settings) { store in
+            let till = try OperatorTill(settings, store: store)
+            let ledgers = try OperatorLedgers(settings, store: store)
+            var sync = ItemSync(settings, store: store, till: till, ledgers: ledgers, isDry: dryRun)
+            try await sync.run()
+            await ledgers.close()
+            await till.close()
+            return sync
+        }
+        outcome.lines.forEach { print($0) }
+        if outcome.exitCode != 0 { throw ExitCode(outcome.exitCode) }
+    }
+}
+
+/// One pass over all companies and organisations.
+struct ItemSync: Sendable {
+    private let settings: Settings
+    private let store: PostgresStore
+    private let till: OperatorTill
+    private let ledgers: OperatorLedgers
+    private let isDry: Bool
+    private(set) var lines: [String] = []
+    private(set) var exitCode: Int32 = 0
+
+    init(_ settings: Settings, store: PostgresStore, till: OperatorTill, ledgers: OperatorLedgers, isDry: Bool) {
+        self.settings = settings
+        self.store = store
+        self.till = till
+        self.ledgers = ledgers
+        self.isDry = isDry
+    }
+
+    mutating func run() async throws {
+        var products: [OrganisationKey: [Product]] = [:]
+        for company in settings.companies {
+            do {
+                guard let client = try await till.client(of: company) else {
+                    fail("company \(company.key) has neither a credential nor a connection", 2)
+                    continue
+                }
+                let catalogue = try await client.products()
+                if !isDry { try await store.keepProducts(catalogue, of: company.key) }
+                products[company.organisation, default: []] += catalogue
+                lines.append("company \(company.key): \(catalogue.count) products")
+            } catch let error as KountaError { fail("company \(company.key): \(error)", 2) }
+        }
+        for organisation in settings.organisations where organisation.items.isOn {
+            try await sync(organisation, products[organisation.key] ?? [])
+        }
+    }
+
+    private mutating func sync(_ organisation: OrganisationSettings, _ products: [Product]) async throws {
+        let plan = ItemPlan(organisation, products: products)
+        for problem in plan.problems { fail("organisation \(organisation.key): \(problem)", 1) }
+        let changed = plan.changed(since: try await store.itemHashes(in: organisation.key))
+        lines.append("organisation \(organisation.key): \(plan.entries.count) items, \(changed.count) new or changed")
+        if isDry { return }
+        guard let client = ledgers.client(of: organisation) else {
+            return fail("organisation \(organisation.key) has neither a credential nor a connection", 2)
+        }
+        for start in stride(from: 0, to: changed.count, by: LedgerItem.batchMax) {
+            let batch = Array(changed[start..<min(start + LedgerItem.batchMax, changed.count)])
+            switch try await client.upsertItems(batch.map(\.item)) {
+            case .failed(let outcome): return fail("organisation \(organisation.key): \(outcome.sentence)", 2)
+            case .found(let results): try await link(batch, results, organisation.key)
+            }
+        }
+    }
+
+    /// Found again by their code, never by their place.
+    private mutating func link(
+        _ batch: [ItemPlan.Entry], _ results: [ItemResult], _ organisation: OrganisationKey
+    ) async throws {
+        let byCode = Dictionary(results.map { ($0.code, $0) }) { first, _ in first }
+        var links: [ItemLink] = []
+        for entry in batch {
+            guard let result = byCode[entry.item.code], let id = result.id else {
+                let why = byCode[entry.item.code]?.errors.joined(separator: " ") ?? "Xero's answer does not name it"
+                fail("organisation \(organisation): item \(entry.item.code) (\(entry.item.name)): \(why)", 1)
+                continue
+            }
+            links.append(ItemLink(code: entry.item.code, product: entry.product, hash: entry.hash, xeroID: id))
+        }
+        try await store.linkItems(links, in: organisation)
+    }
+
+    private mutating func fail(_ line: String, _ code: Int32) {
+        lines.append(line)
+        if exitCode != 1 { exitCode = code }
+    }
+}

@@ -1,0 +1,119 @@
+import ArgumentParser
+import Domain
+import JSON
+import Kounta
+import Mapping
+import Operator
+import Settings
+import Store
+
+/// `tillbridge mapping explain ORDER`: the document an order becomes, with the rule behind each line.
+struct MappingExplainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain",
+        abstract: "Prints the document an order becomes, and for each line the rule that decided it.",
+        discussion: """
+            The order is taken from the fleet's own records or, where it has none, from Kounta; the mapping is the \
+            configuration's. Nothing is stored or posted. Ends with 0, or 3 where the order would be laid on the desk.
+            """)
+
+    @Argument(help: "Kounta's id of the order.")
+    var order: String
+    @OptionGroup var options: WorkerOptions
+    @Option(name: .long, help: "The key of the company, where several could have the order.")
+    var company: String?
+    @Flag(name: .long, help: "Read the order from Kounta, not from the fleet's records.")
+    var fresh = false
+    @Flag(name: .long, help: "Print JSON.")
+    var json = false
+
+    func run() async throws {
+        let settings = try LiveSettings.load(path: options.config, for: nil)
+        let companies = try OperatorChoice.companies(company, of: settings)
+        guard let (key, body) = try await record(settings, companies) else {
+            throw StartError("no order \(order) is known, neither to the fleet nor to Kounta")
+        }
+        let order = try OrderRecord.order(from: body)
+        guard let books = try await OperatorDatabase.books(settings)[VenueKey(company: key, site: order.site)] else {
+            throw StartError("order \(order.id) is of site \(order.site), which company \(key) does not list")
+        }
+        let explanation = OrderExplanation(
+            of: order, by: books, contactName: OperatorChoice.contactName(of: order.site, in: key, settings))
+        if json {
+            var writer = JSONWriter()
+            explanation.write(to: &writer)
+            print(writer.text)
+        } else {
+            explanation.lines().forEach { print($0) }
+        }
+        if explanation.exitCode != 0 { throw ExitCode(explanation.exitCode) }
+    }
+
+    private func record(
+        _ settings: Settings, _ companies: [CompanySettings]
+    ) async throws -> (CompanyKey, [UInt8])? {
+        try await OperatorDatabase.with(settings) { store in
+            if !fresh, let stored = try await store.latestRecord(order: order, companies: companies.map(\.key)) {
+                return (stored.company, stored.body)
+            }
+            let till = try OperatorTill(settings, store: store)
+            var found: (CompanyKey, [UInt8])?
+            for company in companies where found == nil {
+                guard let client = try await till.client(of: company) else { continue }
+                let body = try await client.order(OrderID(order), priority: .newOrders)
+                found = body.map { (company.key, $0) }
+            }
+            await till.close()
+            return found
+        }
+    }
+}
+
+/// `tillbridge preview`: what a venue's day would be in Xero.
+struct PreviewCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "preview", abstract: "Prints what would be posted for a venue and day, without posting.",
+        discussion: """
+            Reads the day's completed orders from Kounta, within its rate limit: a busy day takes some minutes. Ends \
+            with 0, or 3 where an order would be laid on the desk.
+            """)
+
+    @OptionGroup var options: WorkerOptions
+    @Option(name: .long, help: "The venue's name, or Kounta's id of its site.")
+    var venue: String
+    @Option(name: .long, help: "The trading day, such as 2026-07-01.")
+    var day: String
+    @Flag(name: .long, help: "Print JSON.")
+    var json = false
+
+    func run() async throws {
+        guard let day = CalendarDate(day) else { throw ValidationError("`\(day)` is not a day such as 2026-07-01") }
+        let settings = try LiveSettings.load(path: options.config, for: nil)
+        let (company, venue) = try OperatorChoice.venue(self.venue, of: settings)
+        let key = VenueKey(company: company.key, site: venue.site)
+        guard let books = try await OperatorDatabase.books(settings)[key] else {
+            throw StartError("venue \(venue.name) has no organisation")
+        }
+        let calendar = OrderMapping(books: books).calendar
+        let records = try await OperatorDatabase.with(settings) { store in
+            let till = try OperatorTill(settings, store: store)
+            let records = try await till.records(
+                of: venue.site, in: company, from: calendar.start(of: day),
+                until: calendar.start(of: day.adding(days: 1)))
+            await till.close()
+            return records
+        }
+        var preview = DayPreview(of: day, at: books, contactName: venue.contactName)
+        for record in records {
+            do throws(Park) {
+                preview.add(try OrderRecord.order(from: record))
+            } catch { preview.add(unreadable: error) }
+        }
+        if json {
+            print(String(decoding: preview.json(), as: UTF8.self))
+        } else {
+            preview.lines().forEach { print($0) }
+        }
+        if preview.exitCode != 0 { throw ExitCode(preview.exitCode) }
+    }
+}

@@ -1,0 +1,39 @@
+import Domain
+import HTTP
+import Settings
+import Store
+import Xero
+
+/// The ledgers as an operator's command reaches them: with the fleet's own credentials and out of its allowance, so
+/// that no command can use up what the writers count on.
+struct OperatorLedgers: Sendable {
+    private let settings: Settings
+    private let http: HTTPClient
+    private let access: OperatorAccess
+    private let budget: PostgresBudget
+
+    init(_ settings: Settings, store: PostgresStore) throws {
+        self.settings = settings
+        access = try OperatorAccess(settings, store: store)
+        let configuration = HTTPConfiguration(
+            maxConnectionsPerHost: 4, trustedCertificates: settings.connections.trustedCertificates,
+            userAgent: "Tillbridge")
+        http = HTTPClient(name: "tb-http", configuration: configuration)
+        budget = PostgresBudget(
+            store: store, limits: Dictionary(uniqueKeysWithValues: settings.organisations.map { ($0.key, $0.limits) }),
+            sleep: { try await Task.sleep(for: $0) })
+    }
+
+    /// Nil where the organisation has no way in.
+    func client(of organisation: OrganisationSettings) -> XeroClient? {
+        guard let tokens = access.tokens(of: organisation) else { return nil }
+        return XeroClient(
+            organisation: organisation.key, http: http, base: settings.connections.xero, tenant: organisation.tenant,
+            tokens: tokens, budget: budget, onCall: { _, _, _ in })
+    }
+
+    func close() async {
+        await http.close()
+        await access.close()
+    }
+}

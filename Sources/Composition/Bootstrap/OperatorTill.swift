@@ -1,0 +1,57 @@
+import Domain
+import HTTP
+import Kounta
+import Messaging
+import Settings
+import Store
+
+/// A company's till as an operator's command reads it: directly, within the company's own limit.
+struct OperatorTill: Sendable {
+    private let http: HTTPClient
+    private let settings: Settings
+    private let access: OperatorAccess
+
+    init(_ settings: Settings, store: PostgresStore) throws {
+        self.settings = settings
+        access = try OperatorAccess(settings, store: store)
+        http = HTTPClient(
+            name: "tb-http",
+            configuration: HTTPConfiguration(
+                maxConnectionsPerHost: 4, trustedCertificates: settings.connections.trustedCertificates,
+                userAgent: "Tillbridge"))
+    }
+
+    /// Nil where the company has no way in.
+    func client(of company: CompanySettings) async throws -> KountaClient? {
+        guard let way = try await access.way(to: company) else { return nil }
+        let clock = LiveClock.clock
+        return KountaClient(
+            http: http, base: settings.connections.kounta, company: company.kountaID, access: way,
+            budget: KountaBudget(callsPerMinute: company.callsPerMinute, now: clock.now, sleep: clock.sleep))
+    }
+
+    /// The completed orders of a venue's trading day, as Kounta has them now.
+    func records(
+        of site: SiteID, in company: CompanySettings, from: Instant, until: Instant
+    ) async throws -> [[UInt8]] {
+        guard let client = try await client(of: company) else {
+            throw StartError("company \(company.key) has neither a credential nor a connection")
+        }
+        var records: [[UInt8]] = []
+        var seen: Set<OrderID> = []
+        var path: String? = client.firstPagePath(site: site, from: from, until: until)
+        while let here = path {
+            let page = try await client.page(here, priority: .rescan)
+            for row in page.rows where seen.insert(row.id).inserted {
+                if let record = try await client.order(row.id, priority: .rescan) { records.append(record) }
+            }
+            path = page.next
+        }
+        return records
+    }
+
+    func close() async {
+        await access.close()
+        await http.close()
+    }
+}

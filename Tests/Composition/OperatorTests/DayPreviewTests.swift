@@ -1,0 +1,69 @@
+import Domain
+import Mapping
+import Money
+import Operator
+import Settings
+import Testing
+
+@Suite("Previewing a day") struct DayPreviewTests {
+    private static let day = CalendarDate(year: 2026, month: 11, day: 23)
+
+    private func books(_ mode: PostingMode) throws -> VenueBooks {
+        let settings = try ChartCheckTests.settings()
+        var books = try #require(settings.books.values.first)
+        books.posting = PostingPlan(initial: mode)
+        return books
+    }
+
+    private func order(_ id: String, _ amount: String, method: String = "Card") throws -> Order {
+        let value = try #require(ExactDecimal(amount))
+        var line = OrderLine(
+            number: 1, name: "Pie", quantity: .one, recorded: value, isFromUnitPrice: false,
+            taxRates: [try #require(ExactDecimal("0.1"))])
+        line.categories = ["Coffee"]
+        return Order(
+            id: OrderID(id), site: SiteID("923"), status: "COMPLETE",
+            createdAt: try #require(Instant(iso8601: "2026-11-23T10:00:00Z")), total: value, lines: [line],
+            payments: [Tender(method: method, amount: value)])
+    }
+
+    @Test("both ways of posting come to the same, one in a document an order, the other in one a day")
+    func modes() throws {
+        for (mode, count) in [(PostingMode.perOrder, 3), (.dailySummary, 1)] {
+            var preview = DayPreview(of: Self.day, at: try books(mode), contactName: "Walk-in")
+            for (id, amount) in [("1", "11.00"), ("2", "5.50"), ("3", "0.55")] {
+                preview.add(try order(id, amount))
+            }
+            let text = String(decoding: preview.json(), as: UTF8.self)
+            #expect(text.contains(#""total":17.05"#), "\(text)")
+            #expect(text.components(of: #""kind":"ACCREC""#) == count, "\(text)")
+            let lines = preview.lines()
+            #expect(lines.contains { $0.hasPrefix("200") && $0.contains("17.05") }, "\(lines)")
+            #expect(preview.exitCode == 0)
+        }
+    }
+
+    @Test("an order that cannot be booked is named with its cause, and the day's other orders are shown")
+    func parked() throws {
+        var preview = DayPreview(of: Self.day, at: try books(.perOrder), contactName: "Walk-in")
+        preview.add(try order("1", "11.00"))
+        preview.add(try order("2", "5.50", method: "Barter"))
+        #expect(preview.exitCode == 3)
+        #expect(preview.lines().contains { $0.hasPrefix("order 2 is laid on the desk (mapping)") })
+        #expect(preview.lines().contains { $0.contains("1 document, 11.00 in all") })
+    }
+
+    @Test("a name from the till cannot command the terminal")
+    func controlCharacters() {
+        var columns = Columns(["name", "amount"], rightAligned: [1])
+        columns.add(["\u{1B}[31mred\u{7}\n", "1.00"])
+        columns.add([String(repeating: "x", count: 100), "10.00"])
+        let text = columns.lines().joined()
+        #expect(text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F })
+        #expect(columns.lines().allSatisfy { $0.count <= 70 })
+    }
+}
+
+extension String {
+    fileprivate func components(of word: String) -> Int { ranges(of: word).count }
+}
