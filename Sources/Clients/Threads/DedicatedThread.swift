@@ -39,6 +39,10 @@ package final class DedicatedThread: SerialExecutor, @unchecked Sendable {
 
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
+        // The runtime's reference is unowned: once the job is in the list it may run, and drop the last reference to
+        // its actor and so to this object, before this function is through with it. A retain the optimiser cannot pair.
+        let keptAlive = Unmanaged.passRetained(self)
+        defer { keptAlive.release() }
         lock.withLock {
             waiting.append(job)
             startIfNeeded()

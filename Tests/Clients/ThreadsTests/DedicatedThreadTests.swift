@@ -46,4 +46,27 @@ import Threads
         for _ in 0..<20 { _ = await counter.add() }
         #expect(await counter.total() == 21)
     }
+
+    /// Drops its thread with its last job, as a database connection does that is closed right after its last query.
+    actor Passing {
+        private let thread = DedicatedThread(name: "tb-passing")
+        nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+        deinit { thread.stop() }
+        func touch() -> Bool { thread.isCurrent }
+    }
+
+    @Test("an actor that goes with its only job leaves nothing behind that its caller still touches")
+    func passing() async {
+        let stayed = await withTaskGroup(of: Int.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    var count = 0
+                    for _ in 0..<500 where await Passing().touch() { count += 1 }
+                    return count
+                }
+            }
+            return await group.reduce(0, +)
+        }
+        #expect(stayed == 4000)
+    }
 }
