@@ -30,6 +30,7 @@ extension Writing {
     /// Sends the payments of written documents. Those that may have been sent before are looked for first, because a
     /// payment has no number that Xero would keep unique.
     mutating func pay(_ written: [Claim]) async throws {
+        if !written.isEmpty { pass(.writerInvoiced) }
         let isPrepared = Set(prepared.lazy.flatMap(\.due).map(\.claim.id))
         var due: [Due] = []
         var doubtful: [Due] = []
@@ -106,7 +107,9 @@ extension Writing {
         var attempt = 0
         while true {
             let permit = try await tools.ledger.reserve()
+            pass(.writerPaymentsStored)
             let outcome = try await tools.ledger.createPayments(sending.bytes, key: sending.key, permit: permit)
+            pass(.writerPaymentsAnswered)
             switch outcome {
             case .answered(let response):
                 guard let results = ElementResult.read("Payments", idField: "PaymentID", from: response.body) else {
