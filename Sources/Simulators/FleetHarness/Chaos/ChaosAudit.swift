@@ -18,6 +18,9 @@ final class ChaosWatch: Sendable {
             documents == trade.orders && closed == documents && letters == trade.unbelievable.count && queued.isEmpty
         }
 
+        /// Nothing is open and nothing waits, though it may not be what it should be.
+        var isAtRest: Bool { documents > 0 && closed == documents && queued.isEmpty }
+
         func words(_ trade: Trade) -> String {
             let queues = queued.sorted { $0.key < $1.key }.map { "\($0.value) in \($0.key)" }.joined(separator: ", ")
             return "\(documents) documents of \(trade.orders) orders, \(closed) closed, \(letters) letters of "

@@ -135,10 +135,14 @@ struct ChaosRun {
         let start = ContinuousClock.now
         let expected = try await Trade(fleet)
         var last = "nothing could be seen"
+        var moved = start
         while ContinuousClock.now - start < Self.settleMax {
             do {
                 let state = try await watch.state()
                 if state.isDone(expected) { return [] }
+                // Everything is closed and nobody moves any more: the audit says what is wrong.
+                if state.words(expected) != last { moved = .now }
+                if state.isAtRest, .now - moved > .seconds(8) { return [] }
                 last = state.words(expected)
                 // A lost message is found by its age: it is made old.
                 if ContinuousClock.now - start > .seconds(2) { try await watch.age() }
