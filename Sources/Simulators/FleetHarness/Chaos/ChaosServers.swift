@@ -17,16 +17,51 @@ package struct ChaosServers: Sendable {
 
     var canRestart: Bool { folder != nil }
 
+    /// Private servers in a folder of their own, ended with the process `owner` at the latest.
+    package static func start(in folder: String, script: String, owner: Int32) async throws -> Started {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let servers = ChaosServers(folder: folder, script: script)
+        try await servers.run(["start", folder, "--for", String(owner)], log: "\(folder)/start.log")
+        let text = try String(contentsOfFile: "\(folder)/env", encoding: .utf8)
+        func value(_ name: String) throws -> String {
+            let prefix = "export \(name)="
+            guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix(prefix) }) else {
+                throw HarnessError("\(folder)/env has no \(name)")
+            }
+            // As the shell would read it: addresses are quoted with backslashes where they need it.
+            return String(line.dropFirst(prefix.count)).replacing("\\", with: "")
+        }
+        return Started(
+            servers: servers, rabbitMQ: try value("TILLBRIDGE_RABBITMQ_URL"),
+            database: try value("TILLBRIDGE_DATABASE_URL"))
+    }
+
+    package struct Started: Sendable {
+        package let servers: ChaosServers
+        package let rabbitMQ: String
+        package let database: String
+    }
+
+    /// Ends what ``start(in:script:owner:)`` started, and removes its folder.
+    package func stop() async {
+        guard let folder else { return }
+        try? await run(["stop", folder], log: "/dev/null")
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
     /// Ends the server and starts it on the same port with the same data; returns when it takes connections.
     ///
     /// - Parameter hard: with SIGKILL.
     func restart(_ server: Server, hard: Bool, log: String) async throws {
         guard let folder else { throw HarnessError("these servers are not the harness's to restart") }
-        let process = try Self.spawn(
-            ["/bin/bash", script, "restart", folder, server.rawValue] + (hard ? ["--hard"] : []), log: log)
+        try await run(["restart", folder, server.rawValue] + (hard ? ["--hard"] : []), log: log)
+    }
+
+    private func run(_ arguments: [String], log: String) async throws {
+        let process = try Self.spawn(["/bin/bash", script] + arguments, log: log)
         var status: Int32 = 0
         while waitpid(process, &status, WNOHANG) == 0 { try await Task.sleep(for: .milliseconds(50)) }
-        guard status == 0 else { throw HarnessError("\(server.rawValue) did not come back: see \(log)") }
+        guard status == 0 else { throw HarnessError("`servers.sh \(arguments[0])` failed: see \(log)") }
     }
 
     /// Not Foundation's `Process`: that one takes a program for running as long as anybody holds what it inherited, and
