@@ -18,8 +18,10 @@ final class ChaosWatch: Sendable {
             documents == trade.orders && closed == documents && letters == trade.unbelievable.count && queued.isEmpty
         }
 
-        /// Nothing is open and nothing waits, though it may not be what it should be.
-        var isAtRest: Bool { documents > 0 && closed == documents && queued.isEmpty }
+        /// Everything has arrived, nothing is open and nothing waits, though it may not be what it should be.
+        func isAtRest(_ trade: Trade) -> Bool {
+            documents >= trade.orders && closed == documents && letters >= trade.unbelievable.count && queued.isEmpty
+        }
 
         func words(_ trade: Trade) -> String {
             let queues = queued.sorted { $0.key < $1.key }.map { "\($0.value) in \($0.key)" }.joined(separator: ", ")

@@ -67,6 +67,13 @@ struct ChaosPlan: Sendable {
 
     var needsRestart: Bool { events.contains { if case .restart = $0.fault { true } else { false } } }
 
+    /// The same fleet, left in peace.
+    var withoutFaults: ChaosPlan {
+        var plan = self
+        (plan.traps, plan.events) = ([], [])
+        return plan
+    }
+
     var lines: [String] {
         ["seed \(seed): \(ordersPerVenue) orders a venue, \(slots.map(\.description).joined(separator: " "))"]
             + traps.map { "  \($0)" } + events.map { "  \($0)" }
