@@ -71,7 +71,8 @@ actor ChaosWorkers {
     private func note(_ slot: Slot, _ child: ChildProcess, _ status: Int32, _ trap: ChaosPlan.Trap?) {
         if killed.remove(child.processID) != nil { return }
         if let trap, trap.stop == nil, status == SIGKILL { return sprung.append(trap.waypoint.rawValue) }
-        if isOver, status == 0 { return }
+        // One told to end in its first instants, before it listens for signals, ends of the signal itself.
+        if isOver, status == 0 || status == SIGTERM { return }
         problems.append("\(slot) ended with status \(status), and nobody had asked for it")
     }
 
