@@ -183,6 +183,7 @@ private actor ProxyLoop {
     private func accept(_ link: Int, _ order: Order) {
         let client = Glibc.accept(order.listener, nil, nil)
         guard client >= 0 else { return }
+        Sockets.keepToOurselves(client)
         guard order.mood != .barred, let server = Sockets.connect(to: order.target) else {
             return Sockets.end(client, hard: true)
         }
@@ -197,8 +198,17 @@ private actor ProxyLoop {
 }
 
 private enum Sockets {
-    static func listen() throws -> (descriptor: Int32, port: Int) {
+    /// No process the harness starts may inherit a socket: a connection ends when the last that holds it lets go.
+    static func keepToOurselves(_ descriptor: Int32) { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+
+    private static func open() -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        keepToOurselves(descriptor)
+        return descriptor
+    }
+
+    static func listen() throws -> (descriptor: Int32, port: Int) {
+        let descriptor = open()
         var address = loopback(0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isBound = withUnsafeMutablePointer(to: &address) {
@@ -212,7 +222,7 @@ private enum Sockets {
     }
 
     static func connect(to port: UInt16) -> Int32? {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = open()
         let address = loopback(port)
         let isConnected = withUnsafePointer(to: address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {

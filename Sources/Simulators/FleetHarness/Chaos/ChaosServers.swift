@@ -74,7 +74,7 @@ package struct ChaosServers: Sendable {
         posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
         // Whatever else is open here, or a server would hold it; closing what is not open is no error.
-        for descriptor in Int32(3)..<256 { posix_spawn_file_actions_addclose(&actions, descriptor) }
+        for descriptor in Int32(3)..<4096 { posix_spawn_file_actions_addclose(&actions, descriptor) }
         let values = arguments.map { strdup($0) }
         defer { for value in values { free(value) } }
         var process: pid_t = 0
