@@ -202,9 +202,7 @@ private enum Sockets {
     static func keepToOurselves(_ descriptor: Int32) { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
 
     private static func open() -> Int32 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        keepToOurselves(descriptor)
-        return descriptor
+        socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     }
 
     static func listen() throws -> (descriptor: Int32, port: Int) {
