@@ -170,7 +170,6 @@ let package = Package(
         tests("EndToEnd", "EndToEndTests", [
             "AMQP", "Credentials", "FleetHarness", "HTTP", "JSON", "Postgres", "Settings",
         ]),
-        tests("EndToEnd", "EndToEndTests", ["AMQP", "FleetHarness", "JSON", "Postgres"]),
         tests("EndToEnd", "ChaosTests", ["FleetHarness", "Telemetry", "Threads"]),
         tests("Books", "JSONTests", ["JSON"]),
         tests("Books", "MoneyTests", ["Money"]),
