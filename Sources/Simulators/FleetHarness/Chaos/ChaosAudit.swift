@@ -147,7 +147,8 @@ struct ChaosAudit {
             """
         ) { (id: try $0.textOrNil("xero_id"), state: try $0.text("state"), number: try $0.text("number")) }
         problems += Self.few(
-            "a payment is not recorded as written: ", ours.filter { $0.state != "written" }.map { "\($0.number) \($0.state)" })
+            "a payment is not recorded as written: ",
+            ours.filter { $0.state != "written" }.map { "\($0.number) \($0.state)" })
         let known = Dictionary(grouping: ours.filter { $0.id != nil }, by: { $0.id ?? "" })
         problems += Self.few(
             "a payment in the ledger that nobody remembers: ",
@@ -166,7 +167,8 @@ struct ChaosAudit {
             for contact in books["contacts"]?.elements ?? [] {
                 counts[contact["ContactNumber"]?.string ?? "?", default: 0] += 1
             }
-            problems += counts.filter { $0.value > 1 && $0.key != "" }.map { "contact \($0.key) stands \($0.value) times" }
+            let doubled = counts.filter { $0.value > 1 && !$0.key.isEmpty }
+            problems += doubled.map { "contact \($0.key) stands \($0.value) times" }
         }
     }
 

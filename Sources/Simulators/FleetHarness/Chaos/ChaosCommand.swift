@@ -5,7 +5,8 @@ import Telemetry
 /// `chaos`: real processes, a seed, and everything that can go wrong.
 package struct ChaosCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "chaos", abstract: "Kills, cuts and confuses a fleet, seed by seed, and proves its books each time.")
+        commandName: "chaos",
+        abstract: "Kills, cuts and confuses a fleet, seed by seed, and proves its books each time.")
 
     @Option(help: "Run this seed only.")
     var seed: UInt64?

@@ -194,7 +194,9 @@ struct ChaosLinks: Sendable {
     }
 
     /// Does it, and for a fault that lasts, undoes it after its time.
-    func apply(_ slot: ChaosPlan.Slot, _ party: ChaosPlan.Party, _ mood: ChaosProxy.Mood, for duration: Duration) async {
+    func apply(
+        _ slot: ChaosPlan.Slot, _ party: ChaosPlan.Party, _ mood: ChaosProxy.Mood, for duration: Duration
+    ) async {
         guard let link = links[slot]?[party]?.link else { return }
         if mood != .open {
             proxy.set(link, mood)
