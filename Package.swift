@@ -70,6 +70,7 @@ let package = Package(
         program("xero-sim", ["XeroSimulator", arguments]),
         program("fleet", ["FleetHarness", arguments]),
         program("bench", ["FleetHarness", arguments]),
+        program("chaos", ["FleetHarness", arguments]),
 
         // Composition: the one place that sees everything. What an operator is shown is made below it, and pure.
         room("Composition", "Operator", ["Domain", "JSON", "Mapping", "Money", "Settings", "Xero", crypto]),
@@ -132,7 +133,7 @@ let package = Package(
             "JSON", arguments, httpTypes, hummingbird, logging, nioCore, nioPosix, lifecycle, signals,
         ]),
         room("Simulators", "FleetHarness", [
-            "AMQP", "HTTP", "JSON", "KountaSimulator", "Postgres", "Threads", arguments, yams,
+            "AMQP", "HTTP", "JSON", "KountaSimulator", "Postgres", "Telemetry", "Threads", arguments, yams,
         ]),
 
         tests("Clients", "ThreadsTests", ["Threads"]),
@@ -169,6 +170,7 @@ let package = Package(
         tests("EndToEnd", "EndToEndTests", [
             "AMQP", "Credentials", "FleetHarness", "HTTP", "JSON", "Postgres", "Settings",
         ]),
+        tests("EndToEnd", "ChaosTests", ["FleetHarness", "Telemetry", "Threads"]),
         tests("Books", "JSONTests", ["JSON"]),
         tests("Books", "MoneyTests", ["Money"]),
         tests("Books", "DomainTests", ["Domain"]),

@@ -130,6 +130,29 @@ start_postgres() {
     exit 1
 }
 
+# Ends the server with signal $1 and starts it again. After a kill the old server's children may hold its memory for a
+# moment, which the new one refuses to share.
+restart_postgres() {
+    local bin where=$DIR/postgres log=$DIR/postgres.log url deadline=$((SECONDS + READY_TIMEOUT))
+    bin=$(postgres_bin)
+    as_who
+    [[ ! -s $DIR/postgres.where ]] || read -r where <"$DIR/postgres.where"
+    # shellcheck source=/dev/null
+    url=$(source "$DIR/postgres.env" && printf '%s' "$TILLBRIDGE_DATABASE_URL")
+    end_process "$DIR/postgres.pid" "$1" "$PATIENCE"
+    while ((SECONDS < deadline)); do
+        rm -f "$DIR/postgres.pid" # of an attempt that ended: its note would be taken for the next one's
+        launch postgres "$log" "${AS_POSTGRES[@]}" "$bin/postgres" -D "$where/data"
+        await_note postgres
+        while noted_process "$DIR/postgres.pid" >/dev/null && ((SECONDS < deadline)); do
+            ! PGCONNECT_TIMEOUT=3 "$bin/psql" "$url" --no-psqlrc -qAtc 'SELECT 1' >/dev/null 2>&1 || return 0
+            sleep 0.1
+        done
+        sleep 0.2
+    done
+    return 1
+}
+
 # INT is PostgreSQL's fast shutdown: it ends the sessions and writes a checkpoint.
 stop_server() { end_process "$DIR/postgres.pid" INT "$PATIENCE"; }
 

@@ -119,6 +119,29 @@ rabbitmq_wrapper() {
     chmod 700 "$DIR/rabbitmqctl"
 }
 
+# How this node is started, for a restart: a script that becomes the node.
+rabbitmq_start_file() {
+    local assignment
+    {
+        printf '#!/usr/bin/env bash\nexec env -i'
+        for assignment in "${RABBITMQ_ENVIRONMENT[@]}"; do printf ' \\\n    %q' "$assignment"; done
+        printf ' \\\n    %q\n' "$RABBITMQ_BIN/rabbitmq-server"
+    } >"$DIR/rabbitmq/start"
+    chmod 700 "$DIR/rabbitmq/start"
+    printf '%s\n' "$amqp_port" >"$DIR/rabbitmq/port"
+}
+
+# Ends the node with signal $1 and starts it again. epmd stays and forgets the name with the node's connection.
+restart_rabbitmq() {
+    local amqp_port output=$DIR/rabbitmq/log/output-restart.log
+    read -r amqp_port <"$DIR/rabbitmq/port"
+    end_process "$DIR/rabbitmq.pid" "$1" "$PATIENCE"
+    : >"$output"
+    launch rabbitmq "$output" "$DIR/rabbitmq/start"
+    await_note rabbitmq
+    rabbitmq_ready "$output"
+}
+
 rabbitmq_env_file() {
     local login="tillbridge:$password"
     {
@@ -155,6 +178,7 @@ start_rabbitmq() {
         await_note epmd rabbitmq
         if rabbitmq_ready "$output"; then
             rabbitmq_wrapper
+            rabbitmq_start_file
             rabbitmq_env_file
             return
         fi

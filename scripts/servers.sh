@@ -4,6 +4,8 @@
 #   servers.sh start DIR [--tls] [--for PID]   start both, write DIR/env (shell lines to be sourced)
 #   servers.sh stop DIR                        stop exactly what was started; safe twice, and when half started
 #   servers.sh status DIR                      what runs; exit status 0 when everything does
+#   servers.sh restart DIR NAME [--hard]       ends rabbitmq or postgres (--hard: kill -9) and starts it again on the
+#                                              same port with the same data
 #
 # RABBITMQ_URL or DATABASE_URL given: that server is used and no private one started in its place.
 # --tls gives RabbitMQ a TLS listener as well, with a throwaway certificate authority.
@@ -182,6 +184,18 @@ remove_data() {
     rmdir "$DIR" 2>/dev/null || true
 }
 
+# Ends one server and starts it again; returns when it takes connections.
+restart() {
+    local name=${1:-} signal
+    [[ $name == rabbitmq || $name == postgres ]] || usage
+    noted_process "$DIR/$name.pid" >/dev/null || fail "$DIR has no running $name"
+    signal=$([[ -n $HARD ]] && printf KILL || if [[ $name == postgres ]]; then printf INT; else printf TERM; fi)
+    "restart_$name" "$signal" || {
+        complain "$name did not come back"
+        exit 1
+    }
+}
+
 status() {
     local name pid all=0
     [[ -e $DIR/env ]] || {
@@ -210,7 +224,7 @@ guard() {
 COMMAND=$1
 DIR=$(realpath -m -- "$2")
 shift 2
-TLS='' FOR=''
+TLS='' FOR='' HARD='' NAME=''
 if [[ $COMMAND == guard ]]; then
     guard "$@"
     exit
@@ -218,6 +232,8 @@ fi
 while (($#)); do
     case $1 in
     --tls) TLS=yes ;;
+    --hard) HARD=yes ;;
+    rabbitmq | postgres) NAME=$1 ;;
     --for)
         FOR=${2:-}
         started_at "$FOR" >/dev/null || usage
@@ -227,4 +243,4 @@ while (($#)); do
     esac
     shift
 done
-case $COMMAND in start | stop | status) "$COMMAND" ;; *) usage ;; esac
+case $COMMAND in start | stop | status) "$COMMAND" ;; restart) restart "$NAME" ;; *) usage ;; esac

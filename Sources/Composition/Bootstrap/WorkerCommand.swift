@@ -26,6 +26,7 @@ extension WorkerCommand {
     package mutating func run() async throws {
         let (settings, file) = try LiveSettings.loadWithFile(path: options.config, for: Self.worker)
         if options.checkConfig { return print(settings.rendered()) }
+        try LiveTrap.arm(Self.worker)
         try await LiveWorker(
             Self.worker, settings: settings, configuration: ConfigurationFile(path: options.config, bytes: file)
         ).run()

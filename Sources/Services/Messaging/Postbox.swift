@@ -13,12 +13,16 @@ package struct Postbox: Sendable {
         self.now = now
     }
 
-    /// - Parameter following: messages that the committed effects ask for; confirmed before anything is acknowledged.
+    /// - Parameters:
+    ///   - following: messages that the committed effects ask for; confirmed before anything is acknowledged.
+    ///   - confirmed: called between the confirms and the acknowledgements.
     package func settle(
-        _ verdicts: [(message: IncomingMessage, verdict: Verdict)], following: [OutgoingMessage] = []
+        _ verdicts: [(message: IncomingMessage, verdict: Verdict)], following: [OutgoingMessage] = [],
+        confirmed: () -> Void = {}
     ) async throws {
         let outgoing = following + verdicts.compactMap { followUp($0.message, $0.verdict) }
         if !outgoing.isEmpty { try await outbox.publish(outgoing) }
+        confirmed()
         await inbox.acknowledge(verdicts.map(\.message))
     }
 

@@ -7,6 +7,12 @@ package enum RefusalReading {
         sentences.contains { $0.contains("must be unique") && $0.contains("Invoice #") }
     }
 
+    /// The invoice owes less than the payment comes to: somebody has paid it, perhaps an earlier call of our own that
+    /// arrived late.
+    package static func saysPaidAlready(_ sentences: [String]) -> Bool {
+        sentences.contains { $0.contains("exceeds the amount outstanding") }
+    }
+
     package static func park(_ sentences: [String], document: String) -> Park {
         let text = sentences.joined(separator: " ")
         let lowered = text.lowercased()

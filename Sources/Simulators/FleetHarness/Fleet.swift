@@ -19,6 +19,8 @@ package struct FleetOptions: Sendable {
     package var ordersPerVenue: Int
     package var duration: Int
     package var writers: Int
+    /// More of `kounta-sim`'s own arguments.
+    package var tillArguments: [String]
     /// Extra environment of the workers.
     package var environment: [String: String]
     /// Names the run's queues and tables, so that no two runs on the same servers meet.
@@ -34,6 +36,7 @@ package struct FleetOptions: Sendable {
         ordersPerVenue = 400
         duration = 30
         writers = 2
+        tillArguments = []
         environment = [:]
         run = "run-\(getpid())"
     }
@@ -96,6 +99,7 @@ package final class Fleet: Sendable {
         } else {
             arguments += ["--orders", String(options.ordersPerVenue), "--duration", String(options.duration)]
         }
+        arguments += options.tillArguments
         return try await start("kounta-sim", arguments, portFile: "kounta.port", options, children)
     }
 

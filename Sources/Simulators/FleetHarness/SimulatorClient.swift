@@ -26,6 +26,12 @@ final class SimulatorClient: Sendable {
         }
     }
 
+    func delete(_ path: String) async throws {
+        guard case .answered(let response) = await http.send(HTTPRequest(method: .delete, url: base + path)),
+            (200..<300).contains(response.status)
+        else { throw HarnessError("\(base)\(path) cannot be deleted") }
+    }
+
     /// The status alone; nil where nobody answers.
     func status(_ path: String) async -> Int? {
         guard case .answered(let response) = await http.send(HTTPRequest(method: .get, url: base + path))

@@ -46,6 +46,7 @@ package struct DeadLetterService: Service {
     }
 
     private func keep(_ batch: [IncomingMessage]) async throws {
+        pass(.handlerReceived)
         let letters = batch.map { DeadLetterReading.letter(from: $0, now: clock.now()) }
         var pause = Self.pause
         while true {
@@ -60,6 +61,7 @@ package struct DeadLetterService: Service {
                 pause = min(pause * 2, Self.pauseMax)
             }
         }
+        pass(.handlerKept)
         await inbox.acknowledge(batch)
         for letter in letters {
             logger.warning(

@@ -83,7 +83,9 @@ package struct MapperService: Service {
         let current = await mapping.current
         let readings = batch.map { (message: $0, reading: current.reader.read($0)) }
         let latest = Self.latestOfEachDocument(readings.map(\.reading))
+        pass(.mapperMapped)
         let accepted = try await store.accept(latest.map(\.record))
+        pass(.mapperCommitted)
         var outcomes: [DocumentKey: AcceptedDocument] = [:]
         for document in accepted {
             outcomes[DocumentKey(organisation: document.organisation, number: document.number)] = document
@@ -103,7 +105,8 @@ package struct MapperService: Service {
             }
         }
         try await versions.keepBases(Self.bases(readings.map(\.reading), outcomes, version: current.version))
-        try await postbox.settle(verdicts, following: following)
+        try await postbox.settle(verdicts, following: following) { pass(.mapperPublished) }
+        pass(.mapperAcknowledged)
         report(verdicts, created: following.count, took: .now - start)
         warn(readings.map(\.reading))
     }

@@ -43,6 +43,7 @@ package struct VenueScanner: Sendable {
         let isRescanDue = start.since(position.rescanned ?? start.adding(.zero - settings.rescanInterval))
             >= settings.rescanInterval
         try await store.move(position, company: company.key, site: venue.site, lease: lease)
+        pass(.pollerMoved)
         guard isRescanDue else { return }
         let rescanFrom = max(company.startFrom, start.adding(.zero - settings.rescanWindow))
         try await read(venue, of: company, from: rescanFrom, until: start, priority: .rescan)
@@ -78,9 +79,12 @@ package struct VenueScanner: Sendable {
         guard !unseen.isEmpty else { return }
         let wanted = hashes.filter { unseen.contains($0.id) }
         let messages = try await details(of: wanted.map(\.id), venue, company, priority)
+        pass(.pollerFetched)
         try await outbox.publish(messages)
+        pass(.pollerPublished)
         // Only now: a crash before publishes them once more, which the mapper recognises by the hash.
         try await store.markSeen(company: company.key, rows: wanted)
+        pass(.pollerNoted)
         metrics.count("tillbridge_orders_published_total", ["company": company.key.text], by: messages.count)
     }
 

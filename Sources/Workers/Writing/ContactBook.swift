@@ -1,6 +1,7 @@
 import Domain
 import Messaging
 import Store
+import Telemetry
 import Xero
 
 /// Finds the ledger's id of a contact number, or creates the contact once.
@@ -71,6 +72,7 @@ actor ContactBook {
         switch try await ledger.createContact(number: number, name: name, key: "tb-contact-\(organisation)-\(number)") {
         case .failed(let outcome): return .failed(outcome)
         case .found(let result):
+            pass(.writerContacted)
             if let id = result.id, result.errors.isEmpty { return .found(id) }
             if case .found(let contact?) = try await ledger.contact(number: number) { return .found(contact.id) }
             throw RefusalReading.park(result.errors, document: "the contact \(name) (\(number))")

@@ -56,6 +56,7 @@ package struct Sweeper: Service {
         for organisation in organisations where try await depth.waiting(in: .write(organisation)) == 0 {
             let forgotten = try await store.takeForgotten(of: organisation, olderThan: Self.age, limit: Self.batch)
             guard !forgotten.isEmpty else { continue }
+            pass(.sweeperTaken)
             let messages = forgotten.map { id in
                 let subject = Envelope.Subject(organisation: organisation, document: id.value)
                 return OutgoingMessage(

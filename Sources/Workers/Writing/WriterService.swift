@@ -113,10 +113,12 @@ package struct WriterService: Service {
             }
         }
         if !claims.isEmpty {
+            pass(.writerClaimed)
             byDocument.merge(try await batchWriter.write(claims)) { $1 }
         }
         verdicts += orders.map { ($0.message, byDocument[$0.id] ?? .done) }
-        try await postbox.settle(verdicts)
+        try await postbox.settle(verdicts) { pass(.writerPaid) }
+        pass(.writerAcknowledged)
         report(verdicts, took: .now - start)
     }
 

@@ -31,7 +31,9 @@ extension Writing {
                 await tools.ledger.giveBack(permit)
                 return try await create(without(taken, batch))
             }
+            pass(.writerStored)
             let outcome = try await tools.ledger.createInvoices(body, key: key, permit: permit)
+            pass(.writerAnswered)
             switch outcome {
             case .answered(let response):
                 guard let results = ElementResult.read("Invoices", idField: "InvoiceID", from: response.body) else {
@@ -157,6 +159,7 @@ extension Writing {
             let part = claims[start..<min(start + invoiceNumbersMax, claims.count)]
             for invoice in try await invoices(part.map(\.number), holding: claims) { found[invoice.number] = invoice }
         }
+        pass(.writerLooked)
         var adopted: [Claim] = []
         var absent: [Claim] = []
         var outcomes: [InvoiceResult] = []

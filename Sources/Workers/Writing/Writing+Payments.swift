@@ -30,6 +30,7 @@ extension Writing {
     /// Sends the payments of written documents. Those that may have been sent before are looked for first, because a
     /// payment has no number that Xero would keep unique.
     mutating func pay(_ written: [Claim]) async throws {
+        if !written.isEmpty { pass(.writerInvoiced) }
         let isPrepared = Set(prepared.lazy.flatMap(\.due).map(\.claim.id))
         var due: [Due] = []
         var doubtful: [Due] = []
@@ -106,7 +107,9 @@ extension Writing {
         var attempt = 0
         while true {
             let permit = try await tools.ledger.reserve()
+            pass(.writerPaymentsStored)
             let outcome = try await tools.ledger.createPayments(sending.bytes, key: sending.key, permit: permit)
+            pass(.writerPaymentsAnswered)
             switch outcome {
             case .answered(let response):
                 guard let results = ElementResult.read("Payments", idField: "PaymentID", from: response.body) else {
@@ -136,15 +139,14 @@ extension Writing {
             try await send(Array(due[..<middle]))
             return try await send(Array(due[middle...]))
         }
-        refuse(only, [sentence])
-        try await record(
-            [(only, PaymentResult(id: only.payment.id, state: .refused, cause: sentence))], of: AnsweredCall(key: key))
+        try await record([(only, refuse(only, [sentence]))], of: AnsweredCall(key: key))
     }
 
     private mutating func store(_ results: [ElementResult], of due: [Due], call: AnsweredCall) async throws {
         var left = results
         var outcomes: [(due: Due, result: PaymentResult)] = []
         var unanswered: [Due] = []
+        var excessive: [(due: Due, sentences: [String])] = []
         for item in due {
             guard let index = left.firstIndex(where: { item.isAnswered(by: $0) }) else {
                 unanswered.append(item)
@@ -153,22 +155,35 @@ extension Writing {
             let result = left.remove(at: index)
             if result.isAccepted {
                 outcomes.append((item, PaymentResult(id: item.payment.id, state: .written, xeroID: result.id)))
+            } else if RefusalReading.saysPaidAlready(result.errors) {
+                excessive.append((item, result.errors))
             } else {
-                refuse(item, result.errors)
-                let cause = result.errors.joined(separator: " ")
-                outcomes.append((item, PaymentResult(id: item.payment.id, state: .refused, cause: cause)))
+                outcomes.append((item, refuse(item, result.errors)))
             }
         }
         try await record(outcomes, of: call)
         tools.metrics.count(
             "tillbridge_payments_written_total", ["organisation": tools.organisation.text],
             by: outcomes.count { $0.result.state == .written })
+        if !excessive.isEmpty { try await adoptOrRefuse(excessive) }
         if !unanswered.isEmpty { try await sendMissing(of: unanswered, key: call.key, "no word about these payments") }
     }
 
-    private mutating func refuse(_ item: Due, _ sentences: [String]) {
+    /// An invoice that owes nothing more may have been paid by ourselves: a call of ours that was slower than its lease
+    /// arrives after another writer looked and before it sends. What stands is adopted; only the rest was refused.
+    private mutating func adoptOrRefuse(_ excessive: [(due: Due, sentences: [String])]) async throws {
+        let refused = Set(try await missing(of: excessive.map(\.due)).map(\.payment.id))
+        var outcomes: [(due: Due, result: PaymentResult)] = []
+        for (item, sentences) in excessive where refused.contains(item.payment.id) {
+            outcomes.append((item, refuse(item, sentences)))
+        }
+        if !outcomes.isEmpty { try await record(outcomes, of: nil) }
+    }
+
+    private mutating func refuse(_ item: Due, _ sentences: [String]) -> PaymentResult {
         let what = "the payment of \(item.payment.amount) by \(item.payment.reference) on invoice \(item.claim.number)"
         park(item.claim, RefusalReading.park(sentences, document: what))
+        return PaymentResult(id: item.payment.id, state: .refused, cause: sentences.joined(separator: " "))
     }
 
     private mutating func sendMissing(of due: [Due], key: String, _ cause: String) async throws {

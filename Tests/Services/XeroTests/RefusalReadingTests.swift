@@ -43,4 +43,12 @@ import Xero
         #expect(!RefusalReading.saysAlreadyThere(["Invoice # is too long.", "The contact name must be unique."]))
         #expect(!RefusalReading.saysAlreadyThere([]))
     }
+
+    @Test("only an amount beyond what is owed says that the payment may stand already")
+    func paidAlready() {
+        #expect(
+            RefusalReading.saysPaidAlready(["Payment amount exceeds the amount outstanding on this document"]))
+        #expect(!RefusalReading.saysPaidAlready(["Payment amount must be greater than zero", ""]))
+        #expect(!RefusalReading.saysPaidAlready([]))
+    }
 }

@@ -1,0 +1,6 @@
+import ArgumentParser
+import FleetHarness
+
+@main enum ChaosProgram {
+    static func main() async { await ChaosCommand.main() }
+}

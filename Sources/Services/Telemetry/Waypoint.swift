@@ -1,0 +1,131 @@
+import Glibc
+import Threads
+
+/// The places on a worker's way where its sudden end would hurt most: after one effect and before the next.
+///
+/// A test names one in `TILLBRIDGE_CRASH_AT` and the process ends there with SIGKILL, as if the machine had lost power
+/// between two instructions; or in `TILLBRIDGE_STOP_AT`, and it stops there (SIGSTOP) until somebody wakes it, perhaps
+/// long after its lease. In production neither is set, and passing a waypoint is one look at a variable.
+package enum Waypoint: String, Sendable, CaseIterable {
+    /// Orders are fetched from Kounta, none is published.
+    case pollerFetched = "poller.fetched"
+    /// The broker has confirmed them; they are not noted as seen, and the cursor stands where it was.
+    case pollerPublished = "poller.published"
+    /// They are noted as seen; the cursor has not moved.
+    case pollerNoted = "poller.noted"
+    /// The cursor has moved.
+    case pollerMoved = "poller.moved"
+
+    /// Records are read and mapped; nothing is stored.
+    case mapperMapped = "mapper.mapped"
+    /// Records and documents are committed; no message tells of them.
+    case mapperCommitted = "mapper.committed"
+    /// What follows is confirmed by the broker; the messages are not acknowledged.
+    case mapperPublished = "mapper.published"
+    /// The messages are acknowledged.
+    case mapperAcknowledged = "mapper.acknowledged"
+
+    /// Documents are claimed; nothing is prepared.
+    case writerClaimed = "writer.claimed"
+    /// A contact was created in the ledger; its id is not stored.
+    case writerContacted = "writer.contacted"
+    /// Key and bytes of the invoices are stored; they are not sent.
+    case writerStored = "writer.stored"
+    /// The ledger has answered about the invoices; nothing of it is stored.
+    case writerAnswered = "writer.answered"
+    /// The invoices are recorded; no payment is sent.
+    case writerInvoiced = "writer.invoiced"
+    /// It was looked up what stands in the ledger; nothing of it is acted on.
+    case writerLooked = "writer.looked"
+    /// Key and bytes of the payments are stored; they are not sent.
+    case writerPaymentsStored = "writer.payments-stored"
+    /// The ledger has answered about the payments; nothing of it is stored.
+    case writerPaymentsAnswered = "writer.payments-answered"
+    /// The payments are recorded and the documents closed; the messages are not acknowledged.
+    case writerPaid = "writer.paid"
+    /// The messages are acknowledged.
+    case writerAcknowledged = "writer.acknowledged"
+    /// Forgotten documents are noted as published; their messages are not sent.
+    case sweeperTaken = "sweeper.taken"
+
+    /// Letters have arrived; nothing is stored.
+    case handlerReceived = "handler.received"
+    /// Letters are stored; their messages are not acknowledged.
+    case handlerKept = "handler.kept"
+
+    /// The program that passes it; `sweeper.` is a part of the writers.
+    package var worker: String {
+        switch rawValue.prefix(while: { $0 != "." }) {
+        case "poller": "poller"
+        case "mapper": "mapper"
+        case "handler": "dead-letter-handler"
+        default: "writer"
+        }
+    }
+}
+
+/// The process passes this point. Ends or stops it when a test asked for that.
+@inline(__always)
+package func pass(_ waypoint: Waypoint) {
+    guard let trap = WaypointTrap.armed else { return }
+    trap.pass(waypoint)
+}
+
+/// What a test asked for: at which pass of which point the process ends or stops.
+package final class WaypointTrap: Sendable {
+    // Nil in production. Written once, before the worker's first task starts, and only read ever after.
+    fileprivate nonisolated(unsafe) static var armed: WaypointTrap?
+
+    private let orders: [(waypoint: Waypoint, signal: Int32)]
+    /// Passes until each order is carried out.
+    private let left: Locked<[Int]>
+
+    private init(_ orders: [(waypoint: Waypoint, signal: Int32, pass: Int)]) {
+        self.orders = orders.map { ($0.waypoint, $0.signal) }
+        left = Locked(orders.map(\.pass))
+    }
+
+    /// - Parameters:
+    ///   - crashAt: `<point>[:n]`, the n-th pass ends the process; n counts from 1, which is the default.
+    ///   - stopAt: the same for stopping it.
+    /// - Returns: what was understood, for the log; nil where nothing is asked for.
+    package static func arm(crashAt: String?, stopAt: String?) throws(WaypointProblem) -> String? {
+        var orders: [(waypoint: Waypoint, signal: Int32, pass: Int)] = []
+        for (text, signal) in [(crashAt, SIGKILL), (stopAt, SIGSTOP)] {
+            guard let text, !text.isEmpty else { continue }
+            let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+            guard let waypoint = Waypoint(rawValue: String(parts[0])) else {
+                throw WaypointProblem(
+                    "`\(text)` names no point; there are: \(Waypoint.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+            guard parts.count <= 2, let pass = parts.count == 1 ? 1 : Int(parts[1]), pass > 0 else {
+                throw WaypointProblem("`\(text)` is not <point> or <point>:<n> with n from 1")
+            }
+            orders.append((waypoint, signal, pass))
+        }
+        guard !orders.isEmpty else { return nil }
+        armed = WaypointTrap(orders)
+        return orders.map {
+            "\($0.signal == SIGKILL ? "ends" : "stops") at pass \($0.pass) of \($0.waypoint.rawValue)"
+        }.joined(separator: ", ")
+    }
+
+    fileprivate func pass(_ waypoint: Waypoint) {
+        for (index, order) in orders.enumerated() where order.waypoint == waypoint {
+            let isDue = left.withLock { left in
+                left[index] -= 1
+                return left[index] == 0
+            }
+            guard isDue else { continue }
+            // To the whole process, from whichever thread stands here.
+            kill(getpid(), order.signal)
+            // Another thread may be the one that takes the signal; this one must not go on meanwhile.
+            usleep(50_000)
+        }
+    }
+}
+
+package struct WaypointProblem: Error, Sendable, CustomStringConvertible {
+    package let description: String
+    init(_ description: String) { self.description = description }
+}

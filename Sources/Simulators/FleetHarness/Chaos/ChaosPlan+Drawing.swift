@@ -1,0 +1,117 @@
+import KountaSimulator
+import Telemetry
+
+extension ChaosPlan {
+    /// How long a writer's claim lasts in these runs; what stands still longer is taken over.
+    static let writingLease = Duration.seconds(4)
+    static let pollingLease = Duration.seconds(2)
+
+    private static let invoices = "/api.xro/2.0/Invoices"
+    private static let payments = "/api.xro/2.0/Payments"
+
+    /// - Parameter canRestart: whether servers may be restarted.
+    init(seed: UInt64, canRestart: Bool) {
+        self.seed = seed
+        var numbers = SeededNumbers(seed: seed, stream: 0xC4A0)
+        ordersPerVenue = 15 + numbers.below(20)
+        let counts = [("poller", 2), ("mapper", 2), ("writer", 2 + numbers.below(2)), ("dead-letter-handler", 1)]
+        slots = counts.flatMap { worker, count in (1...count).map { Slot(worker: worker, number: $0) } }
+
+        // Every point has its turn, however the rest falls out.
+        let points = Waypoint.allCases
+        add(points[Int(seed % UInt64(points.count))], &numbers)
+        for _ in 0..<(1 + numbers.below(3)) { add(numbers.pick(points), &numbers) }
+        for _ in 0..<(2 + numbers.below(3)) { add(draw(&numbers), &numbers) }
+        if canRestart, numbers.percent(20) {
+            add(.restart(numbers.percent(40) ? .rabbitmq : .postgres, hard: numbers.percent(60)), &numbers)
+        }
+        if numbers.percent(25) { badOrders = 3 }
+        events.sort { $0.at < $1.at }
+    }
+
+    private mutating func add(_ fault: Fault, _ numbers: inout SeededNumbers) {
+        events.append(Event(at: .milliseconds(200 + numbers.below(4_500)), fault: fault))
+    }
+
+    /// A trap, and what it takes for anybody to pass there.
+    private mutating func add(_ waypoint: Waypoint, _ numbers: inout SeededNumbers) {
+        let slot = numbers.pick(slots.filter { $0.worker == waypoint.worker })
+        let isRare = [.writerContacted, .writerLooked, .sweeperTaken, .handlerReceived, .handlerKept].contains(waypoint)
+        let stop: Duration? = numbers.percent(30) ? Self.writingLease + .seconds(1 + numbers.below(2)) : nil
+        traps.append(
+            Trap(slot: slot, waypoint: waypoint, pass: isRare ? 1 : 1 + numbers.below(4), stop: stop))
+        switch waypoint {
+        case .writerLooked: add(Self.ledgerFault("drop", "after", on: Self.invoices, count: 3), &numbers)
+        case .sweeperTaken: add(.forget, &numbers)
+        case .handlerReceived, .handlerKept: badOrders = 3
+        default: break
+        }
+    }
+
+    private func draw(_ numbers: inout SeededNumbers) -> Fault {
+        let slot = numbers.pick(slots)
+        let party = numbers.pick(parties(of: slot))
+        let moment = Duration.milliseconds(500 + numbers.below(2_500))
+        switch numbers.below(100) {
+        case ..<12: return .kill(slot)
+        case ..<15: return .powerCut
+        case ..<25: return .pause(slot, Self.writingLease + .milliseconds(500 + numbers.below(2_000)))
+        case ..<32: return .cut(slot, party)
+        case ..<40: return .deaf(slot, party, moment)
+        case ..<45: return .silent(slot, party, moment)
+        case ..<50: return .bar(slot, party, moment)
+        case ..<70: return Self.ledgerFault(&numbers)
+        case ..<80: return Self.tillFault(&numbers)
+        case ..<84: return .tokensRevoked
+        case ..<86: return .offline(moment)
+        case ..<97: return .duplicates(20 + numbers.below(80))
+        default: return .forget
+        }
+    }
+
+    func parties(of slot: Slot) -> [Party] {
+        switch slot.worker {
+        case "poller": [.broker, .database, .till]
+        case "writer": [.broker, .database, .ledger, .ledger]
+        default: [.broker, .database]
+        }
+    }
+
+    private static func ledgerFault(_ action: String, _ value: String, on path: String, count: Int) -> Fault {
+        let place = path.split(separator: "/").last ?? ""
+        return .ledger(
+            name: "\(count) × \(action) \(value) at \(place)",
+            order: #"{"match":{"path":"\#(path)"},"action":{"\#(action)":"\#(value)"},"count":\#(count)}"#)
+    }
+
+    private static func ledgerFault(_ numbers: inout SeededNumbers) -> Fault {
+        let path = numbers.pick([invoices, invoices, payments, payments, "/api.xro/2.0/Contacts"])
+        let count = 1 + numbers.below(4)
+        let (name, action): (String, String) = numbers.pick([
+            ("dropped before", #"{"drop":"before"}"#), ("dropped after", #"{"drop":"after"}"#),
+            ("dropped after", #"{"drop":"after"}"#), ("500", #"{"status":500}"#),
+            ("500 that did it all the same", #"{"status":500,"commit":true}"#),
+            ("half a batch and 500", #"{"halfBatch":true}"#),
+            ("half a batch, then dropped", #"{"halfBatch":true,"drop":"after"}"#),
+            ("429", #"{"status":429,"headers":{"Retry-After":"1","X-Rate-Limit-Problem":"minute"}}"#),
+            ("503", #"{"status":503,"body":"The Organisation is offline"}"#),
+            ("slower than a lease", #"{"delayMs":\#(4_500 + numbers.below(2_000))}"#),
+            ("an answer nobody understands", #"{"status":200,"body":"<html>","commit":true}"#),
+        ])
+        // One that waits a quarter of a minute each time is enough once.
+        let times = name == "429" ? count * 3 : name == "503" ? 1 : count
+        return .ledger(
+            name: "\(times) × \(name) at \(path.split(separator: "/").last ?? "")",
+            order: #"{"match":{"path":"\#(path)"},"action":\#(action),"count":\#(times)}"#)
+    }
+
+    private static func tillFault(_ numbers: inout SeededNumbers) -> Fault {
+        let count = 1 + numbers.below(6)
+        let (name, action): (String, String) = numbers.pick([
+            ("dropped before", #"{"drop":"before"}"#), ("dropped after", #"{"drop":"after"}"#),
+            ("500", #"{"status":500}"#), ("429", #"{"status":429,"body":"Limit exceeded"}"#),
+            ("slow", #"{"delayMs":\#(500 + numbers.below(2_500))}"#),
+        ])
+        return .till(name: "\(count) × \(name)", order: #"{"action":\#(action),"count":\#(count)}"#)
+    }
+}

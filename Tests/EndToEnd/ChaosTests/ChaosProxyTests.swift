@@ -1,0 +1,82 @@
+import Glibc
+import Testing
+
+@testable import FleetHarness
+
+@Suite struct ChaosProxyTests {
+    private func open(_ port: Int) -> Int32 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        address.sin_port = UInt16(port).bigEndian
+        _ = withUnsafePointer(to: address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        return descriptor
+    }
+
+    private func say(_ descriptor: Int32, _ text: String) {
+        _ = text.withCString { send(descriptor, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
+    }
+
+    /// What comes back within `patience` milliseconds; nil where nothing does, empty where the connection has ended.
+    private func hear(_ descriptor: Int32, patience: Int32 = 20_000) -> String? {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        guard poll(&entry, 1, patience) > 0 else { return nil }
+        var buffer = [UInt8](repeating: 0, count: 64)
+        let count = recv(descriptor, &buffer, buffer.count, 0)
+        return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : ""
+    }
+
+    /// Long enough for the proxy's thread to have looked at its orders again.
+    private func aMoment() { usleep(200_000) }
+
+    private func echo(_ descriptor: Int32, _ text: String) -> String? {
+        say(descriptor, text)
+        return hear(descriptor)
+    }
+
+    @Test("a link carries bytes, keeps silent, swallows answers only, is cut, is barred, and is well again")
+    func moods() throws {
+        let server = try EchoServer()
+        let proxy = ChaosProxy()
+        defer { proxy.stop() }
+        let (link, port) = try proxy.link(to: server.port)
+        var client = open(port)
+        #expect(echo(client, "one") == "one")
+
+        proxy.set(link, .silent)
+        aMoment()
+        say(client, "two")
+        #expect(hear(client, patience: 200) == nil)
+        #expect(server.heard == "one")
+        proxy.set(link, .open)
+        #expect(hear(client) == "two")
+
+        proxy.set(link, .deaf)
+        aMoment()
+        say(client, "three")
+        #expect(hear(client, patience: 500) == nil)
+        #expect(server.heard == "onetwothree")
+        proxy.set(link, .open, cutting: true)
+        #expect(hear(client) == "")
+        close(client)
+
+        client = open(port)
+        #expect(echo(client, "four") == "four")
+        proxy.set(link, .barred)
+        #expect(hear(client) == "")
+        close(client)
+        client = open(port)
+        #expect(hear(client) == "")
+        close(client)
+        proxy.healAll()
+        aMoment()
+        client = open(port)
+        #expect(echo(client, "five") == "five")
+        close(client)
+    }
+}
