@@ -112,7 +112,7 @@ package final class AMQPConsumer: Sendable {
                     willStart: { subscription.attach(connection, channel: $0, epoch: $1) })
                 onEvent(.subscribed(queue: subscription.queue))
                 // Stopped while it started: nobody would settle what comes.
-                if subscription.isStopped { await subscription.stop() }
+                if subscription.isStartUnwanted { await subscription.stop() }
                 return
             } catch {
                 if connection.isEnded { return }

@@ -16,7 +16,17 @@ package final class AMQPSubscription: Sendable, DeliverySink {
         /// Takes no more from the queue, and is not attached again after a lost connection.
         var isDraining = false
         /// While draining: acknowledgements that the broker must not see before the cancel. Nil: none are held back.
-        var held: [(epoch: UInt64, tags: [UInt64])]?
+        var held: [UInt64]?
+        var isCancelled = false
+        /// The drain found no consumer to cancel: one that starts after all is stopped by whoever starts it.
+        var isLateStartUnwanted = false
+
+        /// What was held back, once nothing else is to come: all that arrived is settled, after the cancel.
+        mutating func releaseIfComplete() -> [UInt64] {
+            guard isCancelled, let tags = held, tags.count >= line.unsettledCount else { return [] }
+            held = nil
+            return tags
+        }
     }
 
     package let queue: String
@@ -37,6 +47,10 @@ package final class AMQPSubscription: Sendable, DeliverySink {
     }
 
     package var isStopped: Bool { state.withLock { $0.isStopped || $0.isDraining } }
+
+    /// Whether a consumer that has just started must be stopped by its starter. While a drain is under way it is not:
+    /// the drain has it in hand, and stopping it would give back what has arrived.
+    var isStartUnwanted: Bool { state.withLock { $0.isStopped || $0.isLateStartUnwanted } }
 
     /// Whether the broker delivers to it now.
     package var isAttached: Bool { state.withLock { $0.attachment != nil } }
@@ -92,12 +106,14 @@ package final class AMQPSubscription: Sendable, DeliverySink {
     /// A quorum queue hands messages to the channel by a way of its own, and what is on that way when a cancel comes
     /// goes back marked as redelivered (rabbitmq-server issue 3729), although nobody has seen it. So acknowledgements
     /// are held back until the broker has sent all that the prefetch allows, and only then the consumer is cancelled:
-    /// nothing is on its way at that moment.
+    /// nothing is on its way at that moment. They go out as one when everything handed out is settled: a channel that
+    /// is closed behind dozens of single acknowledgements loses those its queue has not taken yet.
     package func drain() async {
         let attachment = state.withLock { state -> Attachment? in
             guard !state.isDraining else { return nil }
             state.isDraining = true
             state.held = []
+            state.isLateStartUnwanted = state.attachment == nil
             return state.attachment
         }
         // An error here means that the connection is gone: then everything is back in the queue already.
@@ -106,12 +122,13 @@ package final class AMQPSubscription: Sendable, DeliverySink {
             try? await attachment.connection.beginDraining(attachment.channel, epoch: attachment.epoch)
             try? await attachment.connection.endDraining(attachment.channel, epoch: attachment.epoch)
         }
-        let held = state.withLock { state in
-            defer { state.held = nil }
-            return state.held ?? []
+        let (tags, actions) = state.withLock { state -> ([UInt64], [WaitingLine.Action]) in
+            state.isCancelled = true
+            let tags = state.releaseIfComplete()
+            return (tags, state.line.close())
         }
-        for (epoch, tags) in held { settle(tags, of: epoch, .acknowledge) }
-        act(state.withLock { $0.line.close() })
+        act(actions)
+        send(tags, .acknowledge)
     }
 
     /// Returns when the broker has used up the prefetch, when it has nothing left to send, or when it is gone. That it
@@ -140,11 +157,16 @@ package final class AMQPSubscription: Sendable, DeliverySink {
     /// Ends the stream on this side only; gives what nobody took.
     @discardableResult
     func endWithoutBroker() -> [AMQPDelivery] {
-        let (unread, actions) = state.withLock { state in
+        let (unread, actions, held) = state.withLock { state in
             state.isStopped = true
-            return state.line.end()
+            // Some will never be settled: the others shall not come again for that.
+            let held = state.held ?? []
+            state.held = nil
+            let (unread, actions) = state.line.end()
+            return (unread, actions, held)
         }
         act(actions)
+        send(held, .acknowledge)
         return unread
     }
 
@@ -180,6 +202,7 @@ package final class AMQPSubscription: Sendable, DeliverySink {
         let (isLost, actions) = state.withLock { state -> (Bool, [WaitingLine.Action]) in
             guard state.attachment?.epoch == epoch else { return (false, []) }
             state.attachment = nil
+            if state.held != nil { state.held = [] }
             return (!state.isStopped && !state.isDraining, state.line.forget())
         }
         act(actions)
@@ -187,24 +210,23 @@ package final class AMQPSubscription: Sendable, DeliverySink {
     }
 
     private func settle(_ deliveries: [AMQPDelivery], _ verdict: Mailbox.Verdict) {
-        guard let epoch = deliveries.last?.epoch else { return }
-        // Older ones belong to a connection that is gone.
-        let tags = deliveries.lazy.filter { $0.epoch == epoch }.map(\.tag)
-        settle(Array(tags), of: epoch, verdict)
-    }
-
-    private func settle(_ tags: [UInt64], of epoch: UInt64, _ verdict: Mailbox.Verdict) {
-        let (attachment, actions) = state.withLock { state -> (Attachment?, [WaitingLine.Action]) in
-            guard let attachment = state.attachment, attachment.epoch == epoch else { return (nil, []) }
-            if state.held != nil, verdict == .acknowledge {
-                state.held?.append((epoch, tags))
-                return (nil, [])
+        let (tags, actions) = state.withLock { state -> ([UInt64], [WaitingLine.Action]) in
+            guard let attachment = state.attachment else { return ([], []) }
+            let tags = deliveries.lazy.filter { $0.epoch == attachment.epoch }.map(\.tag)
+            guard state.held != nil, verdict == .acknowledge else {
+                return (Array(tags), state.line.settled(tags.count))
             }
-            return (attachment, state.line.settled(tags.count))
+            state.held?.append(contentsOf: tags)
+            return (state.releaseIfComplete(), [])
         }
         act(actions)
-        guard let attachment, !tags.isEmpty else { return }
-        let letter = Mailbox.Letter.settle(channel: attachment.channel, epoch: epoch, tags: tags, verdict)
+        send(tags, verdict)
+    }
+
+    private func send(_ tags: [UInt64], _ verdict: Mailbox.Verdict) {
+        guard !tags.isEmpty, let attachment = state.withLock({ $0.attachment }) else { return }
+        let letter = Mailbox.Letter.settle(
+            channel: attachment.channel, epoch: attachment.epoch, tags: tags, verdict)
         // A connection that takes no more letters has ended: the broker delivers again.
         if attachment.connection.mailbox.post(letter) == nil { attachment.connection.parking.unpark() }
     }

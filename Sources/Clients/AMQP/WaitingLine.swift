@@ -36,6 +36,7 @@ struct WaitingLine: Sendable {
 
     /// The broker has sent all that the prefetch allows: nothing is on its way.
     var isFull: Bool { unsettled >= prefetch }
+    var unsettledCount: Int { unsettled }
 
     mutating func newID() -> Int {
         lastID += 1

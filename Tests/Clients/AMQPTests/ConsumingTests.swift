@@ -73,7 +73,7 @@ struct ConsumingTests {
     @Test("ten drains in the middle of a backlog: not one message comes back as redelivered")
     func drained() async throws {
         try await Broker.withQueue("drained") { connection, topology, queue async throws in
-            let total = 6000
+            let total = 12_000
             for start in stride(from: 0, to: total, by: 500) {
                 _ = await connection.publish(messages(500, to: queue, first: start))
             }
