@@ -88,7 +88,9 @@ let package = Package(
         room("Workers", "Writing", [
             "Domain", "HTTP", "JSON", "Messaging", "Money", "Settings", "Store", "Telemetry", "Xero", lifecycle,
         ]),
-        room("Workers", "DeadLetters", ["AMQP", "Domain", "JSON", "Messaging", "Store", "Telemetry", crypto, lifecycle]),
+        room("Workers", "DeadLetters", [
+            "AMQP", "Domain", "JSON", "Mapping", "Messaging", "Money", "Settings", "Store", "Telemetry", crypto, lifecycle,
+        ]),
 
         // Services: the outside world in the business's words.
         room("Services", "Settings", ["Domain", "Mapping", "Money", yams]),
@@ -106,6 +108,7 @@ let package = Package(
             .embedInCode("Migrations/0006_mapping.sql"),
             .embedInCode("Migrations/0007_audit.sql"),
             .embedInCode("Migrations/0004_credential.sql"),
+            .embedInCode("Migrations/0005_desk.sql"),
         ]),
 
         // Books: pure.
@@ -165,6 +168,9 @@ let package = Package(
         ]),
         tests("Composition", "OperatorTests", [
             "Domain", "HTTP", "Mapping", "Money", "Operator", "Settings", "Xero", "XeroSimulator", hummingbird,
+        ]),
+        tests("Workers", "DeadLettersTests", [
+            "AMQP", "DeadLetters", "Domain", "JSON", "Messaging", "Settings", "Store", "Telemetry", logging, lifecycle,
         ]),
         tests("TidyTests", "TidyTests", []),
         tests("EndToEnd", "EndToEndTests", [

@@ -120,9 +120,13 @@ extension LiveParts {
         for queue in [QueueName.dead, .unreadable] {
             services.append(
                 DeadLetterService(
-                    inbox: await broker.inbox(queue, prefetch: 200), store: store, clock: clock, metrics: metrics,
-                    logger: logger))
+                    inbox: await broker.inbox(queue, prefetch: DeadLetterService.prefetch), store: store,
+                    books: settings.books, clock: clock, metrics: metrics, logger: logger))
         }
+        services.append(
+            DeskKeeper(
+                organisations: settings.organisations.map(\.key), prefix: settings.connections.queuePrefix,
+                store: store, outbox: broker, settings: settings.desk, clock: clock, metrics: metrics, logger: logger))
         return services
     }
 }

@@ -6,10 +6,12 @@ import Store
 /// `tillbridge`: what an operator types.
 package struct OperatorCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "tillbridge", abstract: "Looks after a fleet: database, configuration, connections, mapping.",
+        commandName: "tillbridge",
+        abstract: "Looks after a fleet: database, configuration, connections, mapping, dead letters.",
         subcommands: [
             MigrateCommand.self, ConfigCommand.self, ConnectCommand.self, ConnectionsCommand.self,
             DisconnectCommand.self, KeysCommand.self, MappingCommand.self, PreviewCommand.self, ItemsCommand.self,
+            DeadLettersCommand.self,
         ])
 
     package init() {}

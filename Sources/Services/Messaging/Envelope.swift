@@ -15,6 +15,10 @@ package struct Envelope: Sendable, Hashable {
     package var subject: Subject
     /// W3C trace context, passed on as it came.
     package var traceparent: String?
+    /// Of a message that was sent from the desk: which letter it is. Every worker passes it on.
+    package var mark: LetterMark?
+    /// Of a dead letter: the headers its message came with.
+    package var original: [String: AMQPField]?
 
     package init(firstSeen: Instant, subject: Subject = Subject()) {
         self.firstSeen = firstSeen
@@ -82,9 +86,12 @@ extension Envelope {
         static let hash = "tb-hash"
         static let document = "tb-document"
         static let traceparent = "traceparent"
+        static let letter = "tb-letter"
+        static let replay = "tb-replay"
+        static let original = "tb-original"
         static let all: Set<String> = [
             version, attempt, firstSeen, origin, deadLetterClass, cause, remedy, organisation, company, venue, kind, id,
-            hash, document,
+            hash, document, letter, replay, original,
         ]
     }
 
@@ -115,6 +122,8 @@ extension Envelope {
         set(Header.hash, subject.hash)
         set(Header.traceparent, traceparent)
         if let document = subject.document { headers[Header.document] = .int(document) }
+        headers.merge(mark?.headers ?? [:]) { $1 }
+        if let original { headers[Header.original] = .table(original) }
         return headers
     }
 
@@ -150,6 +159,8 @@ extension Envelope {
         attempt = Int(attempts)
         origin = try text(Header.origin)
         traceparent = headers[Header.traceparent]?.stringValue
+        mark = LetterMark(headers: headers)
+        if case .table(let fields) = headers[Header.original] { original = fields }
         if let name = try text(Header.deadLetterClass) {
             failure = Failure(
                 DeadLetterClass(rawValue: name) ?? .unknown, cause: try text(Header.cause) ?? "no cause was given",

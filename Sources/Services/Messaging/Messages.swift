@@ -49,6 +49,8 @@ package struct OutgoingMessage: Sendable {
     package var envelope: Envelope
     package var body: [UInt8]
     package var messageID: String?
+    /// Sent in place of the envelope's: for a message of the desk's that this version does not understand.
+    package var rawHeaders: [String: AMQPField]?
     /// Only for delay queues: the queue to go back to.
     package var returnTo: String?
 

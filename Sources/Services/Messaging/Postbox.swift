@@ -32,6 +32,7 @@ package struct Postbox: Sendable {
         switch verdict {
         case .done: return nil
         case .unreadable(let reason):
+            envelope.mark = LetterMark(headers: message.headers)
             envelope.failure = .init(
                 .parse, cause: "The message cannot be understood: \(reason).",
                 remedy: "If a newer version of the fleet sent it, update this one and replay; else discard it.")
@@ -56,6 +57,8 @@ package struct Postbox: Sendable {
     }
 
     private func dead(_ message: IncomingMessage, _ envelope: Envelope, to queue: QueueName) -> OutgoingMessage {
-        OutgoingMessage(queue: queue, envelope: envelope, body: message.body, messageID: message.messageID)
+        var envelope = envelope
+        envelope.original = OriginalHeaders.bounded(message.headers)
+        return OutgoingMessage(queue: queue, envelope: envelope, body: message.body, messageID: message.messageID)
     }
 }

@@ -50,8 +50,9 @@ package final class RabbitBroker: Sendable, Outbox, QueueDepth {
             messages.map { message in
                 AMQPMessage(
                     exchange: topology.exchange(for: message.queue),
-                    routingKey: message.returnTo ?? topology.name(message.queue), headers: message.envelope.headers,
-                    contentType: "application/json", messageID: message.messageID, body: message.body)
+                    routingKey: message.returnTo ?? topology.name(message.queue),
+                    headers: message.rawHeaders ?? message.envelope.headers, contentType: "application/json",
+                    messageID: message.messageID, body: message.body)
             })
         onConfirm(messages.count, .now - start)
     }

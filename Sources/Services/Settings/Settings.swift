@@ -10,6 +10,7 @@ package struct Settings: Sendable {
     package var polling: PollingSettings
     package var mapping: MappingSettings
     package var writing: WritingSettings
+    package var desk: DeskSettings
     package var connections: ConnectionSettings
     package var apps: AppSettings
 
@@ -191,6 +192,13 @@ package struct WritingSettings: Sendable {
     /// Batches of one organisation one writer works on at once.
     package var batchesInFlight: Int
     package var leaseDuration: Duration
+}
+
+package struct DeskSettings: Sendable {
+    /// The pace at which letters are sent again, over all handlers.
+    package var replaysPerSecond: Int
+    /// From a group's opening to its first probe; doubled with each that comes back, up to an hour.
+    package var probeInterval: Duration
 }
 
 /// Addresses and secrets: from the environment only.

@@ -113,6 +113,14 @@ extension WritingSettings {
     }
 }
 
+extension DeskSettings {
+    init(reading section: SettingsSection) {
+        replaysPerSecond = section.integer("replays_per_second", in: 1...10_000, default: 1000)
+        probeInterval = section.duration("probe_interval", default: .seconds(60))
+        section.finish()
+    }
+}
+
 extension ConnectionSettings {
     init(reading environment: Environment) {
         rabbitMQ = Secret(

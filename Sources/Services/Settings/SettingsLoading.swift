@@ -54,6 +54,7 @@ extension Settings {
         polling = PollingSettings(reading: root.optionalSection("polling"))
         mapping = MappingSettings(reading: root.optionalSection("mapping"))
         writing = WritingSettings(reading: root.optionalSection("writing"))
+        desk = DeskSettings(reading: root.optionalSection("desk"))
         connections = ConnectionSettings(reading: environment)
         apps = AppSettings(reading: environment)
         let simulation = root.optionalSection("simulation")

@@ -24,6 +24,7 @@ package struct Migration: Sendable {
         Migration(version: 2, name: "budget", sql: text(PackageResources._002_budget_sql)),
         Migration(version: 3, name: "fewer_writes", sql: text(PackageResources._003_fewer_writes_sql)),
         Migration(version: 4, name: "credential", sql: text(PackageResources._004_credential_sql)),
+        Migration(version: 5, name: "desk", sql: text(PackageResources._005_desk_sql)),
         Migration(version: 6, name: "mapping", sql: text(PackageResources._006_mapping_sql)),
         Migration(version: 7, name: "audit", sql: text(PackageResources._007_audit_sql)),
     ]

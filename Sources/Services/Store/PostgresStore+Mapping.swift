@@ -3,7 +3,7 @@ package import Money
 import Postgres
 
 /// What the mapper stores.
-package protocol MappingStore: Sendable {
+package protocol MappingStore: ReplayNotes {
     /// Stores records and the documents made of them in one transaction. Doing it again changes nothing.
     ///
     /// - Returns: what became of each document, in the order of `records` that have one.
@@ -16,12 +16,18 @@ package struct MappedRecord: Sendable {
     package var hash: ContentHash
     package var body: [UInt8]
     package var document: NewDocument?
+    /// When the fleet first saw this version, not when it was mapped: a version that lay on the desk is older than one
+    /// that came later and went through, and must not win over it.
+    package var firstSeen: Instant?
 
-    package init(source: SourceKey, hash: ContentHash, body: [UInt8], document: NewDocument?) {
+    package init(
+        source: SourceKey, hash: ContentHash, body: [UInt8], document: NewDocument?, firstSeen: Instant? = nil
+    ) {
         self.source = source
         self.hash = hash
         self.body = body
         self.document = document
+        self.firstSeen = firstSeen
     }
 }
 
@@ -117,8 +123,10 @@ extension PostgresStore: MappingStore {
 
     private static func insertSources(_ meeting: Meeting) -> String {
         """
-        INSERT INTO source_record (company, kind, id, hash, body)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bytea[])
+        INSERT INTO source_record (company, kind, id, hash, body, first_seen)
+        SELECT c, k, i, h, b, coalesce(f, clock_timestamp())
+          FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::timestamptz[])
+            AS u (c, k, i, h, b, f)
         \(meeting == .meetKnown ? "ON CONFLICT DO NOTHING" : "")
         """
     }
@@ -128,6 +136,7 @@ extension PostgresStore: MappingStore {
             .texts(records.map { $0.source.company.text }), .texts(records.map { $0.source.kind.rawValue }),
             .texts(records.map { $0.source.id }), .bytesArray(records.map { $0.hash.bytes }),
             .bytesArray(records.map { $0.body }),
+            .timestamps(microsecondsSince1970: records.map { $0.firstSeen?.microseconds }),
         ]
     }
 
@@ -185,9 +194,10 @@ extension PostgresStore: MappingStore {
         // Locked: a writer must not claim it between the look and the change.
         let rows = try session.query(
             """
-            SELECT id, state, content_hash = $3 AS same, total, (
-                SELECT hash FROM source_record
-                 WHERE company = $4 AND kind = $5 AND id = $6 ORDER BY first_seen DESC LIMIT 1) = $7 AS newest
+            SELECT id, state, content_hash = $3 AS same, total, NOT EXISTS (
+                SELECT FROM source_record AS this JOIN source_record AS other USING (company, kind, id)
+                 WHERE this.company = $4 AND this.kind = $5 AND this.id = $6 AND this.hash = $7
+                   AND other.first_seen > this.first_seen) AS newest
               FROM document WHERE organisation = $1 AND number = $2 FOR UPDATE
             """,
             [
@@ -203,6 +213,9 @@ extension PostgresStore: MappingStore {
                 id: id, organisation: document.organisation, number: document.number, outcome: outcome)
         }
         let isSame = try row.bool("same")
+        if state == .written, try resendRefusedPayments(of: id, as: document, hash: record.hash, session) {
+            return accepted(.replaced)
+        }
         if isSame && state != .refused { return accepted(.known(state)) }
         guard try row.bool("newest") else { return accepted(.stale) }
         // What Xero refused is tried again when its record comes again: that is what a replay is.

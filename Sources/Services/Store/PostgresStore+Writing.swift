@@ -75,16 +75,17 @@ extension PostgresStore: WritingStore {
     private static func notClaimed(_ ids: Set<Int64>, _ session: PostgresSession) throws -> [ClaimResult] {
         var results: [ClaimResult] = []
         var found: Set<Int64> = []
-        let rows = try session.query(
-            "SELECT id, state, closed_at IS NOT NULL AS settled FROM document WHERE id = ANY($1::bigint[])",
-            [.ints(ids.map { $0 })])
+        let rows = try session.query(StandingRefusal.sql, [.ints(ids.map { $0 })])
         for row in rows {
             let id = try row.int("id")
             found.insert(id)
             let state = DocumentState(rawValue: try row.text("state")) ?? .refused
             let isSettled = try row.bool("settled")
             let isFinished = state == .refused || (state == .written && isSettled)
-            results.append(ClaimResult(id: DocumentID(id), outcome: isFinished ? .finished(state) : .busy))
+            results.append(
+                ClaimResult(
+                    id: DocumentID(id), outcome: isFinished ? .finished(state) : .busy,
+                    refusal: isFinished ? try StandingRefusal(row) : nil))
         }
         return results + ids.subtracting(found).map { ClaimResult(id: DocumentID($0), outcome: .absent) }
     }

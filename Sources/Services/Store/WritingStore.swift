@@ -74,6 +74,8 @@ package struct ClaimResult: Sendable {
 
     package let id: DocumentID
     package let outcome: Outcome
+    /// Of a finished document: what was refused of it. Its letter may never have been sent.
+    package var refusal: StandingRefusal?
 }
 
 /// A document in a writer's hands.

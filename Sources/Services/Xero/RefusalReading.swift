@@ -1,6 +1,8 @@
 package import Domain
 
-/// Turns Xero's sentences into the class and the remedy a bookkeeper needs.
+/// Turns Xero's sentences into the class, the cause and the remedy a bookkeeper needs.
+///
+/// The sentences are Xero's own (`reference/xero-api.md`, captured answers); one nobody knows yet is quoted as it is.
 package enum RefusalReading {
     /// "Invoice # must be unique." on a create: the number is there already, perhaps by our own earlier call.
     package static func saysAlreadyThere(_ sentences: [String]) -> Bool {
@@ -13,28 +15,115 @@ package enum RefusalReading {
         sentences.contains { $0.contains("exceeds the amount outstanding") }
     }
 
+    /// - Parameter document: what was refused, such as `invoice HBR-7000016118`.
     package static func park(_ sentences: [String], document: String) -> Park {
-        let text = sentences.joined(separator: " ")
+        // Xero repeats a sentence for each line it applies to.
+        var seen: Set<String> = []
+        let text = sentences.filter { seen.insert($0).inserted }.joined(separator: " ")
         let lowered = text.lowercased()
-        func park(_ deadLetterClass: DeadLetterClass, _ remedy: String) -> Park {
-            Park(deadLetterClass, "Xero refused \(document): \(text)", remedy: remedy)
+        let quoted = "Xero refused \(document): \(text)"
+        for reading in readings where reading.words.contains(where: { lowered.contains($0) }) {
+            let name = nameInQuotes(text, after: reading.nameAfter)
+            let cause = name.flatMap { name in reading.plain.map { $0(name) } }
+            return Park(
+                reading.deadLetterClass, cause.map { "\($0) \(quoted)" } ?? quoted,
+                remedy: reading.remedy(name ?? reading.unnamed))
         }
-        if lowered.contains("lock date") {
-            return park(.lockedPeriod, "Move the lock date in Xero (Accounting settings, Financial), then replay.")
-        }
-        if lowered.contains("archived") || lowered.contains("not active") {
-            return park(
-                .archived, "Restore what the sentence names in Xero, or map it to another account, then replay.")
-        }
-        if lowered.contains("must be unique") || lowered.contains("already assigned") {
-            return park(
-                .duplicate, "See which document or contact holds the number or name in Xero; rename it, then replay.")
-        }
-        if lowered.contains("account code") || lowered.contains("taxtype") || lowered.contains("tracking")
-            || lowered.contains("account")
-        {
-            return park(.mapping, "Correct the account, tax type or tracking in the configuration, then replay.")
-        }
-        return park(.value, "Correct what the sentence names, then replay.")
+        return Park(.value, quoted, remedy: "Correct what the sentence names, then replay.")
+    }
+
+    /// The letter of a document that was refused before, made again from the cause that was stored with it: for a
+    /// writer that was killed after it had stored the refusal and before its letter was sent.
+    package static func again(_ cause: String) -> Park {
+        let park = Self.park([cause], document: "it")
+        return Park(park.deadLetterClass, cause, remedy: park.remedy)
+    }
+
+    private struct Reading {
+        let deadLetterClass: DeadLetterClass
+        /// Any of these, in lower case, makes the sentence this one.
+        let words: [String]
+        /// The word before the quoted name: `Account code '231'`.
+        var nameAfter = ""
+        /// What the name stands for where the sentence does not tell it.
+        var unnamed = ""
+        var plain: (@Sendable (String) -> String)?
+        let remedy: @Sendable (String) -> String
+    }
+
+    private static let readings: [Reading] = [
+        Reading(
+            deadLetterClass: .lockedPeriod, words: ["lock date"],
+            remedy: { _ in
+                "Move the lock date in Xero (Accounting, Advanced, Financial settings) before the day, then replay; "
+                    + "or book it by hand in an open period and discard this letter."
+            }),
+        Reading(
+            deadLetterClass: .archived, words: ["contact with contactid", "contact has been archived"],
+            remedy: { _ in "Restore the venue's contact in Xero (Contacts, Archived), then replay." }),
+        Reading(
+            deadLetterClass: .archived, words: ["archived", "not active"], nameAfter: "account code",
+            unnamed: "what the sentence names", plain: { "Account \($0) is archived in Xero." },
+            remedy: { name in
+                let what = name.first?.isNumber == true ? "account \(name)" : name
+                return "Restore \(what) in Xero (Accounting, Chart of accounts), or map its sales to another account "
+                    + "in the configuration, then replay."
+            }),
+        Reading(
+            deadLetterClass: .duplicate, words: ["must be unique", "already assigned"],
+            remedy: { _ in
+                "See which document or contact holds the number or name in Xero; rename it, then replay."
+            }),
+        Reading(
+            deadLetterClass: .connection, words: ["authenticationunsuccessful", "not permitted to access"],
+            remedy: { _ in "Connect the organisation again in Xero (Settings, Connected apps), then replay." }),
+        Reading(
+            deadLetterClass: .mapping, words: ["does not have payments enabled"], nameAfter: "account code",
+            unnamed: "the account", plain: { "Account \($0) takes no payments in Xero." },
+            remedy: { name in
+                "Edit account \(name) in Xero and tick \"Enable payments to this account\", or map the payment method "
+                    + "to another account in the configuration, then replay."
+            }),
+        Reading(
+            deadLetterClass: .mapping, words: ["the taxtype code", "taxtype"], nameAfter: "taxtype code",
+            unnamed: "the tax type", plain: { "Tax type \($0) does not fit." },
+            remedy: { _ in
+                "Correct the tax type under `taxes` of the organisation, or the account it is used with, then replay."
+            }),
+        Reading(
+            deadLetterClass: .mapping, words: ["tracking"], nameAfter: "tracking option", unnamed: "the option",
+            plain: { "Tracking option \($0) is missing or archived in Xero." },
+            remedy: { name in
+                "Add or restore \(name) in Xero's tracking categories, or correct `tracking` of the venue in the "
+                    + "configuration, then replay."
+            }),
+        Reading(
+            deadLetterClass: .mapping, words: ["account"], nameAfter: "account code", unnamed: "the account",
+            plain: { "Account \($0) cannot be used in Xero: it is missing, archived or of another kind." },
+            remedy: { name in
+                "Add or restore account \(name) in Xero (Accounting, Chart of accounts), or map it to another account "
+                    + "in the configuration, then replay."
+            }),
+        Reading(
+            deadLetterClass: .value, words: ["stands in xero with"],
+            remedy: { _ in "Void the invoice in Xero and report this to the makers; then discard this letter." }),
+        Reading(
+            deadLetterClass: .value, words: ["exceeds the amount outstanding"],
+            remedy: { _ in
+                "See in Xero what was paid on the invoice: if this payment was entered by hand, discard this letter; "
+                    + "else correct what is there, then replay."
+            }),
+    ]
+
+    /// `231` of `Account code '231' is not valid`.
+    private static func nameInQuotes(_ text: String, after word: String) -> String? {
+        guard !word.isEmpty else { return nil }
+        let lowered = text.lowercased()
+        guard lowered.utf8.count == text.utf8.count, let found = lowered.firstRange(of: word + " '") else { return nil }
+        let start = text.utf8.index(text.startIndex, offsetBy: lowered.utf8.distance(
+            from: lowered.startIndex, to: found.upperBound))
+        guard let end = text[start...].firstIndex(of: "'"), start < end else { return nil }
+        let name = text[start..<end]
+        return name.count <= 100 ? String(name) : nil
     }
 }

@@ -7,9 +7,9 @@ package struct BenchCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures the fleet against real servers.")
 
-    private static let scenarios = ["drain", "ready"]
+    private static let scenarios = ["drain", "ready", "replay"]
 
-    @Option(help: "Run this scenario only: drain or ready.")
+    @Option(help: "Run this scenario only: drain, ready or replay.")
     var only: String?
     @Option(help: "Where the figures go.")
     var output = ".local/bench.json"
@@ -19,6 +19,8 @@ package struct BenchCommand: AsyncParsableCommand {
     var runs = 3
     @Option(help: "Orders of the drain.")
     var orders = 50_000
+    @Option(help: "Dead letters of the replay.")
+    var letters = 10_000
 
     package init() {}
 
@@ -47,6 +49,10 @@ package struct BenchCommand: AsyncParsableCommand {
             if only == nil || only == "drain" {
                 say("drain, run \(run) of \(runs)…")
                 try await DrainScenario(options: options, orders: orders).run(into: &figures)
+            }
+            if only == nil || only == "replay" {
+                say("replay, run \(run) of \(runs)…")
+                try await ReplayScenario(options: options, letters: letters).run(into: &figures)
             }
         }
         for line in figures.table { say(line) }

@@ -60,6 +60,7 @@ package final class Fleet: Sendable {
     let kounta: SimulatorClient
     let xero: SimulatorClient
     let children: ChildList
+    /// Of every program of the fleet.
     let environment: [String: String]
 
     /// Starts both simulators and migrates the database; the workers come with ``startWorkers()``.

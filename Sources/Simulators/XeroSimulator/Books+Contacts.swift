@@ -86,6 +86,16 @@ extension Books {
         return index
     }
 
+    /// What a person does in the vendor's pages; its API restores no contact.
+    mutating func restoreContact(_ number: String) throws(SettingsError) {
+        guard let index = contacts.firstIndex(where: { $0.number == number && $0.isArchived }) else {
+            throw SettingsError("there is no archived contact '\(number)'")
+        }
+        var contact = contacts[index]
+        contact.isArchived = false
+        _ = commit(contact, index)
+    }
+
     mutating func markCustomer(_ index: Int) {
         guard !contacts[index].isCustomer else { return }
         contacts[index].isCustomer = true

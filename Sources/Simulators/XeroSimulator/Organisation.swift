@@ -110,8 +110,9 @@ actor Organisation {
     func disconnect() { books.settings.isDisconnected = true }
 
     /// Changes settings, accounts and venues while running: the members of `OrganisationSettings.apply`, and
-    /// `archiveAccounts`, `activateAccounts`, `venues`, `archiveVenues` (lists), `rounding: false` (takes the mark of
-    /// the system account away). Throws `SettingsError`; what came before the mistake is done.
+    /// `archiveAccounts`, `activateAccounts`, `venues`, `archiveVenues`, `activateVenues`, `restoreContacts`
+    /// (lists), `rounding: false` (takes the mark of the system account away). Throws `SettingsError`; what came before
+    /// the mistake is done.
     func change(_ json: JSON) throws {
         var settings = books.settings
         try settings.apply(json)
@@ -123,6 +124,11 @@ actor Organisation {
             guard let index = books.venues[venue] else { throw SettingsError("there is no venue '\(venue)'") }
             books.tracking[0].options[index].isActive = false
         }
+        for venue in json["activateVenues"]?.elements.compactMap(\.string) ?? [] {
+            guard let index = books.venues[venue] else { throw SettingsError("there is no venue '\(venue)'") }
+            books.tracking[0].options[index].isActive = true
+        }
+        for number in json["restoreContacts"]?.elements.compactMap(\.string) ?? [] { try books.restoreContact(number) }
         if json["rounding"]?.bool == false {
             for index in books.accounts.indices where books.accounts[index].systemAccount == "ROUNDING" {
                 books.accounts[index].systemAccount = ""

@@ -1,30 +1,56 @@
 import AMQP
 import Crypto
 import Domain
-import JSON
+import Mapping
 import Messaging
+import Settings
 import Store
 
 /// Makes a letter of whatever arrived: of a message parked by a worker, of one the broker itself gave up on, and of one
 /// nobody can read. Pure, and it never fails.
-enum DeadLetterReading {
-    static func letter(from message: IncomingMessage, now: Instant) -> DeadLetter {
+struct DeadLetterReading: Sendable {
+    private let matter: MatterReading
+
+    init(books: [VenueKey: VenueBooks]) { matter = MatterReading(books: books) }
+
+    func letter(from message: IncomingMessage, now: Instant) -> DeadLetter {
         let envelope = try? message.envelope.get()
-        let failure = envelope?.failure ?? defaultFailure(message)
-        let subject = envelope?.subject ?? Envelope.Subject()
+        let failure = envelope?.failure ?? Self.defaultFailure(message)
+        // Of a dead letter the headers of the message it was made of; of one the broker gave up on its own.
+        var headers = message.headers
+        if case .table(let original) = message.headers["tb-original"] { headers = original }
+        let subject = Self.subject(envelope, headers)
+        let mark = LetterMark(headers: message.headers)
+        let origin = envelope?.origin ?? Self.queueItDiedIn(message.headers)
+        let matter = matter.matter(of: subject, body: message.body)
+        let own = [subject.id, matter.number].compactMap(\.self)
         var letter = DeadLetter(
-            identity: identity(message, failure, subject, origin: envelope?.origin), queue: message.queue,
-            deadLetterClass: failure.deadLetterClass, cause: failure.cause, remedy: failure.remedy,
-            attempts: envelope?.attempt ?? 0, headers: HeaderText.json(message.headers), body: message.body,
+            identity: Self.identity(message, subject, origin: origin), occurrence: Self.occurrence(message),
+            queue: message.queue, deadLetterClass: failure.deadLetterClass, cause: failure.cause,
+            remedy: failure.remedy, fingerprint: CauseFingerprint.of(failure.cause, own: own),
+            attempts: envelope?.attempt ?? 0, headers: HeaderText.json(headers), body: message.body,
             firstSeen: envelope?.firstSeen ?? now)
-        letter.origin = envelope?.origin
-        letter.organisation = subject.organisation
+        letter.mark = mark
+        letter.origin = origin
+        letter.organisation = subject.organisation ?? matter.organisation
         letter.company = subject.company
-        letter.venue = subject.venue
+        letter.venue = subject.venue ?? matter.venue
         letter.sourceKind = subject.kind
         letter.sourceID = subject.id
         letter.document = subject.document
+        letter.number = matter.number
+        letter.amount = matter.amount
+        letter.businessDate = matter.date
+        letter.isTruncated = message.isTruncated
         return letter
+    }
+
+    /// Of a message nobody understands at least what a person searches by, where its headers tell it.
+    private static func subject(_ envelope: Envelope?, _ headers: [String: AMQPField]) -> Envelope.Subject {
+        if let subject = envelope?.subject, subject != Envelope.Subject() { return subject }
+        return Envelope.Subject(
+            company: headers["tb-company"]?.stringValue.map { CompanyKey($0) },
+            kind: headers["tb-kind"]?.stringValue, id: headers["tb-id"]?.stringValue)
     }
 
     private static func defaultFailure(_ message: IncomingMessage) -> Envelope.Failure {
@@ -39,52 +65,38 @@ enum DeadLetterReading {
             remedy: "Look at the workers' logs for this record, then replay it.")
     }
 
-    /// Equal for two deliveries of one letter, different for two letters: a replayed record that fails for another
-    /// reason is a new one.
+    /// Where the broker took it from, for people to read; where it goes back to is decided by what it is.
+    private static func queueItDiedIn(_ headers: [String: AMQPField]) -> String? {
+        headers["x-first-death-queue"]?.stringValue
+    }
+
+    /// The matter: one version of a record, or one document. What failed, and why, is not part of it: a record that is
+    /// parked again for another reason is the same letter with a new cause.
     private static func identity(
-        _ message: IncomingMessage, _ failure: Envelope.Failure, _ subject: Envelope.Subject, origin: String?
+        _ message: IncomingMessage, _ subject: Envelope.Subject, origin: String?
     ) -> ContentHash {
-        var hasher = SHA256()
-        let parts = [
-            origin ?? message.queue, failure.deadLetterClass.rawValue, subject.company?.text ?? "", subject.id ?? "",
-            subject.document.map { String($0) } ?? "", failure.cause,
+        var parts = [
+            origin ?? message.queue, subject.company?.text ?? "", subject.kind ?? "", subject.id ?? "",
+            subject.document.map { String($0) } ?? "",
         ]
+        if subject.document != nil { parts[0] = "document" }
+        return hash(parts, subject.document == nil ? message.body : [])
+    }
+
+    /// The message: the headers say when it was first seen, how often it was tried, and which replay it was.
+    private static func occurrence(_ message: IncomingMessage) -> ContentHash {
+        // What the broker adds when it passes a letter on may differ from one delivery to the next.
+        let own = message.headers.filter { !$0.key.hasPrefix("x-") }
+        return hash([message.messageID ?? "", String(decoding: HeaderText.json(own), as: UTF8.self)], message.body)
+    }
+
+    private static func hash(_ parts: [String], _ body: [UInt8]) -> ContentHash {
+        var hasher = SHA256()
         for part in parts { hasher.update(data: Array((part + "\u{1F}").utf8)) }
-        hasher.update(data: message.body)
+        hasher.update(data: body)
         guard let hash = ContentHash(bytes: Array(hasher.finalize())) else {
             preconditionFailure("SHA-256 has 32 bytes")
         }
         return hash
-    }
-}
-
-/// Headers as a JSON object, for the desk to show.
-enum HeaderText {
-    static func json(_ headers: [String: AMQPField]) -> [UInt8] {
-        var writer = JSONWriter()
-        write(headers, to: &writer)
-        return writer.bytes
-    }
-
-    private static func write(_ table: [String: AMQPField], to writer: inout JSONWriter) {
-        writer.object { writer in
-            for (name, field) in table.sorted(by: { $0.key < $1.key }) {
-                writer.key(dynamic: name)
-                write(field, to: &writer)
-            }
-        }
-    }
-
-    private static func write(_ field: AMQPField, to writer: inout JSONWriter) {
-        switch field {
-        case .string(let text): writer.string(text)
-        case .int(let value), .timestamp(let value): writer.number(value)
-        case .bool(let value): writer.bool(value)
-        case .table(let table): write(table, to: &writer)
-        case .array(let fields): writer.array { writer in for field in fields { write(field, to: &writer) } }
-        case .null: writer.null()
-        // Foreign types only; shown as they print.
-        case .bytes, .decimal, .double: writer.string("\(field)")
-        }
     }
 }

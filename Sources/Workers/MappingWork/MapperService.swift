@@ -105,6 +105,7 @@ package struct MapperService: Service {
             }
         }
         try await versions.keepBases(Self.bases(readings.map(\.reading), outcomes, version: current.version))
+        try await store.noteMapped(Self.replays(readings.map(\.reading), outcomes))
         try await postbox.settle(verdicts, following: following) { pass(.mapperPublished) }
         pass(.mapperAcknowledged)
         report(verdicts, created: following.count, took: .now - start)
@@ -167,6 +168,7 @@ struct WriteOrder {
         let subject = Envelope.Subject(organisation: mapped.organisation, document: document.value)
         var envelope = Envelope(firstSeen: now, subject: subject)
         envelope.traceparent = mapped.traceparent
+        envelope.mark = mapped.mark
         return OutgoingMessage(
             queue: .write(mapped.organisation), envelope: envelope, body: Array("{\"document\":\(document)}".utf8))
     }

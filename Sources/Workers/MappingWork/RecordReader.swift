@@ -33,6 +33,7 @@ struct MappedMessage {
     let organisation: OrganisationKey
     let subject: Envelope.Subject
     let traceparent: String?
+    let mark: LetterMark?
     let key: DocumentKey
     /// Nil where there is nothing worth keeping.
     let basis: Basis?
@@ -90,10 +91,10 @@ struct RecordReader: Sendable {
         subject.id = order.id.text
         let record = MappedRecord(
             source: SourceKey(company: company, kind: .order, id: order.id.text), hash: hash(message, envelope),
-            body: message.body, document: document(invoice, books))
+            body: message.body, document: document(invoice, books), firstSeen: envelope.firstSeen)
         return MappedMessage(
             record: record, organisation: books.organisation, subject: subject, traceparent: envelope.traceparent,
-            key: DocumentKey(organisation: books.organisation, number: invoice.number),
+            mark: envelope.mark, key: DocumentKey(organisation: books.organisation, number: invoice.number),
             basis: Basis(of: invoice, basisKeeping), warnings: invoice.warnings)
     }
 

@@ -80,7 +80,12 @@ struct Writing {
         for claim in claims where verdicts[claim.id] == nil { verdicts[claim.id] = .done }
     }
 
+    /// A document has one letter: of two causes (two payments refused) the letter tells both.
     mutating func park(_ claim: Claim, _ park: Park) {
+        var park = park
+        if case .park(let first, _) = verdicts[claim.id] {
+            park = Park(first.deadLetterClass, "\(first.cause) \(park.cause)", remedy: first.remedy)
+        }
         verdicts[claim.id] = .park(park, about: BatchWriter.subject(of: claim, tools.organisation))
     }
 

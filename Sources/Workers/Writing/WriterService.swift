@@ -106,7 +106,11 @@ package struct WriterService: Service {
         for result in results {
             switch result.outcome {
             case .claimed(let claim): claims.append(claim)
-            case .finished: byDocument[result.id] = .done
+            case .finished:
+                // Killed after a refusal was stored and before its letter was sent: the letter is made again.
+                byDocument[result.id] = result.refusal.map {
+                    .park(RefusalReading.again($0.cause), about: $0.subject(result.id, organisation.key))
+                } ?? .done
             case .busy:
                 byDocument[result.id] = .retry(after: .seconds(30), counted: false, cause: "another writer has it")
             case .absent: byDocument[result.id] = .park(Self.absent(result.id), about: .init(document: result.id.value))
@@ -142,5 +146,13 @@ package struct WriterService: Service {
             metrics.count("tillbridge_parked_total", ["worker": "writer", "class": park.deadLetterClass.rawValue])
             logger.notice("parked: \(park)", metadata: ["id": "\(subject.id ?? "?")"])
         }
+    }
+}
+
+extension StandingRefusal {
+    fileprivate func subject(_ document: DocumentID, _ organisation: OrganisationKey) -> Envelope.Subject {
+        Envelope.Subject(
+            organisation: organisation, company: company, venue: venue, kind: SourceKind.order.rawValue, id: sourceID,
+            document: document.value)
     }
 }

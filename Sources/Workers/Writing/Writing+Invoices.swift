@@ -105,8 +105,8 @@ extension Writing {
             }
             if result.isAccepted, let id = result.id {
                 claim.xeroID = id
-                checkTotal(of: claim, result.amount)
-                outcomes.append(InvoiceResult(claim: claim, state: .written, xeroID: id))
+                let difference = checkTotal(of: claim, result.amount)
+                outcomes.append(InvoiceResult(claim: claim, state: .written, xeroID: id, cause: difference))
                 written.append(claim)
             } else if RefusalReading.saysAlreadyThere(result.errors) {
                 there.append(element)
@@ -127,13 +127,14 @@ extension Writing {
     }
 
     /// Xero adds the lines up itself: a total that differs from the till's is told at once.
-    private mutating func checkTotal(of claim: Claim, _ total: String?) {
-        guard let total, !Amounts.areEqual(total, claim.total) else { return }
-        park(
-            claim,
-            Park(
-                .value, "Invoice \(claim.number) stands in Xero with \(total), the till says \(claim.total).",
-                remedy: "Void the invoice in Xero and report this to the makers; then discard this letter."))
+    ///
+    /// - Returns: the cause, to be stored with the document.
+    private mutating func checkTotal(of claim: Claim, _ total: String?) -> String? {
+        guard let total, !Amounts.areEqual(total, claim.total) else { return nil }
+        let park = RefusalReading.again(
+            "Invoice \(claim.number) stands in Xero with \(total), the till says \(claim.total).")
+        self.park(claim, park)
+        return park.cause
     }
 
     /// After a call whose outcome is unknown: what stands in the ledger is adopted, what does not is sent anew.

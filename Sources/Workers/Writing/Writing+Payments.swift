@@ -182,8 +182,9 @@ extension Writing {
 
     private mutating func refuse(_ item: Due, _ sentences: [String]) -> PaymentResult {
         let what = "the payment of \(item.payment.amount) by \(item.payment.reference) on invoice \(item.claim.number)"
-        park(item.claim, RefusalReading.park(sentences, document: what))
-        return PaymentResult(id: item.payment.id, state: .refused, cause: sentences.joined(separator: " "))
+        let park = RefusalReading.park(sentences, document: what)
+        self.park(item.claim, park)
+        return PaymentResult(id: item.payment.id, state: .refused, cause: park.cause)
     }
 
     private mutating func sendMissing(of due: [Due], key: String, _ cause: String) async throws {

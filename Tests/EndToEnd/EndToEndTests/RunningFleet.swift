@@ -1,5 +1,6 @@
 import AMQP
 import Foundation
+import Glibc
 import JSON
 import Postgres
 import Testing
@@ -25,6 +26,7 @@ struct RunningFleet {
 
     static func with(
         _ name: String, ordersPerVenue: Int = 0, ordersFile: String? = nil, configuration: String? = nil,
+        environment: [String: String] = [:],
         _ work: (RunningFleet) async throws -> Void
     ) async throws {
         let folder = FileManager.default.temporaryDirectory
@@ -39,6 +41,7 @@ struct RunningFleet {
         options.ordersFile = ordersFile
         options.duration = 0
         options.environment["TILLBRIDGE_POLLING_INTERVAL"] = "500ms"
+        options.environment.merge(environment) { $1 }
         let fleet = try await Fleet(options)
         let result: Result<Void, any Error>
         do {
@@ -105,5 +108,50 @@ struct RunningFleet {
         let rows = try await pool.withSession { try $0.query(sql) }
         await pool.close()
         return rows
+    }
+}
+
+extension RunningFleet {
+    /// Ends the workers of a name, in order.
+    func stop(_ name: String) async throws {
+        for child in await fleet.children.all where child.name == name {
+            await fleet.children.remove(child)
+            let status = await child.stop()
+            #expect(status == 0, "\(name) ended with \(status)")
+        }
+    }
+
+    func restart(_ name: String, environment: [String: String] = [:]) async throws {
+        try await stop(name)
+        _ = try await fleet.startWorker(name, log: "\(name)-again", environment: environment)
+    }
+
+    func kill(_ child: ChildProcess) async {
+        await fleet.children.remove(child)
+        child.signal(SIGKILL)
+        _ = await child.waitForExit()
+    }
+
+    /// Takes what a queue holds and ends without a word, as a worker that crashes.
+    func takeAndDie(_ queue: String) async throws {
+        _ = try await take(queue)
+    }
+
+    /// The first message of a queue, which stays there.
+    func look(_ queue: String) async throws -> AMQPMessage {
+        try #require(try await take(queue).first).message
+    }
+
+    /// What a queue hands out at once; nothing is acknowledged.
+    private func take(_ queue: String) async throws -> [AMQPDelivery] {
+        guard try await watch.queued(of: queue) > 0 else { return [] }
+        let consumer = AMQPConsumer(endpoint: try AMQPEndpoint(url: fleet.options.rabbitMQ), name: "e2e take")
+        // Unstructured: it runs beside the reading and ends with close().
+        let task = Task { await consumer.run() }
+        let subscription = await consumer.subscribe(queue: queue, prefetch: 1)
+        let batch = try await subscription.nextBatch(max: 1)
+        await consumer.close()
+        await task.value
+        return batch
     }
 }

@@ -128,21 +128,4 @@ struct BudgetAndLeaseTests {
             #expect(try await store.unseen(company: company, rows: changed) == [OrderID("1")])
         }
     }
-
-    @Test("a dead letter delivered twice is one letter; hostile text in it is kept, NUL replaced")
-    func deadLetters() async throws {
-        try await Database.with("dead") { pool, store in
-            var letter = DeadLetter(
-                identity: hash("a"), queue: "q", deadLetterClass: .value, cause: "O'Brien \0 \"x\" {y}", remedy: "r\\",
-                attempts: 1, headers: Array(#"{"a":"\u0000"}"#.utf8), body: [0, 255],
-                firstSeen: Instant(secondsSince1970: 1))
-            letter.venue = "Pier, Cafe"
-            #expect(try await store.keep([letter, letter]) == 1)
-            #expect(try await store.keep([letter]) == 0)
-            let row = try await pool.withSession { try $0.query("SELECT cause, body, venue FROM dead_letter")[0] }
-            #expect(try row.text("cause") == "O'Brien \u{FFFD} \"x\" {y}")
-            #expect(try row.bytes("body") == [0, 255])
-            #expect(try row.text("venue") == "Pier, Cafe")
-        }
-    }
 }

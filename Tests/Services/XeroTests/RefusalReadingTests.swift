@@ -32,8 +32,33 @@ import Xero
     func classes(sentence: String, expected: DeadLetterClass) {
         let park = RefusalReading.park([sentence], document: "HBR-1")
         #expect(park.deadLetterClass == expected)
-        #expect(park.cause == "Xero refused HBR-1: \(sentence)")
+        #expect(park.cause.hasSuffix("Xero refused HBR-1: \(sentence)"))
         #expect(park.remedy.contains("replay"))
+    }
+
+    @Test("an archived account is named, with what to do about it")
+    func archived() {
+        let sentence = "Account code '4010' has been archived and cannot be used in this document."
+        let park = RefusalReading.park([sentence, sentence], document: "invoice HBR-1")
+        #expect(park.cause == "Account 4010 is archived in Xero. Xero refused invoice HBR-1: \(sentence)")
+        #expect(park.remedy.contains("Restore account 4010 in Xero") && park.remedy.contains("another account"))
+    }
+
+    @Test(
+        "a refusal told again from what was stored is the same letter",
+        arguments: [
+            "Account code '4010' has been archived and cannot be used in this document.",
+            "The document date cannot be before the period lock date, currently set at 30 June 2026.",
+            "Payment amount exceeds the amount outstanding on this document", "Something new.",
+        ])
+    func again(sentence: String) {
+        let park = RefusalReading.park([sentence], document: "invoice HBR-1")
+        #expect(RefusalReading.again(park.cause) == park)
+    }
+
+    @Test("a sentence cannot lead it astray", arguments: ["account code '", "account code ''", "ACCOUNT CODE 'İ' İ"])
+    func hostile(sentence: String) {
+        #expect(RefusalReading.park([sentence], document: "x").cause.hasSuffix(sentence))
     }
 
     @Test("only a number in use says that the invoice may be there already")

@@ -1,0 +1,198 @@
+import Domain
+import Money
+import Postgres
+import Store
+import Testing
+
+@Suite("What is done at the desk", .enabled(if: Database.isThere, Database.absence), .timeLimit(.minutes(2)))
+struct DeskActionTests {
+    private let interval = Duration.milliseconds(1)
+
+    @Test("one letter of a group goes ahead; when it is through the rest follows, and the group closes")
+    func heals() async throws {
+        try await Desk.with("heals") { desk in
+            _ = try await desk.store.keep((1...20).map { DeadLetter("\($0)") })
+            try await desk.run("UPDATE dead_letter_group SET opened_at = now() - interval '1 hour'")
+            #expect(try await desk.store.probe(interval).count == 1)
+            #expect(try await desk.store.probe(interval).isEmpty)
+            let probe = try await desk.send()
+            #expect(probe.count == 1)
+            try await desk.run("UPDATE dead_letter SET state = 'resolved' WHERE state = 'replaying'")
+            guard case .healed(19) = try await desk.store.probe(interval).first?.outcome else {
+                Issue.record("not healed")
+                return
+            }
+            #expect(try await desk.send().count == 19)
+            #expect(try await desk.store.closeGroups().isEmpty)
+            try await desk.run("UPDATE dead_letter SET state = 'resolved'")
+            #expect(try await desk.store.closeGroups().count == 1)
+            #expect(try await desk.groups(closedToo: true)[0].closedAt != nil)
+            // The cause is back: so is the group.
+            _ = try await desk.store.keep([DeadLetter("99")])
+            #expect(try await desk.groups().map(\.open) == [1])
+        }
+    }
+
+    @Test("a probe that comes back waits twice as long each time, and an hour at most")
+    func backsOff() async throws {
+        try await Desk.with("backoff") { desk in
+            _ = try await desk.store.keep([DeadLetter("1"), DeadLetter("2")])
+            try await desk.run("UPDATE dead_letter_group SET opened_at = now() - interval '9 hours', probes = 3")
+            _ = try await desk.store.probe(.seconds(60))
+            let mark = try await desk.send()[0].mark
+            _ = try await desk.store.keep([DeadLetter("1", mark: mark, delivery: "back")])
+            _ = try await desk.store.probe(.seconds(60))
+            let minutes = try await desk.pool.withSession { session in
+                try session.query(
+                    "SELECT round(extract(epoch FROM next_probe - now()) / 60)::bigint AS m FROM dead_letter_group"
+                )[0].int("m")
+            }
+            #expect(minutes == 8)
+            #expect(try await desk.states() == ["open": 2])
+        }
+    }
+
+    @Test("a wrong value and what kills workers are never tried by themselves")
+    func neverProbed() async throws {
+        try await Desk.with("never") { desk in
+            _ = try await desk.store.keep([
+                DeadLetter("1", deadLetterClass: .value), DeadLetter("2", deadLetterClass: .unknown),
+                DeadLetter("3", deadLetterClass: .parse),
+            ])
+            try await desk.run("UPDATE dead_letter_group SET opened_at = now() - interval '9 hours'")
+            #expect(try await desk.store.probe(interval).isEmpty)
+        }
+    }
+
+    @Test("a refused payment is sent again, into the account the mapping names today, after a look in the ledger")
+    func payment() async throws {
+        try await Desk.with("payment") { desk in
+            let id = try await desk.store.accept([record("1")])[0].id
+            try await desk.stand()
+            try await desk.run(
+                "UPDATE payment SET state = CASE ordinal WHEN 0 THEN 'written' ELSE 'refused' END, cause = 'archived'")
+            _ = try await desk.store.keep([DeadLetter("1", document: id.value)])
+            let letter = try await desk.all()[0]
+            #expect(letter.lacks == "payment")
+            #expect(letter.amount == "5.00")
+            var changed = record("1")
+            let payments = try #require(changed.document?.payments)
+            changed.document?.payments[1] = InvoicePayment(
+                account: "299", amount: payments[1].amount, date: payments[1].date, reference: "Card")
+            #expect(try await desk.store.accept([changed])[0].outcome == .replaced)
+            let claim = try #require(try await desk.store.claim([id], lease: .seconds(60)).first?.claim)
+            #expect(claim.before == .written)
+            #expect(claim.payments.map(\.state) == ["written", "uncertain"])
+            #expect(claim.payments.map(\.account) == ["231", "299"])
+        }
+    }
+
+    @Test("an order that changed after posting sends no payment, even where one was refused")
+    func changedOrder() async throws {
+        try await Desk.with("changed") { desk in
+            _ = try await desk.store.accept([record("1")])
+            try await desk.stand()
+            try await desk.run("UPDATE payment SET state = 'refused'")
+            let outcome = try await desk.store.accept([record("1", content: "second")])[0].outcome
+            #expect(outcome == .conflict(.written, total: "10.00"))
+            let states = try await desk.pool.withSession { session in
+                try session.query("SELECT DISTINCT state FROM payment").map { try $0.text("state") }
+            }
+            #expect(states == ["refused"])
+        }
+    }
+
+    @Test("where the ledger lacks nothing there is nothing to send again")
+    func nothingToSend() async throws {
+        try await Desk.with("nothing") { desk in
+            let id = try await desk.store.accept([record("1")])[0].id
+            try await desk.stand()
+            try await desk.run("UPDATE payment SET state = 'written'")
+            _ = try await desk.store.keep([DeadLetter("1", document: id.value)])
+            let touched = try await desk.replay()
+            #expect(touched.count == 0)
+            #expect(touched.passedOver == 1)
+            #expect(try await desk.store.settleOpen() == 0)
+        }
+    }
+
+    @Test("a document whose record is gone goes straight to its writers, its refused payments in doubt")
+    func straight() async throws {
+        try await Desk.with("straight") { desk in
+            let id = try await desk.store.accept([record("1")])[0].id
+            try await desk.run("UPDATE document SET state = 'refused', closed_at = now(); DELETE FROM source_record")
+            _ = try await desk.store.keep([DeadLetter("1", document: id.value)])
+            _ = try await desk.replay()
+            let sent = try await desk.send()
+            #expect(sent.map(\.route) == [.write(OrganisationKey("harbour"), document: id.value)])
+            #expect(try await desk.store.claim([id], lease: .seconds(9)).first?.claim?.before == .ready)
+        }
+    }
+
+    @Test("a correction and its author are kept, the original beside it; the replay sends it as the newer one")
+    func edit() async throws {
+        try await Desk.with("edit") { desk in
+            _ = try await desk.store.keep([DeadLetter("1", seen: 100)])
+            let letter = try await desk.all()[0].id
+            let payload = try #require(try await desk.store.payload(of: letter))
+            try await desk.store.edit(payload, to: [1, 2], by: "ana", reason: "typed wrong")
+            await #expect(throws: DeskRefusal.self) {
+                try await desk.store.edit(payload, to: [3], by: "ben", reason: nil)
+            }
+            _ = try await desk.replay()
+            let sent = try await desk.send()
+            #expect(sent[0].body == [1, 2])
+            #expect(sent[0].firstSeen == Instant(microseconds: 100_000_001))
+            let row = try await desk.pool.withSession {
+                try $0.query("SELECT author, note, before, after FROM dead_letter_event WHERE action = 'edited'")[0]
+            }
+            #expect(try row.text("author") == "ana")
+            #expect(try row.text("note") == "typed wrong")
+            #expect(try row.bytes("before") == Array("{\"id\":1}".utf8))
+            #expect(try row.bytes("after") == [1, 2])
+        }
+    }
+
+    @Test("what was done can be neither changed nor deleted")
+    func onlyGrows() async throws {
+        try await Desk.with("grows") { desk in
+            _ = try await desk.store.keep([DeadLetter("1")])
+            _ = try await desk.replay()
+            for sql in ["UPDATE dead_letter_event SET author = 'x'", "DELETE FROM dead_letter_event",
+                "TRUNCATE dead_letter_event"] {
+                await #expect(throws: PostgresError.self) { try await desk.run(sql) }
+            }
+        }
+    }
+
+    @Test("letters are found by venue, day, amount, number, order, class, person and words of the cause")
+    func search() async throws {
+        try await Desk.with("search") { desk in
+            var other = DeadLetter("2", cause: "Locked until 30 June.", deadLetterClass: .lockedPeriod)
+            other.venue = "Pier"
+            other.number = "PIER-2"
+            other.amount = "99.00"
+            other.businessDate = CalendarDate(year: 2026, month: 12, day: 1)
+            _ = try await desk.store.keep([DeadLetter("1"), other])
+            let edits: [(inout LetterFilter) -> Void] = [
+                { $0.venue = "Pier" }, { $0.number = "PIER-2" }, { $0.amountMin = "50" }, { $0.order = "2" },
+                { $0.from = CalendarDate(year: 2026, month: 11, day: 21) }, { $0.deadLetterClass = .lockedPeriod },
+                { $0.text = "locked UNTIL" },
+            ]
+            for edit in edits {
+                var filter = LetterFilter()
+                edit(&filter)
+                let found = try await desk.store.letters(filter, after: 0, limit: 10, withBodies: false)
+                #expect(found.map(\.sourceID) == ["2"], "\(filter)")
+            }
+            var filter = LetterFilter()
+            filter.venue = "Pier"
+            _ = try await desk.store.assign(filter, to: "ben", by: "ana")
+            filter = LetterFilter()
+            filter.assignee = "ben"
+            let preview = try await desk.store.preview(filter, forReplay: true)
+            #expect(preview.count == 1)
+            #expect(preview.amount == "99.00")
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import AMQP
+import Domain
+import Logging
+import Messaging
+import Store
+import Telemetry
+import Testing
+
+@testable import DeadLetters
+
+@Suite("The dead-letter handler") struct DeadLetterServiceTests {
+    /// Hands out one batch, then none; notes in one list with the store what happened in which order.
+    actor Journal: Inbox, DeadLetterStore {
+        struct Away: Error {}
+        private var batches: [[IncomingMessage]]
+        private var failures: Int
+        private(set) var events: [String] = []
+
+        init(_ batch: [IncomingMessage], failures: Int) {
+            batches = [batch]
+            self.failures = failures
+        }
+
+        func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage] {
+            batches.isEmpty ? [] : batches.removeFirst()
+        }
+
+        func acknowledge(_ messages: [IncomingMessage]) async { events.append("acknowledged \(messages.count)") }
+        func stop() async {}
+
+        func keep(_ letters: [DeadLetter]) async throws -> (new: Int, returned: Int) {
+            if failures > 0 {
+                failures -= 1
+                events.append("failed")
+                throw Away()
+            }
+            events.append("stored \(letters.count)")
+            return (letters.count, 0)
+        }
+    }
+
+    static func parked(_ id: String, body: String = "{}", queue: String = "t.dead") -> IncomingMessage {
+        var envelope = Envelope(
+            firstSeen: Instant(secondsSince1970: 5),
+            subject: .init(company: CompanyKey("harbour"), kind: "order", id: id))
+        envelope.origin = "t.map"
+        envelope.failure = .init(.value, cause: "Order \(id) is wrong.", remedy: "Correct it.")
+        return IncomingMessage(body: Array(body.utf8), envelope: .success(envelope), queue: queue)
+    }
+
+    @Test("a letter is acknowledged after it is stored, never before, while the database is away too", arguments: 0...3)
+    func order(failures: Int) async throws {
+        let journal = Journal([Self.parked("1"), Self.parked("2")], failures: failures)
+        let clock = WorkClock(
+            now: { Instant(secondsSince1970: 9) }, sleep: { _ in }, randomInteger: { $0.lowerBound })
+        let service = DeadLetterService(
+            inbox: journal, store: journal, books: [:], clock: clock, metrics: Metrics(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        try await service.run()
+        let expected = Array(repeating: "failed", count: failures) + ["stored 2", "acknowledged 2"]
+        #expect(await journal.events == expected)
+    }
+}
+
+@Suite("What a letter is made of") struct DeadLetterReadingTests {
+    private let reading = DeadLetterReading(books: [:])
+    private let now = Instant(secondsSince1970: 9)
+
+    private func letter(_ message: IncomingMessage) -> DeadLetter { reading.letter(from: message, now: now) }
+
+    @Test("the matter is the record's version: another body is another letter, another cause is not")
+    func identity() {
+        let first = letter(DeadLetterServiceTests.parked("1"))
+        #expect(letter(DeadLetterServiceTests.parked("1")).occurrence == first.occurrence)
+        #expect(letter(DeadLetterServiceTests.parked("1", body: "{ }")).identity != first.identity)
+        #expect(letter(DeadLetterServiceTests.parked("2")).identity != first.identity)
+        var other = Envelope(
+            firstSeen: Instant(secondsSince1970: 5),
+            subject: .init(company: CompanyKey("harbour"), kind: "order", id: "1"))
+        other.origin = "t.map"
+        other.failure = .init(.mapping, cause: "Something else.", remedy: "")
+        let again = letter(IncomingMessage(body: Array("{}".utf8), envelope: .success(other), queue: "t.dead"))
+        #expect(again.identity == first.identity)
+        #expect(again.occurrence != first.occurrence)
+    }
+
+    @Test("amount and day are read from the record where no document says them")
+    func matter() {
+        let body = #"{"id":1,"total":"12.3","created_at":"2026-11-20T10:00:00+11:00","site_id":1}"#
+        let made = letter(DeadLetterServiceTests.parked("1", body: body))
+        #expect(made.amount == "12.30")
+        #expect(made.businessDate == CalendarDate(year: 2026, month: 11, day: 20))
+    }
+
+    @Test(
+        "whatever the body is, there is a letter",
+        arguments: ["", "{", "[]", "{\"total\":1e999}", "{\"total\":\"NaN\",\"created_at\":7}", "\u{0}"])
+    func hostile(body: String) {
+        #expect(letter(DeadLetterServiceTests.parked("1", body: body)).amount == nil)
+    }
+}
+
+@Suite("What a replay sends") struct ReplayMessageTests {
+    private let harbour = OrganisationKey("harbour")
+
+    private func replay(_ route: Replay.Route, origin: String = "t.map", headers: String = "{}") -> Replay {
+        Replay(
+            mark: LetterMark(letter: 7, replay: 2), route: route, origin: origin, organisation: harbour, venue: "Pier",
+            body: [1], headers: Array(headers.utf8), firstSeen: Instant(secondsSince1970: 5))
+    }
+
+    private func message(_ replay: Replay) throws -> OutgoingMessage {
+        try ReplayMessage.message(replay, prefix: "t", organisations: [harbour])
+    }
+
+    @Test("a record goes to the mapper, begins anew, and carries its letter's mark and its age")
+    func record() throws {
+        let message = try message(replay(.map(company: CompanyKey("c"), kind: "order", id: "9")))
+        #expect(message.queue == .map)
+        let envelope = try Envelope(headers: message.envelope.headers)
+        #expect(envelope.attempt == 0)
+        #expect(envelope.failure == nil)
+        #expect(envelope.mark == LetterMark(letter: 7, replay: 2))
+        #expect(envelope.firstSeen == Instant(secondsSince1970: 5))
+        #expect(envelope.subject.id == "9")
+    }
+
+    @Test("what nobody understood goes as it came, without what the desk added, with the mark")
+    func raw() throws {
+        let headers = #"{"tb-version":9,"tb-colour":"red","tb-cause":"x","x-death":[1],"nested":{"a":true}}"#
+        let message = try message(replay(.raw, headers: headers))
+        #expect(message.rawHeaders == [
+            "tb-version": .int(9), "tb-colour": .string("red"), "nested": .table(["a": .bool(true)]),
+            "tb-letter": .int(7), "tb-replay": .int(2),
+        ])
+    }
+
+    @Test("nothing is sent to a queue that is not the fleet's, or to an organisation that is gone")
+    func strangers() {
+        #expect(throws: NotSendable.self) { try message(replay(.raw, origin: "somebody.else")) }
+        #expect(throws: NotSendable.self) { try message(replay(.write(OrganisationKey("gone"), document: 1))) }
+    }
+}
