@@ -1,4 +1,5 @@
 import AMQP
+import Foundation
 import JSON
 import Postgres
 import Testing
@@ -21,7 +22,13 @@ struct DeskRunning {
             running in
             let desk = DeskRunning(running: running, messages: Messages(run: running.fleet.run))
             for worker in workers { _ = try await running.fleet.startWorker(worker, log: worker) }
-            try await running.wait("the queues") { try await running.watch.isDeclared() }
+            // A worker that is ready has declared everything; a queue that is there may not be bound yet.
+            for worker in workers {
+                let log = "\(running.fleet.options.folder)/\(worker).log"
+                try await running.wait("a ready \(worker)") {
+                    try String(contentsOfFile: log, encoding: .utf8).contains("\(worker): ready")
+                }
+            }
             try await work(desk)
         }
     }
