@@ -109,6 +109,7 @@ let package = Package(
             .embedInCode("Migrations/0007_audit.sql"),
             .embedInCode("Migrations/0004_credential.sql"),
             .embedInCode("Migrations/0005_desk.sql"),
+            .embedInCode("Migrations/0008_governor.sql"),
         ]),
 
         // Books: pure.

@@ -4,50 +4,126 @@ import Postgres
 package import Settings
 package import Xero
 
-/// Shares each organisation's allowance of Xero calls among all writers, through rows in PostgreSQL.
+/// Shares each organisation's allowance of Xero calls among all writers, through rows in PostgreSQL: the functions
+/// `take_permit` and `return_permit` of migration 0008 hold the rules.
+///
+/// Whoever must wait asks again, at the moment the database named: that is exact for a used-up minute, a park and an
+/// open breaker. Only for a place in flight it asks each 25 ms. A `NOTIFY` at each permit given back would save some
+/// milliseconds of a call that takes hundreds, and cost every commit a shared lock: not worth it.
 package struct PostgresBudget: CallBudget {
     private let store: PostgresStore
     private let limits: [OrganisationKey: OrganisationLimits]
+    private let appCallsPerMinute: Int
     private let sleep: @Sendable (Duration) async throws -> Void
+    private let onEvent: @Sendable (OrganisationKey, BudgetEvent) -> Void
 
     /// A call takes at most so long (the HTTP time-out and a little): a permit not given back by then is free again.
     private static let callMax = "75 seconds"
     /// Looks again at least this often: another writer may have given a permit back, or a person lifted a limit.
     private static let waitMax = Duration.seconds(5)
 
+    /// - Parameter appCallsPerMinute: over all organisations; 0 stands for no limit.
     package init(
-        store: PostgresStore, limits: [OrganisationKey: OrganisationLimits],
-        sleep: @escaping @Sendable (Duration) async throws -> Void
+        store: PostgresStore, limits: [OrganisationKey: OrganisationLimits], appCallsPerMinute: Int = 0,
+        sleep: @escaping @Sendable (Duration) async throws -> Void,
+        onEvent: @escaping @Sendable (OrganisationKey, BudgetEvent) -> Void = { _, _ in }
     ) {
         self.store = store
         self.limits = limits
+        self.appCallsPerMinute = appCallsPerMinute
         self.sleep = sleep
+        self.onEvent = onEvent
     }
 
-    package func take(for organisation: OrganisationKey) async throws -> CallPermit {
+    package func take(
+        _ purpose: CallPurpose, isRead: Bool, for organisation: OrganisationKey
+    ) async throws -> CallPermit {
         guard let limits = limits[organisation], limits.isLimited else {
             return CallPermit(organisation: organisation, id: nil)
         }
-        while true {
-            let answer = try await store.pool.transaction { session in
-                try session.query(
-                    "SELECT permit, wait_ms FROM take_permit($1, $2::integer, $3::integer, $4::integer, $5::interval)",
-                    [
-                        .text(organisation.text), .int(Int64(limits.callsPerMinute)), .int(Int64(limits.callsInFlight)),
-                        .int(Int64(limits.callsPerDay)), .text(Self.callMax),
-                    ]
-                ).map { (try $0.intOrNil("permit"), try $0.int("wait_ms")) }
+        var waiter: Int64?
+        do {
+            while true {
+                let answer = try await ask(purpose, limits.kept(from: purpose, isRead: isRead), limits, organisation, waiter)
+                onEvent(organisation, .breaker(answer.breaker))
+                if let permit = answer.permit {
+                    let percent = limits.callsPerMinute > 0 ? 100 * answer.left / limits.callsPerMinute : nil
+                    return CallPermit(organisation: organisation, id: permit, percentLeft: percent)
+                }
+                onEvent(organisation, .waited(answer.reason))
+                waiter = answer.waiter
+                try await sleep(min(.milliseconds(answer.wait), Self.waitMax))
             }
-            if let permit = answer.first?.0 { return CallPermit(organisation: organisation, id: permit) }
-            try await sleep(min(.milliseconds(answer.first?.1 ?? 1000), Self.waitMax))
+        } catch {
+            if let waiter { await forget(waiter) }
+            throw error
         }
     }
 
-    package func giveBack(_ permit: CallPermit, headers: HTTPHeaders?) async {
-        guard let id = permit.id else { return }
+    private struct Answer {
+        let permit: Int64?
+        let waiter: Int64?
+        let wait: Int64
+        let reason: String
+        let left: Int
+        let breaker: BreakerState
+    }
+
+    private func ask(
+        _ purpose: CallPurpose, _ kept: Int, _ limits: OrganisationLimits, _ organisation: OrganisationKey,
+        _ waiter: Int64?
+    ) async throws -> Answer {
+        let appCallsPerMinute = appCallsPerMinute
+        return try await store.pool.transaction { session in
+            let rows = try session.query(
+                """
+                SELECT permit, waiter_id, wait_ms, why, minute_left::bigint AS minute_left, breaker_state
+                  FROM take_permit($1, $2::bigint, $3::integer, $4::integer, $5::integer, $6::integer, $7::integer,
+                                   $8::integer, $9::interval)
+                """,
+                [
+                    .text(organisation.text), waiter.map { .int($0) } ?? .null, .int(Int64(purpose.rawValue)),
+                    .int(Int64(limits.callsPerMinute)), .int(Int64(limits.callsInFlight)),
+                    .int(Int64(limits.callsPerDay)), .int(Int64(appCallsPerMinute)), .int(Int64(kept)),
+                    .text(Self.callMax),
+                ])
+            guard let row = rows.first else { preconditionFailure("a function with OUT parameters answers one row") }
+            return Answer(
+                permit: try row.intOrNil("permit"), waiter: try row.intOrNil("waiter_id"),
+                wait: try row.int("wait_ms"), reason: try row.textOrNil("why") ?? "",
+                left: Int(try row.int("minute_left")),
+                breaker: BreakerState(rawValue: try row.text("breaker_state")) ?? .closed)
+        }
+    }
+
+    /// Whoever stops waiting holds up nobody of a lower priority any more.
+    private func forget(_ waiter: Int64) async {
+        _ = try? await store.pool.withSession { try $0.execute("DELETE FROM budget_waiter WHERE id = $1", [.int(waiter)]) }
+    }
+
+    package func giveBack(_ permit: CallPermit, headers: HTTPHeaders?, result: CallResult) async {
+        guard let id = permit.id, let limits = limits[permit.organisation] else { return }
+        func number(_ name: String) -> PostgresValue {
+            // Whatever a peer sends: what is no sensible number is as good as missing.
+            headers?[name].flatMap { Int32($0) }.flatMap { $0 >= 0 ? .int(Int64($0)) : nil } ?? .null
+        }
+        let (word, reason) = result.words
+        let parameters: [PostgresValue] = [
+            .text(permit.organisation.text), .int(id), .int(Int64(limits.callsPerMinute)),
+            .int(Int64(limits.callsPerDay)), .int(Int64(appCallsPerMinute)), number("X-MinLimit-Remaining"),
+            number("X-DayLimit-Remaining"), number("X-AppMinLimit-Remaining"), .text(word), .text(reason),
+        ]
         // A permit that cannot be given back comes free by itself after `callMax`.
-        _ = try? await store.pool.withSession { session in
-            try session.execute("UPDATE budget_call SET finished_at = clock_timestamp() WHERE id = $1", [.int(id)])
+        let state = try? await store.pool.transaction { session in
+            try session.query(
+                """
+                SELECT breaker_state FROM return_permit($1, $2::bigint, $3::integer, $4::integer, $5::integer,
+                                                        $6::integer, $7::integer, $8::integer, $9, $10)
+                """, parameters
+            ).first?.textOrNil("breaker_state")
+        }
+        if let state = state.flatMap({ $0 }).flatMap(BreakerState.init) {
+            onEvent(permit.organisation, .breaker(state))
         }
     }
 
@@ -65,6 +141,30 @@ package struct PostgresBudget: CallBudget {
     }
 }
 
+/// What the budget has to tell, for metrics.
+package enum BudgetEvent: Sendable, Hashable {
+    case breaker(BreakerState)
+    /// `parked`, `breaker`, `day`, `priority`, `in_flight`, `minute` or `app`.
+    case waited(String)
+}
+
+extension CallResult {
+    fileprivate var words: (word: String, reason: String) {
+        switch self {
+        case .good: ("good", "")
+        case .failed(let reason): ("failed", reason)
+        case .offline(let reason): ("offline", reason)
+        case .disconnected(let reason): ("disconnected", reason)
+        case .unused: ("unused", "")
+        }
+    }
+}
+
 extension OrganisationLimits {
     fileprivate var isLimited: Bool { callsPerMinute > 0 || callsInFlight > 0 || callsPerDay > 0 }
+
+    /// Calls a minute that a request of this kind leaves free for others.
+    fileprivate func kept(from purpose: CallPurpose, isRead: Bool) -> Int {
+        reserve.people + (isRead ? 0 : reserve.reads) + (purpose.isLow ? reserve.posting : 0)
+    }
 }
