@@ -86,7 +86,8 @@ let package = Package(
             "Domain", "Kounta", "Mapping", "Messaging", "Money", "Settings", "Store", "Telemetry", "Xero", crypto, lifecycle,
         ]),
         room("Workers", "Writing", [
-            "Domain", "HTTP", "JSON", "Messaging", "Money", "Settings", "Store", "Telemetry", "Xero", lifecycle,
+            "Domain", "HTTP", "JSON", "Messaging", "Money", "Settings", "Store", "Telemetry", "Threads", "Xero",
+            lifecycle,
         ]),
         room("Workers", "DeadLetters", [
             "AMQP", "Domain", "JSON", "Mapping", "Messaging", "Money", "Settings", "Store", "Telemetry", crypto, lifecycle,
@@ -150,7 +151,9 @@ let package = Package(
         tests("Simulators", "XeroSimulatorTests", [
             "XeroSimulator", "JSON", hummingbird, nioCore, nioPosix, nioHTTP1,
         ]),
-        tests("Services", "StoreTests", ["Domain", "Mapping", "Money", "Postgres", "Settings", "Store", "Xero", crypto]),
+        tests("Services", "StoreTests", [
+            "Domain", "HTTP", "Mapping", "Money", "Postgres", "Settings", "Store", "Xero", crypto,
+        ]),
         tests("Services", "SettingsTests", ["Domain", "Mapping", "Money", "Settings"]),
         tests("Services", "MessagingTests", ["AMQP", "Domain", "Messaging"]),
         tests("Services", "KountaTests", ["Domain", "HTTP", "JSON", "Kounta", "Money"]),
@@ -172,6 +175,10 @@ let package = Package(
         ]),
         tests("Workers", "DeadLettersTests", [
             "AMQP", "DeadLetters", "Domain", "JSON", "Messaging", "Settings", "Store", "Telemetry", logging, lifecycle,
+        ]),
+        tests("Workers", "WritingTests", [
+            "Domain", "HTTP", "JSON", "Messaging", "Settings", "Store", "Telemetry", "Writing", "Xero", lifecycle,
+            logging,
         ]),
         tests("TidyTests", "TidyTests", []),
         tests("EndToEnd", "EndToEndTests", [

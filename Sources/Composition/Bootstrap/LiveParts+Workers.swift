@@ -67,17 +67,36 @@ extension LiveParts {
 
     func writers() async throws -> [any Service] {
         let limits = Dictionary(uniqueKeysWithValues: settings.organisations.map { ($0.key, $0.limits) })
-        let budget = PostgresBudget(store: store, limits: limits, sleep: clock.sleep)
+        let metrics = metrics
+        let budget = PostgresBudget(
+            store: store, limits: limits, appCallsPerMinute: settings.writing.appCallsPerMinute,
+            sleep: { [clock] duration in
+                // A worker that ends waits for no window: what it cannot send now goes back.
+                if duration > Self.drainWaitMax, Task.isShuttingDownGracefully { throw CancellationError() }
+                try await clock.sleep(duration)
+            },
+            onEvent: { organisation, event in
+                switch event {
+                case .breaker(let state):
+                    metrics.set("tillbridge_breaker_state", ["organisation": organisation.text], to: state.level)
+                case .waited(let reason):
+                    metrics.count(
+                        "tillbridge_budget_waits_total", ["organisation": organisation.text, "reason": reason])
+                }
+            })
+        let suspicion = Suspicion(store: store, turn: SoloTurn())
         let connections = try LiveConnections(self)
         var services: [any Service] = []
         for organisation in settings.organisations {
             guard let tokens = connections.tokens(of: organisation) else { continue }
             if organisation.credential != nil {
-                services.append(await writer(of: organisation, tokens, budget))
+                services.append(await writer(of: organisation, tokens, budget, suspicion))
             } else {
                 // Its queue is not even subscribed to before somebody has connected it.
                 services.append(
-                    connected(.xero, organisation.key.text, tokens) { await writer(of: organisation, tokens, budget) })
+                    connected(.xero, organisation.key.text, tokens) {
+                        await writer(of: organisation, tokens, budget, suspicion)
+                    })
             }
         }
         services.append(
@@ -88,7 +107,8 @@ extension LiveParts {
     }
 
     private func writer(
-        of organisation: OrganisationSettings, _ tokens: any AccessTokens, _ budget: any CallBudget
+        of organisation: OrganisationSettings, _ tokens: any AccessTokens, _ budget: any CallBudget,
+        _ suspicion: Suspicion
     ) async -> WriterService {
         let (metrics, key) = (metrics, organisation.key)
         let ledger = XeroClient(
@@ -100,12 +120,15 @@ extension LiveParts {
                     ["organisation": key.text, "endpoint": endpoint, "status": String(status)])
                 metrics.time("tillbridge_xero_call_seconds", ["endpoint": endpoint], took: duration)
             })
-        let prefetch = settings.writing.batch * (settings.writing.batchesInFlight + 1)
+        // A batch for each loop, as much carried by each, and one that gathers.
+        let prefetch = settings.writing.batch * (2 * settings.writing.batchesInFlight + 1)
         return WriterService(
             organisation: organisation, inbox: await broker.inbox(.write(key), prefetch: prefetch), outbox: broker,
             store: store, ledger: ledger, contactNames: contactNames(of: key), settings: settings.writing, clock: clock,
-            metrics: metrics, logger: logger)
+            metrics: metrics, logger: logger, suspicion: suspicion)
     }
+
+    private static let drainWaitMax = Duration.seconds(1)
 
     private func contactNames(of organisation: OrganisationKey) -> [String: String] {
         var names: [String: String] = [:]
@@ -128,5 +151,16 @@ extension LiveParts {
                 organisations: settings.organisations.map(\.key), prefix: settings.connections.queuePrefix,
                 store: store, outbox: broker, settings: settings.desk, clock: clock, metrics: metrics, logger: logger))
         return services
+    }
+}
+
+extension BreakerState {
+    /// As the metric has it.
+    fileprivate var level: Int64 {
+        switch self {
+        case .closed: 0
+        case .halfOpen: 1
+        case .open: 2
+        }
     }
 }

@@ -12,6 +12,8 @@ package struct Envelope: Sendable, Hashable {
     /// The queue it was taken from when it failed.
     package var origin: String?
     package var failure: Failure?
+    /// What the last attempt failed with, on its way through a delay queue: travels as `tb-cause` without `tb-class`.
+    package var lastError: String?
     package var subject: Subject
     /// W3C trace context, passed on as it came.
     package var traceparent: String?
@@ -112,7 +114,7 @@ extension Envelope {
         }
         set(Header.origin, origin)
         set(Header.deadLetterClass, failure?.deadLetterClass.rawValue)
-        set(Header.cause, failure?.cause)
+        set(Header.cause, failure?.cause ?? lastError)
         set(Header.remedy, failure?.remedy)
         set(Header.organisation, subject.organisation?.text)
         set(Header.company, subject.company?.text)
@@ -165,6 +167,8 @@ extension Envelope {
             failure = Failure(
                 DeadLetterClass(rawValue: name) ?? .unknown, cause: try text(Header.cause) ?? "no cause was given",
                 remedy: try text(Header.remedy) ?? "")
+        } else {
+            lastError = try text(Header.cause)
         }
         subject = Subject(
             organisation: try text(Header.organisation).map { OrganisationKey($0) },

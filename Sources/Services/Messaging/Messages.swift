@@ -31,13 +31,16 @@ package struct IncomingMessage: Sendable {
     }
 
     /// A message made by hand, for tests of a worker without a broker.
-    package init(body: [UInt8], envelope: Result<Envelope, Unreadable>, queue: String) {
+    package init(
+        body: [UInt8], envelope: Result<Envelope, Unreadable>, queue: String, messageID: String? = nil,
+        isRedelivered: Bool = false
+    ) {
         self.body = body
         self.envelope = envelope
         headers = (try? envelope.get())?.headers ?? [:]
         self.queue = queue
-        messageID = nil
-        isRedelivered = false
+        self.messageID = messageID
+        self.isRedelivered = isRedelivered
         isTruncated = false
         bodyBytes = UInt64(body.count)
         delivery = nil

@@ -43,6 +43,7 @@ package struct Postbox: Sendable {
             return dead(message, envelope, to: .dead)
         case .retry(let after, let counted, let cause):
             if counted { envelope.attempt += 1 }
+            envelope.lastError = cause
             guard !counted || envelope.attempt <= attemptsMax else {
                 envelope.failure = .init(
                     .unknown, cause: "It failed \(envelope.attempt) times, the last time so: \(cause)",

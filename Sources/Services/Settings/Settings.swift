@@ -112,11 +112,29 @@ package struct OrganisationLimits: Sendable, Equatable {
     package var callsPerMinute: Int
     package var callsInFlight: Int
     package var callsPerDay: Int
+    package var reserve: CallReserve
 
-    package init(callsPerMinute: Int, callsInFlight: Int, callsPerDay: Int) {
+    package init(callsPerMinute: Int, callsInFlight: Int, callsPerDay: Int, reserve: CallReserve = CallReserve()) {
         self.callsPerMinute = callsPerMinute
         self.callsInFlight = callsInFlight
         self.callsPerDay = callsPerDay
+        self.reserve = reserve
+    }
+}
+
+/// Calls a minute that are left free.
+package struct CallReserve: Sendable, Equatable {
+    /// For the organisation's other apps and its people: the fleet never uses them.
+    package var people: Int
+    /// For look-ups: what writes leaves them free.
+    package var reads: Int
+    /// For invoices, payments, contacts and items: history notes, reconciliation and backfill leave them free.
+    package var posting: Int
+
+    package init(people: Int = 0, reads: Int = 0, posting: Int = 0) {
+        self.people = people
+        self.reads = reads
+        self.posting = posting
     }
 }
 
@@ -191,6 +209,8 @@ package struct WritingSettings: Sendable {
     package var linger: Duration
     /// Batches of one organisation one writer works on at once.
     package var batchesInFlight: Int
+    /// What Xero allows the whole app over all organisations; 0 stands for no limit.
+    package var appCallsPerMinute: Int
     package var leaseDuration: Duration
 }
 

@@ -109,6 +109,7 @@ extension WritingSettings {
         linger = section.duration("linger", default: .milliseconds(200))
         batchesInFlight = section.integer("batches_in_flight", in: 1...5, default: 4)
         leaseDuration = section.duration("lease", default: .seconds(120))
+        appCallsPerMinute = section.integer("app_calls_per_minute", in: 0...100_000_000, default: 10_000)
         section.finish()
     }
 }
@@ -118,6 +119,15 @@ extension DeskSettings {
         replaysPerSecond = section.integer("replays_per_second", in: 1...10_000, default: 1000)
         probeInterval = section.duration("probe_interval", default: .seconds(60))
         section.finish()
+    }
+}
+
+extension CallReserve {
+    init(reading section: SettingsSection?) {
+        self.init(
+            people: section?.integer("reserve_people", in: 0...1_000_000, default: 0) ?? 0,
+            reads: section?.integer("reserve_reads", in: 0...1_000_000, default: 0) ?? 0,
+            posting: section?.integer("reserve_posting", in: 0...1_000_000, default: 10) ?? 10)
     }
 }
 

@@ -86,8 +86,13 @@ extension Settings {
             organisations[index].limits.callsPerMinute *= multiple
             organisations[index].limits.callsInFlight *= multiple
             organisations[index].limits.callsPerDay *= multiple
+            organisations[index].limits.reserve.people *= multiple
+            organisations[index].limits.reserve.reads *= multiple
+            organisations[index].limits.reserve.posting *= multiple
         }
         for index in companies.indices { companies[index].callsPerMinute *= multiple }
+        // The simulators keep the app's own limit at any multiple.
+        if multiple == 0 { writing.appCallsPerMinute = 0 }
     }
 
     private func checkUniqueness(_ root: SettingsSection) {
@@ -166,7 +171,8 @@ extension OrganisationSettings {
         limits = OrganisationLimits(
             callsPerMinute: limitSection?.integer("calls_per_minute", in: 0...1_000_000, default: 60) ?? 60,
             callsInFlight: limitSection?.integer("calls_in_flight", in: 0...1000, default: 5) ?? 5,
-            callsPerDay: limitSection?.integer("calls_per_day", in: 0...100_000_000, default: 5000) ?? 5000)
+            callsPerDay: limitSection?.integer("calls_per_day", in: 0...100_000_000, default: 5000) ?? 5000,
+            reserve: CallReserve(reading: limitSection))
         limitSection?.finish()
         credential = environment.credential("XERO_" + Environment.name(of: key.text))
         section.finish()

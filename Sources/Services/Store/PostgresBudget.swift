@@ -44,7 +44,8 @@ package struct PostgresBudget: CallBudget {
         var waiter: Int64?
         do {
             while true {
-                let answer = try await ask(purpose, limits.kept(from: purpose, isRead: isRead), limits, organisation, waiter)
+                let kept = limits.kept(from: purpose, isRead: isRead)
+                let answer = try await ask(purpose, kept, limits, organisation, waiter)
                 onEvent(organisation, .breaker(answer.breaker))
                 if let permit = answer.permit {
                     let percent = limits.callsPerMinute > 0 ? 100 * answer.left / limits.callsPerMinute : nil
@@ -98,7 +99,9 @@ package struct PostgresBudget: CallBudget {
 
     /// Whoever stops waiting holds up nobody of a lower priority any more.
     private func forget(_ waiter: Int64) async {
-        _ = try? await store.pool.withSession { try $0.execute("DELETE FROM budget_waiter WHERE id = $1", [.int(waiter)]) }
+        _ = try? await store.pool.withSession { session in
+            try session.execute("DELETE FROM budget_waiter WHERE id = $1", [.int(waiter)])
+        }
     }
 
     package func giveBack(_ permit: CallPermit, headers: HTTPHeaders?, result: CallResult) async {

@@ -5,7 +5,7 @@ import JSON
 package protocol Ledger: Sendable {
     /// Waits until a call may be made. Taken before a request is stored as sent: a wait for the allowance, which may be
     /// long, then holds no document.
-    func reserve() async throws -> CallPermit
+    func reserve(_ purpose: CallPurpose) async throws -> CallPermit
     /// A reserved call that is not made after all.
     func giveBack(_ permit: CallPermit) async
     /// `PUT /Invoices`: creates only; a used number is refused, never overwritten.

@@ -30,9 +30,11 @@ package struct XeroClient: Sendable {
         self.onCall = onCall
     }
 
-    package func reserve() async throws -> CallPermit { try await budget.take(for: organisation) }
+    package func reserve(_ purpose: CallPurpose) async throws -> CallPermit {
+        try await budget.take(purpose, isRead: false, for: organisation)
+    }
 
-    package func giveBack(_ permit: CallPermit) async { await budget.giveBack(permit, headers: nil) }
+    package func giveBack(_ permit: CallPermit) async { await budget.giveBack(permit, headers: nil, result: .unused) }
 
     package func call(
         _ method: HTTPMethod, _ path: String, body: [UInt8]? = nil, idempotencyKey: String? = nil,
@@ -40,7 +42,7 @@ package struct XeroClient: Sendable {
     ) async throws -> XeroOutcome {
         let token: String
         do { token = try await tokens.accessToken() } catch {
-            if let permit { await budget.giveBack(permit, headers: nil) }
+            if let permit { await giveBack(permit) }
             return Self.outcome(of: error)
         }
         let first = try await send(method, path, body, idempotencyKey, token, permit)
@@ -85,21 +87,36 @@ package struct XeroClient: Sendable {
             method: method, url: base + path, headers: headers, body: body, timeout: Self.timeout,
             maxResponseBytes: 32 << 20)
         let permit: CallPermit
-        if let reserved { permit = reserved } else { permit = try await budget.take(for: organisation) }
+        if let reserved {
+            permit = reserved
+        } else {
+            permit = try await budget.take(Self.purpose(of: path), isRead: method == .get, for: organisation)
+        }
         let start = ContinuousClock.now
         let outcome = await http.send(request)
         let endpoint = String(path.dropFirst().prefix { $0 != "?" && $0 != "/" })
         if case .answered(let response) = outcome {
-            await budget.giveBack(permit, headers: response.headers)
+            await budget.giveBack(permit, headers: response.headers, result: CallResult(outcome))
             onCall("\(method.rawValue) \(endpoint)", response.status, .now - start)
             if response.status == 429, case .limited(let after, let problem) = XeroOutcome(response) {
                 await budget.park(organisation, for: after, reason: problem)
             }
         } else {
-            await budget.giveBack(permit, headers: nil)
+            await budget.giveBack(permit, headers: nil, result: CallResult(outcome))
             onCall("\(method.rawValue) \(endpoint)", 0, .now - start)
         }
         return outcome
+    }
+
+    /// Of calls that do not say so themselves: by what they are about. What nobody waits for is reconciliation.
+    private static func purpose(of path: String) -> CallPurpose {
+        switch path.dropFirst().prefix(while: { $0 != "?" && $0 != "/" }) {
+        case "Invoices": .invoices
+        case "Payments": .payments
+        case "Contacts": .contacts
+        case "Items": .items
+        default: .reconciliation
+        }
     }
 
     private static func outcome(of outcome: HTTPOutcome) -> XeroOutcome {

@@ -7,9 +7,9 @@ package struct BenchCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures the fleet against real servers.")
 
-    private static let scenarios = ["drain", "ready", "replay"]
+    private static let scenarios = ["drain", "ready", "replay", "budget", "isolation"]
 
-    @Option(help: "Run this scenario only: drain, ready or replay.")
+    @Option(help: "Run this scenario only: drain, ready, replay, budget or isolation.")
     var only: String?
     @Option(help: "Where the figures go.")
     var output = ".local/bench.json"
@@ -21,6 +21,8 @@ package struct BenchCommand: AsyncParsableCommand {
     var orders = 50_000
     @Option(help: "Dead letters of the replay.")
     var letters = 10_000
+    @Option(help: "Orders of the budget's backlog.")
+    var backlog = 20_000
 
     package init() {}
 
@@ -54,6 +56,15 @@ package struct BenchCommand: AsyncParsableCommand {
                 say("replay, run \(run) of \(runs)…")
                 try await ReplayScenario(options: options, letters: letters).run(into: &figures)
             }
+        }
+        // Minutes each, by the limits' own clock and whatever the machine: once.
+        if only == nil || only == "budget" {
+            say("budget: \(backlog) orders at the vendors' own limits, some four minutes…")
+            try await BudgetScenario(options: options, orders: backlog).run(into: &figures)
+        }
+        if only == nil || only == "isolation" {
+            say("isolation…")
+            try await IsolationScenario(options: options).run(into: &figures)
         }
         for line in figures.table { say(line) }
         try figures.json(machine: Machine.description, commit: Machine.commit)

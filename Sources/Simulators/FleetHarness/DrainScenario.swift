@@ -18,8 +18,7 @@ struct DrainScenario {
         do {
             let bodies = makeOrders(fleet)
             let raw = try await rawCeiling(fleet, bodies)
-            let endpoint = try AMQPEndpoint(url: options.rabbitMQ)
-            try await fill(fleet, endpoint, bodies)
+            try await fleet.queue(bodies)
             let (seconds, children) = try await drain(fleet, figures: &figures)
             let rate = Double(orders) / seconds
             figures.add("drain.orders_per_second", rate, "orders/s")
@@ -36,7 +35,7 @@ struct DrainScenario {
     }
 
     /// Orders as the poller queues them, spread over all venues.
-    private func makeOrders(_ fleet: Fleet) -> [(body: [UInt8], company: String, id: Int64)] {
+    private func makeOrders(_ fleet: Fleet) -> [QueuedOrder] {
         let generator = OrderGenerator(seed: 7)
         let companies = SimulatedCompany.usual
         let sites = companies.flatMap { company in company.sites.map { (company, $0) } }
@@ -46,40 +45,7 @@ struct DrainScenario {
             let key = keys[companies.firstIndex { $0.id == company.id } ?? 0]
             let body = generator.detail(
                 index, company: company.id, site: site.id, createdAt: 1_760_000_000 + Int64(index) * 3)
-            return (body, key, OrderGenerator.firstID + Int64(index))
-        }
-    }
-
-    private func message(
-        _ order: (body: [UInt8], company: String, id: Int64), exchange: String, key: String
-    ) -> AMQPMessage {
-        AMQPMessage(
-            exchange: exchange, routingKey: key,
-            headers: [
-                "tb-version": .int(1), "tb-attempt": .int(0), "tb-first-seen": .int(1_760_000_000_000_000),
-                "tb-company": .string(order.company), "tb-kind": .string("order"), "tb-id": .string(String(order.id)),
-            ], contentType: "application/json", messageID: "order/\(order.id)", body: order.body)
-    }
-
-    /// The fleet's own queue, made as the fleet makes it: the workers' first connection finds it as they would declare
-    /// it.
-    private func fill(
-        _ fleet: Fleet, _ endpoint: AMQPEndpoint, _ bodies: [(body: [UInt8], company: String, id: Int64)]
-    ) async throws {
-        // A worker declares the queues and ends again; only then can they be filled.
-        let declarer = try await fleet.startWorker("dead-letter-handler", log: "declare")
-        let watch = try await Watch(fleet)
-        while try await watch.isDeclared() == false { try await Task.sleep(for: .milliseconds(50)) }
-        _ = await declarer.stop()
-        await fleet.children.remove(declarer)
-        await watch.close()
-        try await withPublisher(endpoint) { publisher in
-            for start in stride(from: 0, to: bodies.count, by: Self.batch) {
-                try await publisher.publish(
-                    bodies[start..<min(start + Self.batch, bodies.count)].map {
-                        message($0, exchange: "\(fleet.run).work", key: "\(fleet.run).map")
-                    })
-            }
+            return QueuedOrder(body: body, company: key, id: OrderGenerator.firstID + Int64(index))
         }
     }
 
@@ -123,7 +89,7 @@ struct DrainScenario {
 
     /// Publish, confirm, consume, acknowledge over two quorum queues, as one relay between them would do it.
     private func rawCeiling(
-        _ fleet: Fleet, _ bodies: [(body: [UInt8], company: String, id: Int64)]
+        _ fleet: Fleet, _ bodies: [QueuedOrder]
     ) async throws -> Double {
         let endpoint = try AMQPEndpoint(url: options.rabbitMQ)
         let (first, second) = ("\(fleet.run).raw.1", "\(fleet.run).raw.2")
@@ -131,10 +97,10 @@ struct DrainScenario {
             queues: [first, second].map { .init(name: $0, arguments: ["x-queue-type": .string("quorum")]) })
         let consumer = AMQPConsumer(endpoint: endpoint, name: "raw consume", topology: topology)
         let count = bodies.count
-        return try await withPublisher(endpoint, topology) { publisher in
+        return try await Fleet.withPublisher(endpoint, topology) { publisher in
             for start in stride(from: 0, to: count, by: Self.batch) {
                 try await publisher.publish(
-                    bodies[start..<min(start + Self.batch, count)].map { message($0, exchange: "", key: first) })
+                    bodies[start..<min(start + Self.batch, count)].map { $0.message(exchange: "", key: first) })
             }
             let running = Task { await consumer.run() }
             let begin = ContinuousClock.now
@@ -175,21 +141,6 @@ struct DrainScenario {
             await connection.close()
             return Double(count) / seconds
         }
-    }
-
-    private func withPublisher<Value: Sendable>(
-        _ endpoint: AMQPEndpoint, _ topology: AMQPTopology = AMQPTopology(),
-        _ work: (AMQPPublisher) async throws -> Value
-    ) async throws -> Value {
-        let publisher = AMQPPublisher(endpoint: endpoint, name: "bench publish", topology: topology)
-        // Unstructured: it runs beside the work and ends with close().
-        let running = Task { await publisher.run() }
-        await publisher.waitUntilReady()
-        let result: Result<Value, any Error>
-        do { result = .success(try await work(publisher)) } catch { result = .failure(error) }
-        await publisher.close()
-        await running.value
-        return try result.get()
     }
 
     static func seconds(_ duration: Duration) -> Double {

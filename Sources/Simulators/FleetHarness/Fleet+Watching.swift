@@ -104,6 +104,42 @@ final class Watch: Sendable {
         }
     }
 
+    /// Documents of each organisation that stand in the ledger.
+    func written(of organisations: [String]) async throws -> [Int] {
+        let schema = schema
+        return try await pool.withSession { session in
+            var counts: [String: Int] = [:]
+            for row in try session.query(
+                """
+                SELECT organisation, count(*) AS written FROM \(schema).document WHERE state = 'written' GROUP BY 1
+                """)
+            { counts[try row.text("organisation")] = Int(try row.int("written")) }
+            return organisations.map { counts[$0] ?? 0 }
+        }
+    }
+
+    /// From mapped to written, in milliseconds, once `count` documents are; the first `passing` are left out.
+    func latency(
+        of organisation: String, when count: Int, passing: Int = 0
+    ) async throws -> (p99: Double, most: Double) {
+        let schema = schema
+        let deadline = ContinuousClock.now + .seconds(120)
+        while try await written(of: [organisation])[0] < count {
+            guard ContinuousClock.now < deadline else { throw HarnessError("\(organisation) has not written \(count)") }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        let times = try await pool.withSession { session in
+            try session.query(
+                """
+                SELECT (extract(epoch FROM written_at - created_at) * 1000)::bigint AS ms FROM \(schema).document
+                 WHERE organisation = $1 ORDER BY id
+                """, [.text(organisation)]
+            ).map { Double(try $0.int("ms")) }
+        }.dropFirst(passing).sorted()
+        guard let most = times.last else { throw HarnessError("\(organisation) has no documents") }
+        return (times[min(times.count - 1, times.count * 99 / 100)], most)
+    }
+
     func queued() async throws -> Int {
         var sum = 0
         for queue in queues { sum += Int(try await connection.queueStatus(queue)?.messages ?? 0) }

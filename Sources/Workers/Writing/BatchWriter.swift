@@ -13,21 +13,27 @@ struct BatchWriter: Sendable {
     let ledger: any Ledger
     let contacts: ContactBook
     let patience: Patience
+    let pace: Pace
     let metrics: Metrics
     let logger: Logger
 
-    /// - Returns: a verdict for each document.
+    /// - Parameters:
+    ///   - carried: payments of earlier batches that wait for a full request.
+    ///   - mayCarry: more documents wait behind these, so that payments which fill no request may go with theirs.
+    /// - Returns: a verdict for each document, but for those whose payments are carried on.
     /// - Throws: when nothing more can be done now: database or broker away, drain, lease lost for the whole batch.
-    func write(_ claims: [Claim]) async throws -> [DocumentID: Verdict] {
+    func write(
+        _ claims: [Claim], carrying carried: CarriedPayments = CarriedPayments(), mayCarry: Bool = false
+    ) async throws -> (verdicts: [DocumentID: Verdict], carried: CarriedPayments) {
         do {
-            var writing = Writing(self)
+            var writing = Writing(self, carried, mayCarry: mayCarry)
             try await writing.run(claims)
-            return writing.verdicts
+            return writing.outcome
         } catch is LeaseLost {
             // Who took over has a message of its own; ours comes back to see how it went.
-            return claims.reduce(into: [:]) {
-                $0[$1.id] = .retry(after: .seconds(30), counted: false, cause: "the lease was lost")
-            }
+            let all = Set(claims.map(\.id)).union(carried.documents)
+            let lost = Verdict.retry(after: .seconds(30), counted: false, cause: "the lease was lost")
+            return (all.reduce(into: [:]) { $0[$1] = lost }, CarriedPayments())
         } catch {
             // What certainly was not sent can be written by anyone at once; the rest waits for its lease and a look.
             await release(claims)
@@ -55,9 +61,43 @@ struct Writing {
     /// Requests of payments that were stored together with their invoices' answers, still to be sent.
     var prepared: [PaymentRequest] = []
 
-    init(_ tools: BatchWriter) { self.tools = tools }
+    /// Payments that wait for a full request; whether some may still wait when this batch ends.
+    var carried: [Due]
+    let mayCarry: Bool
+
+    init(_ tools: BatchWriter, _ carried: CarriedPayments, mayCarry: Bool) {
+        self.tools = tools
+        self.carried = carried.due
+        self.mayCarry = mayCarry
+        verdicts = carried.verdicts
+        for due in carried.due { open[due.claim.id, default: []].insert(due.payment.id) }
+    }
+
+    /// Everything that is settled, and what is carried on.
+    var outcome: (verdicts: [DocumentID: Verdict], carried: CarriedPayments) {
+        let waiting = Set(carried.map(\.claim.id))
+        let early = verdicts.filter { waiting.contains($0.key) }
+        return (verdicts.filter { !waiting.contains($0.key) }, CarriedPayments(due: carried, verdicts: early))
+    }
+
+    /// Waits for a permit; the leases of what is in hand are kept alive meanwhile.
+    func reserve(_ purpose: CallPurpose, holding claims: [Claim]) async throws -> CallPermit {
+        let permit = try await tools.patience.keeping(withCarried(claims)) { [tools] in
+            try await tools.ledger.reserve(purpose)
+        }
+        tools.pace.note(percentLeft: permit.percentLeft)
+        return permit
+    }
+
+    func withCarried(_ claims: [Claim]) -> [Claim] {
+        let known = Set(claims.map(\.id))
+        var seen: Set<DocumentID> = []
+        return claims
+            + carried.lazy.map(\.claim).filter { !known.contains($0.id) && seen.insert($0.id).inserted }
+    }
 
     mutating func run(_ claims: [Claim]) async throws {
+        let earlier = Set(carried.map(\.claim.id))
         var fresh: [Claim] = []
         var written: [Claim] = []
         var doubtful: [Claim] = []
@@ -77,7 +117,10 @@ struct Writing {
         let addressed = try await address(fresh)
         for batch in Self.batches(addressed) { written += try await create(batch) }
         try await pay(written)
-        for claim in claims where verdicts[claim.id] == nil { verdicts[claim.id] = .done }
+        let waiting = Set(carried.map(\.claim.id))
+        for id in earlier.union(claims.map(\.id)) where verdicts[id] == nil && !waiting.contains(id) {
+            verdicts[id] = .done
+        }
     }
 
     /// A document has one letter: of two causes (two payments refused) the letter tells both.
@@ -133,5 +176,18 @@ struct Writing {
             bytes += element.element.count + 1
         }
         return batches
+    }
+}
+
+/// Payments of written invoices that wait for a full request, with the verdicts their documents have so far.
+struct CarriedPayments: Sendable {
+    var due: [Writing.Due] = []
+    var verdicts: [DocumentID: Verdict] = [:]
+
+    var documents: Set<DocumentID> { Set(due.map(\.claim.id)) }
+
+    mutating func append(_ other: CarriedPayments) {
+        due += other.due
+        verdicts.merge(other.verdicts) { $1 }
     }
 }

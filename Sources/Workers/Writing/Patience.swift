@@ -16,25 +16,37 @@ struct Patience: Sendable {
     let metrics: Metrics
     let logger: Logger
 
-    private static let first = Duration.milliseconds(500)
-    private static let max = Duration.seconds(30)
-    private static let offline = Duration.seconds(15)
-    private static let disconnected = Duration.seconds(60)
     /// A long wait is cut in pieces in which leases are renewed and a drain is noticed.
     private static let piece = Duration.seconds(5)
 
     /// - Returns: how long to wait before the same thing is tried again; nil where waiting does not help.
     func wait(for outcome: XeroOutcome, attempt: Int) -> (Duration, String)? {
-        let backoff = min(Self.first * (1 << min(attempt, 10)), Self.max)
-        let jittered = backoff / 2 + backoff * clock.random(in: 0...500) / 1000
-        switch outcome {
-        case .limited(let after, let problem): return (after + jittered, "the limit (\(problem)) is used up")
-        case .neverSent(let detail): return (jittered, detail)
-        case .unknown(let detail): return (jittered, detail)
-        case .offline(let detail): return (Self.offline + jittered, "the organisation is offline: \(detail)")
-        case .disconnected(let detail):
-            return (Self.disconnected + jittered, "the organisation is disconnected: \(detail)")
-        case .answered, .refused: return nil
+        switch Course.of(.call(outcome), attempt: attempt, permille: clock.random(in: 0...1000)) {
+        case .again(let after, let why): (after, why)
+        case .settle, .pause, .stop, .proceed: nil
+        }
+    }
+
+    /// Does something that may take long, and keeps the claims alive meanwhile.
+    ///
+    /// - Throws: what `work` throws; ``LeaseLost``.
+    func keeping<Value: Sendable>(
+        _ claims: [Claim], _ work: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        let held = claims.filter(\.isHeld)
+        guard !held.isEmpty else { return try await work() }
+        let (store, lease, clock) = (store, lease, clock)
+        return try await withThrowingTaskGroup(of: Value?.self) { group in
+            group.addTask { try await work() }
+            group.addTask {
+                while true {
+                    try await clock.sleep(lease / 4)
+                    try await store.extend(held, lease: lease)
+                }
+            }
+            defer { group.cancelAll() }
+            while let value = try await group.next() { if let value { return value } }
+            throw CancellationError()
         }
     }
 

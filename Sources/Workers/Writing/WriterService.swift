@@ -6,6 +6,7 @@ import ServiceLifecycle
 package import Settings
 package import Store
 package import Telemetry
+import Threads
 package import Xero
 
 /// Writes the documents of one organisation into its ledger.
@@ -18,18 +19,20 @@ package struct WriterService: Service {
     private let postbox: Postbox
     private let store: any WritingStore
     private let batchWriter: BatchWriter
+    private let pace = Pace()
+    private let suspicion: Suspicion
+    /// Payments that wait for a full request, with their messages: shared by the loops, so that few are left over.
+    private let pool = Locked(Pool())
     private let settings: WritingSettings
     private let clock: WorkClock
     private let metrics: Metrics
     private let logger: Logger
 
-    private static let pause = Duration.milliseconds(250)
-    private static let pauseMax = Duration.seconds(10)
-
     package init(
         organisation: OrganisationSettings, inbox: any Inbox, outbox: any Outbox,
         store: any WritingStore & ContactStore, ledger: any Ledger, contactNames: [String: String],
-        settings: WritingSettings, clock: WorkClock, metrics: Metrics, logger: Logger
+        settings: WritingSettings, clock: WorkClock, metrics: Metrics, logger: Logger,
+        suspicion: Suspicion
     ) {
         var logger = logger
         logger[metadataKey: "organisation"] = "\(organisation.key)"
@@ -44,7 +47,8 @@ package struct WriterService: Service {
             organisation: organisation.key, store: store, ledger: ledger,
             contacts: ContactBook(
                 organisation: organisation.key, names: contactNames, store: store, ledger: ledger, patience: patience),
-            patience: patience, metrics: metrics, logger: logger)
+            patience: patience, pace: pace, metrics: metrics, logger: logger)
+        self.suspicion = suspicion
         self.settings = settings
         self.clock = clock
         self.metrics = metrics
@@ -63,46 +67,150 @@ package struct WriterService: Service {
         }
     }
 
+    /// Payments that were carried from batch to batch, and the messages of their documents, unacknowledged.
+    private struct Pool: Sendable {
+        var payments = CarriedPayments()
+        var messages: [DocumentID: [IncomingMessage]] = [:]
+
+        mutating func append(_ other: Pool) {
+            payments.append(other.payments)
+            messages.merge(other.messages, uniquingKeysWith: +)
+        }
+    }
+
+    /// So long carried payments wait for the next batch.
+    private static let carryMax = Duration.milliseconds(300)
+
     private func consume() async throws {
         while true {
-            let batch = try await inbox.nextBatch(max: settings.batch, linger: settings.linger)
-            if batch.isEmpty { return }
-            do { try await work(batch) } catch is CancellationError {
+            let batch = try await next()
+            do {
+                guard let batch else {
+                    try await work([], mayCarry: false)
+                    continue
+                }
+                if batch.isEmpty { return try await work([], mayCarry: false) }
+                try await consider(batch)
+            } catch is CancellationError {
                 // Draining while the ledger does not answer: the documents are safe in the table, the messages go back.
                 return
             }
         }
     }
 
-    /// Until the batch is settled: trouble with database or broker is waited for, the messages stay in hand.
-    private func work(_ batch: [IncomingMessage]) async throws {
-        var pause = Self.pause
+    /// The next messages; none when the inbox has ended; nil when carried payments should wait no longer.
+    private func next() async throws -> [IncomingMessage]? {
+        let linger = pace.linger(usual: settings.linger)
+        guard pool.withLock({ !$0.messages.isEmpty }) else {
+            return try await inbox.nextBatch(max: settings.batch, linger: linger)
+        }
+        return try await withThrowingTaskGroup(of: [IncomingMessage]?.self) { [inbox, settings, clock] group in
+            group.addTask { try await inbox.nextBatch(max: settings.batch, linger: linger) }
+            group.addTask {
+                try await clock.sleep(linger + Self.carryMax)
+                return nil
+            }
+            let first = try await group.next() ?? nil
+            group.cancelAll()
+            if let first { return first }
+            // Time is up; but a batch may have come at the same moment.
+            do { return try await group.next() ?? nil } catch is CancellationError { return nil }
+        }
+    }
+
+    /// What comes back from a worker that died is watched, apart from the rest.
+    private func consider(_ batch: [IncomingMessage]) async throws {
+        guard batch.contains(where: \.isRedelivered) else {
+            return try await work(batch, mayCarry: batch.count >= settings.batch)
+        }
+        let sorted = try await enduring(batch.count) { try await suspicion.sort(batch) }
+        if !sorted.condemned.isEmpty {
+            let verdicts = sorted.condemned.map { ($0, Self.condemned($0, organisation.key)) }
+            try await enduring(verdicts.count) { try await postbox.settle(verdicts) }
+            report(verdicts, took: .zero)
+        }
+        if !sorted.fresh.isEmpty { try await work(sorted.fresh, mayCarry: false) }
+        if !sorted.together.isEmpty {
+            try await suspicion.watching(sorted.together) { try await work(sorted.together, mayCarry: false) }
+        }
+        for message in sorted.alone {
+            await suspicion.turn.take()
+            metrics.count("tillbridge_suspects_tried_total", ["organisation": organisation.key.text])
+            let result: Result<Void, any Error>
+            do {
+                try await suspicion.watching([message]) { try await work([message], mayCarry: false) }
+                result = .success(())
+            } catch { result = .failure(error) }
+            await suspicion.turn.giveBack()
+            try result.get()
+        }
+    }
+
+    private static func condemned(_ message: IncomingMessage, _ organisation: OrganisationKey) -> Verdict {
+        var subject = (try? message.envelope.get())?.subject ?? Envelope.Subject()
+        subject.organisation = organisation
+        return .park(
+            Park(
+                .unknown, "Three workers died while they had this message in hand, the last one had nothing else.",
+                remedy: "Look at the workers' logs of that time and report this to the makers; then replay."),
+            about: subject)
+    }
+
+    /// Until the batch is settled. Without messages it settles what was carried.
+    private func work(_ batch: [IncomingMessage], mayCarry: Bool) async throws {
+        var batch = batch
+        var carried = pool.withLock { pool in
+            defer { pool = Pool() }
+            return pool
+        }
+        guard !batch.isEmpty || !carried.messages.isEmpty else { return }
+        try await enduring(batch.count) {
+            do {
+                let left = try await process(batch, carried, mayCarry: mayCarry)
+                pool.withLock { $0.append(left) }
+            } catch {
+                // What was carried may have been sent before this went wrong: it is taken up anew, with a look.
+                batch += carried.messages.values.joined()
+                carried = Pool()
+                throw error
+            }
+        }
+    }
+
+    /// Trouble with database or broker is waited for, the messages stay in hand.
+    private func enduring<Value>(_ count: Int, _ work: () async throws -> Value) async throws -> Value {
+        var attempt = 0
         while true {
-            do { return try await process(batch) } catch let error as CancellationError { throw error } catch {
-                if isShuttingDown { throw CancellationError() }
-                logger.warning("a batch waits: \(error)", metadata: ["messages": "\(batch.count)"])
+            do { return try await work() } catch {
+                let course = Course.of(.thrown(error), attempt: attempt, permille: clock.random(in: 0...1000))
+                guard case .pause(let pause, let why) = course, !isShuttingDown else { throw CancellationError() }
+                logger.warning("a batch waits: \(why)", metadata: ["messages": "\(count)"])
                 metrics.count("tillbridge_batch_retries_total", ["worker": "writer"])
                 try await clock.sleep(pause)
-                pause = min(pause * 2, Self.pauseMax)
+                attempt += 1
             }
         }
     }
 
     private var isShuttingDown: Bool { Task.isCancelled || Task.isShuttingDownGracefully }
 
-    private func process(_ batch: [IncomingMessage]) async throws {
+    /// - Returns: what is carried on to the next batch.
+    private func process(_ batch: [IncomingMessage], _ carried: Pool, mayCarry: Bool) async throws -> Pool {
         let start = ContinuousClock.now
         var verdicts: [(message: IncomingMessage, verdict: Verdict)] = []
-        var orders: [(message: IncomingMessage, id: DocumentID)] = []
+        var messages: [DocumentID: [IncomingMessage]] = [:]
         for message in batch {
             switch Self.document(of: message) {
-            case .success(let id): orders.append((message, id))
+            case .success(let id): messages[id, default: []].append(message)
             case .failure(let unreadable): verdicts.append((message, .unreadable(unreadable.reason)))
             }
         }
-        let results = try await store.take(Array(Set(orders.map(\.id))), lease: settings.leaseDuration)
+        // A second message of a document whose payments are carried: both wait for them.
+        let fresh = messages.keys.filter { carried.messages[$0] == nil }
+        messages.merge(carried.messages, uniquingKeysWith: +)
         var claims: [Claim] = []
         var byDocument: [DocumentID: Verdict] = [:]
+        let results = fresh.isEmpty ? [] : try await store.take(Array(fresh), lease: settings.leaseDuration)
         for result in results {
             switch result.outcome {
             case .claimed(let claim): claims.append(claim)
@@ -116,14 +224,22 @@ package struct WriterService: Service {
             case .absent: byDocument[result.id] = .park(Self.absent(result.id), about: .init(document: result.id.value))
             }
         }
-        if !claims.isEmpty {
+        var left = Pool()
+        if !claims.isEmpty || !carried.payments.due.isEmpty {
             pass(.writerClaimed)
-            byDocument.merge(try await batchWriter.write(claims)) { $1 }
+            let written = try await batchWriter.write(claims, carrying: carried.payments, mayCarry: mayCarry)
+            byDocument.merge(written.verdicts) { $1 }
+            left.payments = written.carried
         }
-        verdicts += orders.map { ($0.message, byDocument[$0.id] ?? .done) }
+        let waiting = left.payments.documents
+        left.messages = messages.filter { waiting.contains($0.key) }
+        for (id, messages) in messages where !waiting.contains(id) {
+            verdicts += messages.map { ($0, byDocument[id] ?? .done) }
+        }
         try await postbox.settle(verdicts) { pass(.writerPaid) }
         pass(.writerAcknowledged)
         report(verdicts, took: .now - start)
+        return left
     }
 
     private static func document(of message: IncomingMessage) -> Result<DocumentID, Unreadable> {

@@ -20,7 +20,7 @@ extension Writing {
         var attempt = 0
         var key = IdempotencyKey.make(tools.organisation)
         while true {
-            let permit = try await tools.ledger.reserve()
+            let permit = try await reserve(.invoices, holding: batch.map(\.claim))
             do {
                 let claims = try await tools.store.recordSending(
                     batch.map(\.claim),
@@ -56,7 +56,7 @@ extension Writing {
                 // Nothing was carried out: a new key, because refusals may be stored under the old one.
                 key = IdempotencyKey.make(tools.organisation)
             }
-            try await tools.patience.rest(wait, because: reason, holding: batch.map(\.claim))
+            try await tools.patience.rest(wait, because: reason, holding: withCarried(batch.map(\.claim)))
         }
     }
 
@@ -191,7 +191,10 @@ extension Writing {
         var attempt = 0
         while true {
             let outcome: XeroOutcome
-            switch try await tools.ledger.invoices(numbers: numbers) {
+            let found = try await tools.patience.keeping(withCarried(claims)) { [tools] in
+                try await tools.ledger.invoices(numbers: numbers)
+            }
+            switch found {
             case .found(let invoices): return invoices
             case .failed(let failure): outcome = failure
             }
@@ -199,7 +202,7 @@ extension Writing {
             let (wait, reason) = tools.patience.wait(for: outcome, attempt: attempt)
                 ?? (.seconds(60), "Xero refuses to look up invoices: \(outcome)")
             attempt += 1
-            try await tools.patience.rest(wait, because: reason, holding: claims)
+            try await tools.patience.rest(wait, because: reason, holding: withCarried(claims))
         }
     }
 

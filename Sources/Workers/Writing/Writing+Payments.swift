@@ -31,7 +31,7 @@ extension Writing {
     /// payment has no number that Xero would keep unique.
     mutating func pay(_ written: [Claim]) async throws {
         if !written.isEmpty { pass(.writerInvoiced) }
-        let isPrepared = Set(prepared.lazy.flatMap(\.due).map(\.claim.id))
+        let isPrepared = Set(prepared.lazy.flatMap(\.due).map(\.claim.id)).union(carried.lazy.map(\.claim.id))
         var due: [Due] = []
         var doubtful: [Due] = []
         for claim in written {
@@ -49,7 +49,10 @@ extension Writing {
         prepared = []
         for request in requests { try await send(request) }
         if !doubtful.isEmpty { due += try await missing(of: doubtful) }
-        try await send(due)
+        due += carried
+        let rest = mayCarry ? due.count % Self.paymentsMax : 0
+        carried = due.suffix(rest)
+        try await send(due.dropLast(rest))
     }
 
     private static func due(_ claim: Claim, _ payments: [ClaimedPayment]) -> [Due] {
@@ -57,9 +60,14 @@ extension Writing {
         return payments.map { Due(claim: claim, payment: $0, invoiceID: invoiceID) }
     }
 
-    /// The requests that pay invoices just created: nobody can have sent any of these before.
-    func paymentRequests(of written: [Claim]) -> [PaymentRequest] {
-        requests(of: written.flatMap { Self.due($0, $0.payments.filter(\.isOpen)) })
+    /// The requests that pay invoices just created: nobody can have sent any of these before. What does not fill a
+    /// request is carried to the next batch, where there is one: fifty invoices may have more than fifty payments, and
+    /// the rest of each batch would cost a call of its own.
+    mutating func paymentRequests(of written: [Claim]) -> [PaymentRequest] {
+        let due = carried + written.flatMap { Self.due($0, $0.payments.filter(\.isOpen)) }
+        let rest = mayCarry ? due.count % Self.paymentsMax : 0
+        carried = due.suffix(rest)
+        return requests(of: due.dropLast(rest))
     }
 
     private func requests(of due: [Due]) -> [PaymentRequest] {
@@ -106,7 +114,7 @@ extension Writing {
         var sending = request.attempt
         var attempt = 0
         while true {
-            let permit = try await tools.ledger.reserve()
+            let permit = try await reserve(.payments, holding: Self.claims(due))
             pass(.writerPaymentsStored)
             let outcome = try await tools.ledger.createPayments(sending.bytes, key: sending.key, permit: permit)
             pass(.writerPaymentsAnswered)
@@ -128,7 +136,7 @@ extension Writing {
                 // Nothing was carried out: a new key, because refusals may be stored under the old one.
                 sending = self.request(of: due).attempt
             }
-            try await tools.patience.rest(wait, because: reason, holding: Self.claims(due))
+            try await tools.patience.rest(wait, because: reason, holding: withCarried(Self.claims(due)))
             try await tools.store.recordSending(sending)
         }
     }

@@ -9,10 +9,12 @@ import Xero
 @Suite(.enabled(if: Database.isThere, Database.absence), .timeLimit(.minutes(2)))
 struct XeroAccessTests {
     private struct Unlimited: CallBudget {
-        func take(for organisation: OrganisationKey) async throws -> CallPermit {
+        func take(
+            _ purpose: CallPurpose, isRead: Bool, for organisation: OrganisationKey
+        ) async throws -> CallPermit {
             CallPermit(organisation: organisation, id: nil)
         }
-        func giveBack(_ permit: CallPermit, headers: HTTPHeaders?) async {}
+        func giveBack(_ permit: CallPermit, headers: HTTPHeaders?, result: CallResult) async {}
         func park(_ organisation: OrganisationKey, for duration: Duration, reason: String) async {}
     }
 

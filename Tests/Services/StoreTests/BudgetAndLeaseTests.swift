@@ -29,8 +29,9 @@ struct BudgetAndLeaseTests {
                     group.addTask {
                         var granted = 0
                         for _ in 0..<25 {
-                            guard let permit = try? await budget.take(for: harbour) else { break }
-                            await budget.giveBack(permit, headers: nil)
+                            guard let permit = try? await budget.take(.invoices, isRead: false, for: harbour)
+                            else { break }
+                            await budget.giveBack(permit, headers: nil, result: .good)
                             granted += 1
                         }
                         return granted
@@ -45,7 +46,7 @@ struct BudgetAndLeaseTests {
                     "UPDATE budget_call SET taken_at = taken_at - interval '61 s', "
                         + "finished_at = finished_at - interval '61 s'")
             }
-            _ = try await budgets[0].take(for: harbour)
+            _ = try await budgets[0].take(.invoices, isRead: false, for: harbour)
         }
     }
 
@@ -53,15 +54,15 @@ struct BudgetAndLeaseTests {
     func finish() async throws {
         try await Database.with("finish") { pool, store in
             let budget = budget(store, minute: 1)
-            let permit = try await budget.take(for: harbour)
+            let permit = try await budget.take(.invoices, isRead: false, for: harbour)
             _ = try await pool.withSession {
                 try $0.execute("UPDATE budget_call SET taken_at = taken_at - interval '50 s'")
             }
-            await budget.giveBack(permit, headers: nil)
+            await budget.giveBack(permit, headers: nil, result: .good)
             _ = try await pool.withSession {
                 try $0.execute("UPDATE budget_call SET taken_at = taken_at - interval '12 s'")
             }
-            await #expect(throws: Waits.self) { try await budget.take(for: harbour) }
+            await #expect(throws: Waits.self) { try await budget.take(.invoices, isRead: false, for: harbour) }
         }
     }
 
@@ -69,12 +70,12 @@ struct BudgetAndLeaseTests {
     func flight() async throws {
         try await Database.with("flight") { pool, store in
             let budget = budget(store, flight: 5)
-            for _ in 0..<5 { _ = try await budget.take(for: harbour) }
-            await #expect(throws: Waits.self) { try await budget.take(for: harbour) }
+            for _ in 0..<5 { _ = try await budget.take(.invoices, isRead: false, for: harbour) }
+            await #expect(throws: Waits.self) { try await budget.take(.invoices, isRead: false, for: harbour) }
             _ = try await pool.withSession {
                 try $0.execute("UPDATE budget_call SET taken_at = taken_at - interval '76 s'")
             }
-            _ = try await budget.take(for: harbour)
+            _ = try await budget.take(.invoices, isRead: false, for: harbour)
         }
     }
 
@@ -82,11 +83,14 @@ struct BudgetAndLeaseTests {
     func dayAndPark() async throws {
         try await Database.with("day") { _, store in
             let daily = budget(store, day: 2)
-            for _ in 0..<2 { await daily.giveBack(try await daily.take(for: harbour), headers: nil) }
-            await #expect(throws: Waits.self) { try await daily.take(for: harbour) }
+            for _ in 0..<2 {
+                let permit = try await daily.take(.invoices, isRead: false, for: harbour)
+                await daily.giveBack(permit, headers: nil, result: .good)
+            }
+            await #expect(throws: Waits.self) { try await daily.take(.invoices, isRead: false, for: harbour) }
             let other = budget(store, minute: 60)
             await other.park(harbour, for: .seconds(30), reason: "minute")
-            await #expect(throws: Waits.self) { try await other.take(for: harbour) }
+            await #expect(throws: Waits.self) { try await other.take(.invoices, isRead: false, for: harbour) }
         }
     }
 

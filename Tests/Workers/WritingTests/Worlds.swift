@@ -1,0 +1,132 @@
+import Domain
+import HTTP
+import JSON
+import Logging
+import Messaging
+import Settings
+import Telemetry
+import Xero
+
+@testable import Store
+@testable import Writing
+
+/// A ledger that accepts everything and notes each request.
+actor AcceptingLedger: Ledger {
+    private(set) var invoiceCalls: [Int] = []
+    private(set) var paymentCalls: [Int] = []
+
+    func reserve(_ purpose: CallPurpose) async throws -> CallPermit {
+        CallPermit(organisation: OrganisationKey("harbour"), id: nil)
+    }
+    func giveBack(_ permit: CallPermit) async {}
+
+    func createInvoices(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroOutcome {
+        let numbers = try JSON(parsing: body)["Invoices"]?.elements.compactMap { $0["InvoiceNumber"]?.string } ?? []
+        invoiceCalls.append(numbers.count)
+        let elements = numbers.map { "{\"InvoiceNumber\":\"\($0)\",\"InvoiceID\":\"id-\($0)\"}" }
+        return answer("Invoices", elements)
+    }
+
+    func createPayments(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroOutcome {
+        let payments = try JSON(parsing: body)["Payments"]?.elements ?? []
+        paymentCalls.append(payments.count)
+        let elements = payments.enumerated().map { index, payment in
+            "{\"PaymentID\":\"p\(paymentCalls.count)-\(index)\",\"Amount\":\(payment["Amount"]?.numberText ?? "0"),"
+                + "\"Invoice\":{\"InvoiceID\":\"\(payment["Invoice"]?["InvoiceID"]?.string ?? "")\"},"
+                + "\"Account\":{\"Code\":\"\(payment["Account"]?["Code"]?.string ?? "")\"}}"
+        }
+        return answer("Payments", elements)
+    }
+
+    private func answer(_ name: String, _ elements: [String]) -> XeroOutcome {
+        let body = "{\"\(name)\":[\(elements.joined(separator: ","))]}"
+        return .answered(HTTPResponse(status: 200, headers: HTTPHeaders(), body: Array(body.utf8), httpVersion: .http1))
+    }
+
+    func invoices(numbers: [String]) async throws -> Lookup<[LedgerInvoice]> { .found([]) }
+    func invoice(id: String) async throws -> Lookup<LedgerInvoice?> { .found(nil) }
+    func contact(number: String) async throws -> Lookup<LedgerContact?> { .found(nil) }
+    func createContact(number: String, name: String, key: String) async throws -> Lookup<ElementResult> {
+        .failed(.refused(status: 400, "this ledger knows every contact already"))
+    }
+}
+
+/// Documents in memory, each with as many payments as it is asked for.
+actor MemoryDocuments: WritingStore, ContactStore, SuspectStore {
+    private var open: [DocumentID: Claim] = [:]
+    private(set) var paid: Set<PaymentKey> = []
+    private(set) var settled: [DocumentID] = []
+    private var crashCounts: [String: Int] = [:]
+
+    func add(_ id: Int64, payments: Int) {
+        let document = DocumentID(id)
+        open[document] = Claim(
+            id: document, fencing: 0, isHeld: false, before: .ready, number: "N-\(id)", contactNumber: "WALKIN",
+            company: CompanyKey("harbour"), venue: "Bistro", sourceID: "\(id)", date: "2026-11-20", total: "10.00",
+            body: Array("{\"InvoiceNumber\":\"N-\(id)\"}".utf8), xeroID: nil,
+            payments: (0..<Int64(payments)).map { ordinal in
+                ClaimedPayment(
+                    id: PaymentKey(document: document, ordinal: ordinal), account: "23\(ordinal)", amount: "5.00",
+                    date: CalendarDate(year: 2026, month: 11, day: 20), reference: "Cash", state: "ready")
+            })
+    }
+
+    func take(_ documents: [DocumentID], lease: Duration) async throws -> [ClaimResult] {
+        documents.map { ClaimResult(id: $0, outcome: open[$0].map { .claimed($0) } ?? .absent) }
+    }
+    func recordSending(_ claims: [Claim], _ attempt: SendingAttempt) async throws -> [Claim] {
+        claims.map {
+            var claim = $0
+            claim.isHeld = true
+            return claim
+        }
+    }
+    func release(_ claims: [Claim]) async throws {}
+    func recordUncertain(_ claims: [Claim], key: String, cause: String) async throws {}
+    func recordInvoices(_ results: [InvoiceResult], of call: AnsweredCall?, payments: [PaymentAttempt]) async throws {}
+    func recordSending(_ payments: PaymentAttempt) async throws {}
+    func recordPayments(_ results: [PaymentResult], settled: [Claim], of call: AnsweredCall?) async throws {
+        for result in results where result.state == .written { paid.insert(result.id) }
+        self.settled += settled.map(\.id)
+    }
+    func extend(_ claims: [Claim], lease: Duration) async throws {}
+
+    func contactID(_ number: String, in organisation: OrganisationKey) async throws -> String? { "contact" }
+    func link(_ number: String, to id: String, in organisation: OrganisationKey) async throws {}
+
+    func crashes(of messages: [String], in queue: String) async throws -> [String: Int] {
+        crashCounts.filter { messages.contains($0.key) }
+    }
+    func beginTrial(of messages: [String], in queue: String) async throws {
+        for message in messages { crashCounts[message, default: 0] += 1 }
+    }
+    func endTrial(of messages: [String], in queue: String) async throws {
+        for message in messages { crashCounts[message] = nil }
+    }
+    func abandonTrial(of messages: [String], in queue: String) async throws {
+        for message in messages { crashCounts[message, default: 1] -= 1 }
+    }
+}
+
+/// Hands out the batches it was given, then says that no more come.
+actor ScriptedBroker: Inbox, Outbox {
+    private var batches: [[IncomingMessage]]
+    /// How many documents were paid in full when messages were acknowledged, and how many messages that were.
+    private(set) var acknowledged: [Int] = []
+    private(set) var published: [OutgoingMessage] = []
+
+    init(_ batches: [[IncomingMessage]]) { self.batches = batches }
+
+    func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage] {
+        batches.isEmpty ? [] : batches.removeFirst()
+    }
+    func acknowledge(_ messages: [IncomingMessage]) async { acknowledged.append(messages.count) }
+    func stop() async {}
+    func publish(_ messages: [OutgoingMessage]) async throws { published += messages }
+}
+
+func message(_ id: Int64, redelivered: Bool = false) -> IncomingMessage {
+    IncomingMessage(
+        body: Array("{\"document\":\(id)}".utf8), envelope: .success(Envelope(firstSeen: Instant(secondsSince1970: 0))),
+        queue: "write.harbour", messageID: "document/\(id)", isRedelivered: redelivered)
+}

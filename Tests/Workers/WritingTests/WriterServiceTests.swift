@@ -1,0 +1,144 @@
+import Domain
+import Foundation
+import Logging
+import Messaging
+import ServiceLifecycle
+import Settings
+import Store
+import Telemetry
+import Testing
+import Xero
+
+@testable import Writing
+
+@Suite(.timeLimit(.minutes(1)))
+struct WriterServiceTests {
+    private let documents = MemoryDocuments()
+    private let ledger = AcceptingLedger()
+
+    private func run(_ broker: ScriptedBroker) async throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        let yaml = try String(contentsOf: root.appendingPathComponent("config/example.yaml"), encoding: .utf8)
+        var settings = try Settings(
+            loading: .init(
+                file: "example.yaml", yaml: yaml,
+                environment: [
+                    "TILLBRIDGE_RABBITMQ_URL": "amqp://a:b@localhost", "TILLBRIDGE_DATABASE_URL": "postgresql://a@b/c",
+                ],
+                readFile: { _ in nil }, readTimeZone: { _ in .utc }))
+        // One loop: the order of requests is then the test's.
+        settings.writing.batchesInFlight = 1
+        let clock = WorkClock(
+            now: { Instant(secondsSince1970: 0) }, sleep: { try await Task.sleep(for: $0) },
+            randomInteger: { $0.lowerBound })
+        try await WriterService(
+            organisation: settings.organisations[0], inbox: broker, outbox: broker, store: documents, ledger: ledger,
+            contactNames: [:], settings: settings.writing, clock: clock, metrics: Metrics(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            suspicion: Suspicion(store: documents, turn: SoloTurn())
+        ).run()
+    }
+
+    @Test("a backlog goes out in full fifties, payments too: what fills no request joins the next batch's")
+    func backlog() async throws {
+        var batches: [[IncomingMessage]] = []
+        for batch in 0..<3 {
+            // 55 payments for 50 orders: every tenth order has two.
+            let ids = (0..<50).map { Int64(batch * 50 + $0 + 1) }
+            for id in ids { await documents.add(id, payments: id % 10 == 0 ? 2 : 1) }
+            batches.append(ids.map { message($0) })
+        }
+        let broker = ScriptedBroker(batches)
+        try await run(broker)
+        #expect(await ledger.invoiceCalls == [50, 50, 50])
+        // Not 50 + 5 three times.
+        #expect(await ledger.paymentCalls == [50, 50, 50, 15])
+        #expect(await documents.paid.count == 165)
+        #expect(await documents.settled.count == 150)
+        // Each message is acknowledged once, those with carried payments later.
+        let acknowledged = await broker.acknowledged
+        #expect(acknowledged.reduce(0, +) == 150)
+        #expect(acknowledged[0] < 50)
+        #expect(await broker.published.isEmpty)
+    }
+
+    @Test("one order alone is written and paid at once: nothing is carried, nothing waited for")
+    func lone() async throws {
+        await documents.add(1, payments: 2)
+        let broker = ScriptedBroker([[message(1)]])
+        try await run(broker)
+        #expect(await ledger.invoiceCalls == [1])
+        #expect(await ledger.paymentCalls == [2])
+        #expect(await broker.acknowledged == [1])
+    }
+
+    @Test("a second message of a document whose payments are carried waits with the first")
+    func twice() async throws {
+        var ids = (1...50).map { Int64($0) }
+        for id in ids { await documents.add(id, payments: 1) }
+        await documents.add(51, payments: 2)
+        ids[0] = 51
+        let broker = ScriptedBroker([ids.map { message($0) }, [message(51), message(1), message(50)]])
+        try await run(broker)
+        #expect(await broker.acknowledged.reduce(0, +) == 53)
+        #expect(await documents.paid.count == 52)
+    }
+
+    @Test("a message that kills its worker is parked after three crashes, and its neighbours are not")
+    func poison() async throws {
+        let suspicion = Suspicion(store: documents, turn: SoloTurn())
+        let poison = "document/7"
+        var left = (1...10).map { message(Int64($0), redelivered: true) }
+        var crashes = 1  // The first, when nothing was watched yet.
+        var done: [String] = []
+        // A process that lives until it touches the poison; then another takes over what is left.
+        processes: while true {
+            let sorted = try await suspicion.sort(left)
+            if !sorted.condemned.isEmpty {
+                #expect(sorted.condemned.compactMap(\.messageID) == [poison])
+                #expect(crashes == 3)
+                break
+            }
+            #expect(sorted.fresh.isEmpty)
+            for group in [sorted.together] + sorted.alone.map({ [$0] }) where !group.isEmpty {
+                let ids = group.compactMap(\.messageID)
+                if ids.contains(poison) {
+                    // Dies: the trial begins and never ends.
+                    try await documents.beginTrial(of: ids, in: "write.harbour")
+                    crashes += 1
+                    continue processes
+                }
+                try await suspicion.watching(group) { done += ids }
+                left.removeAll { ids.contains($0.messageID ?? "") }
+            }
+        }
+        // Those behind the poison in the line are tried after it is parked.
+        left.removeAll { $0.messageID == poison }
+        let rest = try await suspicion.sort(left)
+        #expect(rest.condemned.isEmpty)
+        #expect(done.count + rest.alone.count + rest.together.count == 9)
+    }
+
+    @Test("an orderly end in the middle of a trial counts as no crash")
+    func orderly() async throws {
+        let suspicion = Suspicion(store: documents, turn: SoloTurn())
+        let suspect = message(1, redelivered: true)
+        for _ in 0..<5 {
+            await #expect(throws: CancellationError.self) {
+                try await suspicion.watching([suspect]) { throw CancellationError() }
+            }
+        }
+        #expect(try await suspicion.sort([suspect]).together.count == 1)
+    }
+
+    @Test("what was redelivered is worked on apart from what is fresh")
+    func apart() async throws {
+        for id in 1...4 { await documents.add(Int64(id), payments: 1) }
+        let broker = ScriptedBroker([(1...4).map { message($0, redelivered: $0 % 2 == 0) }])
+        try await run(broker)
+        #expect(await ledger.invoiceCalls == [2, 2])
+        #expect(await broker.acknowledged == [2, 2])
+        #expect(try await documents.crashes(of: ["document/2", "document/4"], in: "write.harbour") == [:])
+    }
+}
