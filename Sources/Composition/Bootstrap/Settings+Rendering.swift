@@ -20,7 +20,8 @@ extension Settings {
             "  record_bytes_max: \(mapping.recordBytesMax)", "  basis: \(mapping.basis.rawValue)",
             "writing:", "  batch: \(writing.batch)",
             "  linger: \(DurationText.render(writing.linger))", "  batches_in_flight: \(writing.batchesInFlight)",
-            "  lease: \(DurationText.render(writing.leaseDuration))", "desk:",
+            "  lease: \(DurationText.render(writing.leaseDuration))",
+            "  app_calls_per_minute: \(writing.appCallsPerMinute)", "desk:",
             "  replays_per_second: \(desk.replaysPerSecond)",
             "  probe_interval: \(DurationText.render(desk.probeInterval))", "# from the environment",
             "# TILLBRIDGE_RABBITMQ_URL: \(connections.rabbitMQ)", "# TILLBRIDGE_DATABASE_URL: \(connections.database)",
@@ -63,6 +64,8 @@ extension OrganisationSettings {
         lines += [
             "    limits:", "      calls_per_minute: \(limits.callsPerMinute)",
             "      calls_in_flight: \(limits.callsInFlight)", "      calls_per_day: \(limits.callsPerDay)",
+            "      reserve_people: \(limits.reserve.people)", "      reserve_reads: \(limits.reserve.reads)",
+            "      reserve_posting: \(limits.reserve.posting)",
             "    # credential: \(credential.map { "\($0.id) / \($0.secret)" } ?? "not set")",
         ]
         return lines

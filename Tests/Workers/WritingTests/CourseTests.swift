@@ -1,6 +1,6 @@
 import Domain
 import Messaging
-import Store
+@testable import Store
 import Testing
 import Xero
 
