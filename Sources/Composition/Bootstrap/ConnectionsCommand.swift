@@ -99,6 +99,8 @@ struct DisconnectCommand: AsyncParsableCommand {
         }
     }
 
+    // The optimiser of Swift 6.3.1 crashes on this function (splitting its coroutine); nobody waits for it.
+    @_optimize(none)
     private static func end(_ key: String, _ name: ConnectionName, _ desk: OperatorDesk) async throws {
         let tenant = desk.settings.organisations.first { $0.key.text == key }?.tenant
         let listed = try await desk.store.connections().first { $0.record.name == name }

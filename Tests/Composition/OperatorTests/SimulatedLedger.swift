@@ -59,10 +59,12 @@ struct Absent: Error { let what: String }
 
 /// One process calls a simulator without limits.
 private struct UnlimitedBudget: CallBudget {
-    func take(for organisation: OrganisationKey) async throws -> CallPermit {
+    func take(
+        _ purpose: CallPurpose, isRead: Bool, for organisation: OrganisationKey
+    ) async throws -> CallPermit {
         CallPermit(organisation: organisation, id: nil)
     }
-    func giveBack(_ permit: CallPermit, headers: HTTPHeaders?) async {}
+    func giveBack(_ permit: CallPermit, headers: HTTPHeaders?, result: CallResult) async {}
     func park(_ organisation: OrganisationKey, for duration: Duration, reason: String) async {}
 }
 
