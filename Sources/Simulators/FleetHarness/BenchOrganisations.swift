@@ -24,7 +24,7 @@ struct BenchOrganisations {
                     timezone: Australia/Sydney
                     accounts: {sales: "230", tips: "825", rounding: "860", outside_tax_type: BASEXCLUDED}
                     taxes: {"0.1": OUTPUT, "0": EXEMPTOUTPUT}
-                    payment_methods: {Cash: "231", Card: "232", EFTPOS: "232", "Gift card": "233"}
+                    payment_methods: {Cash: "231", Card: "232", "Credit Card": "232", EFTPOS: "232", "Gift card": "233"}
                     fallback_clearing_account: "232"
                     tracking_category: Venue
 

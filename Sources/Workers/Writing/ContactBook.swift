@@ -14,6 +14,7 @@ actor ContactBook {
     private let store: any ContactStore
     private let ledger: any Ledger
     private let patience: Patience
+    private let turn = SoloTurn()
     private var known: [String: String] = [:]
 
     init(
@@ -29,6 +30,16 @@ actor ContactBook {
 
     /// - Throws: ``Park`` where the ledger will not have the contact.
     func id(of number: String, holding claims: [Claim]) async throws -> String {
+        if let id = known[number] { return id }
+        // One of this process's batches asks, the others wait for what it finds: each look costs a call.
+        await turn.take()
+        let result: Result<String, any Error>
+        do { result = .success(try await find(number, holding: claims)) } catch { result = .failure(error) }
+        await turn.giveBack()
+        return try result.get()
+    }
+
+    private func find(_ number: String, holding claims: [Claim]) async throws -> String {
         if let id = known[number] { return id }
         if let id = try await store.contactID(number, in: organisation) {
             known[number] = id
