@@ -4,11 +4,11 @@ package import Store
 /// Finds the message that kills its worker without taking its neighbours along.
 ///
 /// A crash gives back everything that was in hand, and nobody knows which message it was. So what comes back is
-/// watched: first together with what else came back, each with a crash counted ahead in the database; what was watched
-/// when a worker died is from then on tried alone, one in the whole process at a time. Whatever survives is forgiven. So
-/// after the first crash (unwatched), the second (in company) and the third (alone) it is the message itself, and it
-/// goes to the desk; its neighbours cost one extra request each at worst. The broker's delivery limit stays the outer
-/// net.
+/// watched: first together with what else came back, each with a crash counted ahead in the database; what was
+/// watched when a worker died is from then on tried alone, one in the whole process at a time. Whatever survives is
+/// forgiven. So after the first crash (unwatched), the second (in company) and the third (alone) it is the message
+/// itself, and it goes to the desk; its neighbours cost one extra request each at worst. The broker's delivery
+/// limit stays the outer net.
 package struct Suspicion: Sendable {
     let store: any SuspectStore
     let turn: SoloTurn

@@ -184,7 +184,8 @@ struct GovernorTests {
             try await call(budget, .invoices, [], .offline("503"))
             await #expect(throws: Waits.self) { try await call(budget) }
             let why = try await pool.withSession {
-                try $0.query("SELECT breaker_why FROM budget WHERE organisation = 'harbour'")[0].textOrNil("breaker_why")
+                try $0.query("SELECT breaker_why FROM budget WHERE organisation = 'harbour'")[0]
+                    .textOrNil("breaker_why")
             }
             #expect(why == "503")
         }

@@ -40,7 +40,8 @@ actor AcceptingLedger: Ledger {
 
     private func answer(_ name: String, _ elements: [String]) -> XeroOutcome {
         let body = "{\"\(name)\":[\(elements.joined(separator: ","))]}"
-        return .answered(HTTPResponse(status: 200, headers: HTTPHeaders(), body: Array(body.utf8), httpVersion: .http1_1))
+        return .answered(
+            HTTPResponse(status: 200, headers: HTTPHeaders(), body: Array(body.utf8), httpVersion: .http1_1))
     }
 
     func invoices(numbers: [String]) async throws -> Lookup<[LedgerInvoice]> { .found([]) }

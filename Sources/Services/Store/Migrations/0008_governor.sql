@@ -41,9 +41,9 @@ CREATE TABLE suspect (
     PRIMARY KEY (queue, message)
 );
 
--- Posting (invoices, payments, contacts, items: 0 to 3) that has waited longer than a window goes first, whatever it
--- is: else a contact would wait until the last invoice of a backlog is sent. What only fills idle budget (4 and up) never
--- rises.
+-- Posting (invoices, payments, contacts, items: 0 to 3) that has waited longer than a window goes first, whatever
+-- it is: else a contact would wait until the last invoice of a backlog is sent. What only fills idle budget (4 and
+-- up) never rises.
 CREATE FUNCTION budget_rank(priority integer, since timestamptz, moment timestamptz) RETURNS integer
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN priority <= 3 AND since < moment - interval '90 seconds' THEN -1 ELSE priority END
