@@ -170,6 +170,10 @@ let package = Package(
             "Domain", "Mapping", "MappingWork", "Messaging", "Money", "Settings", "Store", "Telemetry", crypto,
             lifecycle, logging,
         ]),
+        tests("Workers", "WritingTests", [
+            "Domain", "HTTP", "JSON", "Messaging", "Postgres", "Settings", "Store", "Telemetry", "Writing", "Xero",
+            "XeroSimulator", hummingbird, logging,
+        ]),
         tests("Composition", "OperatorTests", [
             "Domain", "HTTP", "Mapping", "Money", "Operator", "Settings", "Xero", "XeroSimulator", hummingbird,
         ]),

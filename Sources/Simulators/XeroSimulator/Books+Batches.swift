@@ -21,7 +21,7 @@ extension Books {
         guard elements.count <= limit else {
             return .invalid("At most \(limit) elements are taken in one call, \(elements.count) were sent")
         }
-        if call.takesHalf { elements = Array(elements.prefix((elements.count + 1) / 2)) }
+        elements = call.part.of(elements)
         let saved = elements.map { save(&self, $0) }
         let isSummary = call.query["summarizeErrors"]?.lowercased() != "false"
         if isSummary, saved.contains(where: \.isRefused) {

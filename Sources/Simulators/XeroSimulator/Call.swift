@@ -12,7 +12,7 @@ struct Call: Sendable {
     var modifiedSince: Int64?
     var now: Int64
     /// A planned fault: only the first half of a batch is taken.
-    var takesHalf = false
+    var part = BatchPart.whole
 
     /// `PUT /Invoices`, `GET /Invoices/{id}`: what counters and idempotency keys are kept by.
     var endpoint: String {

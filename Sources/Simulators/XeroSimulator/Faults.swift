@@ -1,5 +1,21 @@
 internal import JSON
 
+/// What of a batch is carried out before the call fails.
+enum BatchPart: String, Sendable {
+    case whole
+    case firstHalf
+    /// The first, the third …: of the two payments of an invoice that stand side by side, one.
+    case everyOther
+
+    func of<Element>(_ elements: [Element]) -> [Element] {
+        switch self {
+        case .whole: elements
+        case .firstHalf: Array(elements.prefix((elements.count + 1) / 2))
+        case .everyOther: elements.enumerated().filter { $0.offset % 2 == 0 }.map(\.element)
+        }
+    }
+}
+
 /// A planned misbehaviour of the simulator: which calls it hits, what it does to them, how often.
 struct Fault: Sendable {
     enum Drop: String, Sendable {
@@ -13,7 +29,7 @@ struct Fault: Sendable {
     var pathPrefix: String?
     var tenant: String?
 
-    /// With a status the call is answered so: without effect, unless `commits` or `takesHalf` says otherwise.
+    /// With a status the call is answered so: without effect, unless `commits` or `part` says otherwise.
     var status: Int?
     var body: [UInt8] = []
     var contentType: String?
@@ -21,7 +37,7 @@ struct Fault: Sendable {
     var delay: Duration = .zero
     var drop: Drop?
     var commits = false
-    var takesHalf = false
+    var part = BatchPart.whole
 
     /// Calls it still hits; nil means all of them.
     var remaining: Int?
@@ -56,7 +72,14 @@ struct Fault: Sendable {
             self.drop = drop
         }
         commits = action["commit"]?.bool ?? false
-        takesHalf = action["halfBatch"]?.bool ?? false
+        if let text = action["halfBatch"]?.string {
+            guard let part = BatchPart(rawValue: text) else {
+                throw SettingsError("halfBatch is true, 'firstHalf' or 'everyOther'")
+            }
+            self.part = part
+        } else if action["halfBatch"]?.bool == true {
+            part = .firstHalf
+        }
         remaining = json["count"]?.integer.map(Int.init)
         share = json["share"]?.numberText.flatMap(Double.init)
         dice = SeededGenerator(seed: UInt64(bitPattern: json["seed"]?.integer ?? 1))
@@ -77,7 +100,7 @@ struct Fault: Sendable {
 
     /// The answer in the place of the true one; nil keeps the true one.
     var answer: Answer? {
-        guard let status = status ?? (takesHalf && drop == nil ? 500 : nil) else { return nil }
+        guard let status = status ?? (part != .whole && drop == nil ? 500 : nil) else { return nil }
         if body.isEmpty, status == 500 {
             var answer = Answer.problem(500, "An error occurred", "An error occurred in Xero.")
             answer.headers = headers
@@ -87,5 +110,5 @@ struct Fault: Sendable {
     }
 
     /// Whether the books are touched at all.
-    var reachesBooks: Bool { drop != .before && (status == nil || commits || takesHalf || drop == .after) }
+    var reachesBooks: Bool { drop != .before && (status == nil || commits || part != .whole || drop == .after) }
 }

@@ -124,7 +124,7 @@ package struct SimulatorResponder: HTTPResponder {
         let fault = await gate.fault(call.method, exchange.path, tenant: organisation.tenantID)
         if let fault {
             if fault.delay > .zero { try? await Task.sleep(for: fault.delay) }
-            call.takesHalf = fault.takesHalf
+            call.part = fault.part
         }
         var answer: Answer
         if !exchange.acceptsJSON {

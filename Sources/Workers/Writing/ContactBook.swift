@@ -7,7 +7,7 @@ import Xero
 /// Finds the ledger's id of a contact number, or creates the contact once.
 ///
 /// "Once" although several writers may try: the ledger keeps names unique, so of two creations one is refused, and the
-/// refused one finds what the other made.
+/// refused one finds what the other made. Each attempt looks before it creates.
 actor ContactBook {
     private let organisation: OrganisationKey
     private let names: [String: String]
@@ -16,6 +16,9 @@ actor ContactBook {
     private let patience: Patience
     private let turn = SoloTurn()
     private var known: [String: String] = [:]
+    /// Numbers whose creation under the first key did not end well: Xero repeats an answer, also a 500 or a refusal,
+    /// for six minutes under its key, so each further attempt has one of its own.
+    private var spent: Set<String> = []
 
     init(
         organisation: OrganisationKey, names: [String: String], store: any ContactStore, ledger: any Ledger,
@@ -79,14 +82,26 @@ actor ContactBook {
         case .found(nil): break
         }
         let name = names[number] ?? number
-        // One key for all writers: two that create at the same moment get one answer.
-        switch try await ledger.createContact(number: number, name: name, key: "tb-contact-\(organisation)-\(number)") {
-        case .failed(let outcome): return .failed(outcome)
+        let isFirst = !spent.contains(number)
+        // The first key is every writer's: two that create at the same moment get one answer.
+        let key = isFirst ? "tb-contact-\(organisation)-\(number)" : IdempotencyKey.make(organisation)
+        let sentences: [String]
+        switch try await ledger.createContact(number: number, name: name, key: key) {
         case .found(let result):
             pass(.writerContacted)
             if let id = result.id, result.errors.isEmpty { return .found(id) }
-            if case .found(let contact?) = try await ledger.contact(number: number) { return .found(contact.id) }
-            throw RefusalReading.park(result.errors, document: "the contact \(name) (\(number))")
+            sentences = result.errors
+        case .failed(.refused(let status, let sentence)): sentences = ["\(sentence) (status \(status))"]
+        case .failed(let outcome):
+            spent.insert(number)
+            return .failed(outcome)
         }
+        if isFirst {
+            // Another made it, or this is what Xero said before a person mended it: look, then ask under a new key.
+            spent.insert(number)
+            return try await findOrCreate(number)
+        }
+        if case .found(let contact?) = try await ledger.contact(number: number) { return .found(contact.id) }
+        throw RefusalReading.park(sentences, document: "the contact \(name) (\(number))")
     }
 }

@@ -67,7 +67,8 @@ import Testing
         for wanted in [
             "rabbitmq is killed", "rabbitmq stops", "postgres is killed", "postgres stops", "every worker is killed",
             "stands still", "come once more", "are lost", "every token is revoked", "offline", "429", "503",
-            "half a batch", "did it all the same", "dropped before", "dropped after", "slower than a lease",
+            "half a batch", "every other of a batch", "did it all the same", "dropped before", "dropped after",
+            "slower than a lease",
             "gets no answer from the ledger", "gets no answer from the database", "gets no answer from the broker",
             "nothing moves between", "cannot reach the",
         ] { #expect(words.contains(wanted), "no seed draws: \(wanted)") }

@@ -137,6 +137,22 @@ import XeroSimulator
         }
     }
 
+    @Test("a call may also fail with every other element of its batch kept")
+    func everyOther() async throws {
+        try await withSimulator { world in
+            let contact = try await world.contact()
+            let fault = #"{"match":{"path":"/api.xro/2.0/Invoices"},"action":{"halfBatch":"everyOther"},"count":1}"#
+            _ = try await world.control(.POST, "faults", fault)
+            let all = ["A", "B", "C", "D"].map { World.element($0, contact: contact) }.joined(separator: ",")
+            let reply = try await world.call(.PUT, "Invoices?summarizeErrors=false", "{\"Invoices\":[\(all)]}")
+            #expect(reply.status == 500)
+            let kept = try await world.ledger()["invoices"]?.elements.map { $0["InvoiceNumber"]?.string }
+            #expect(kept == ["A", "C"])
+            let unknown = try await world.control(.POST, "faults", #"{"action":{"halfBatch":"some"}}"#)
+            #expect(unknown.status == 400)
+        }
+    }
+
     @Test("a status with commit answers wrongly after doing the work, one without does nothing")
     func commit() async throws {
         try await withSimulator { world in

@@ -42,6 +42,9 @@ extension ChaosPlan {
             Trap(slot: slot, waypoint: waypoint, pass: isRare ? 1 : 1 + numbers.below(4), stop: stop))
         switch waypoint {
         case .writerLooked: add(Self.ledgerFault("drop", "after", on: Self.invoices, count: 3), &numbers)
+        // One who dies knowing nothing of a call that did half of it: of two payments of an invoice, one stands.
+        case .writerPaymentsAnswered:
+            for _ in 0..<2 { add(Self.everyOther, &numbers) }
         case .sweeperTaken: add(.forget, &numbers)
         case .handlerReceived, .handlerKept: badOrders = 3
         default: break
@@ -84,6 +87,10 @@ extension ChaosPlan {
             order: #"{"match":{"path":"\#(path)"},"action":{"\#(action)":"\#(value)"},"count":\#(count)}"#)
     }
 
+    private static let everyOther = Fault.ledger(
+        name: "3 × every other of a batch, then dropped at Payments",
+        order: #"{"match":{"path":"\#(payments)"},"action":{"halfBatch":"everyOther","drop":"after"},"count":3}"#)
+
     private static func ledgerFault(_ numbers: inout SeededNumbers) -> Fault {
         let path = numbers.pick([invoices, invoices, payments, payments, "/api.xro/2.0/Contacts"])
         let count = 1 + numbers.below(4)
@@ -92,6 +99,7 @@ extension ChaosPlan {
             ("dropped after", #"{"drop":"after"}"#), ("500", #"{"status":500}"#),
             ("500 that did it all the same", #"{"status":500,"commit":true}"#),
             ("half a batch and 500", #"{"halfBatch":true}"#),
+            ("every other of a batch and 500", #"{"halfBatch":"everyOther"}"#),
             ("half a batch, then dropped", #"{"halfBatch":true,"drop":"after"}"#),
             ("429", #"{"status":429,"headers":{"Retry-After":"1","X-Rate-Limit-Problem":"minute"}}"#),
             ("503", #"{"status":503,"body":"The Organisation is offline"}"#),

@@ -1,0 +1,177 @@
+import Domain
+import HTTP
+import Hummingbird
+import JSON
+import Logging
+import Messaging
+import Postgres
+import Settings
+import Store
+import Telemetry
+import Testing
+import Xero
+import XeroSimulator
+
+@testable import Writing
+
+@Suite(.timeLimit(.minutes(1))) struct ContactBookTests {
+    private static let creation = #""match":{"method":"PUT","path":"/api.xro/2.0/Contacts"}"#
+    private static let look = #""match":{"method":"GET","path":"/api.xro/2.0/Contacts"}"#
+
+    @Test("after a 500, which Xero repeats for six minutes under its key, the contact is created under another")
+    func storedFailure() async throws {
+        try await withLedger { ledger in
+            try await ledger.plan("{\(Self.creation),\"action\":{\"status\":500},\"count\":1}")
+            let id = try await ledger.writer().id(of: "WALKIN", holding: [])
+            #expect(try await ledger.contacts() == [id])
+        }
+    }
+
+    @Test("a creation that was answered with 500 and carried out all the same is found, not done again")
+    func carriedOut() async throws {
+        try await withLedger { ledger in
+            try await ledger.plan("{\(Self.creation),\"action\":{\"status\":500,\"commit\":true},\"count\":1}")
+            let id = try await ledger.writer().id(of: "WALKIN", holding: [])
+            #expect(try await ledger.contacts() == [id])
+            #expect(try await ledger.calls("PUT /Contacts") == 1)
+        }
+    }
+
+    @Test("two writers that miss a contact at the same moment get one answer: their first keys are the same")
+    func sharedKey() async throws {
+        try await withLedger { ledger in
+            // Neither sees what the other does.
+            try await ledger.plan("{\(Self.look),\"action\":{\"status\":200,\"body\":{\"Contacts\":[]}},\"count\":2}")
+            let first = try await ledger.writer().id(of: "WALKIN", holding: [])
+            let second = try await ledger.writer().id(of: "WALKIN", holding: [])
+            #expect(first == second)
+            #expect(try await ledger.contacts() == [first])
+            #expect(try await ledger.replays() == 1)
+        }
+    }
+
+    @Test("a refusal under the shared key may be an old one told again: it is believed under another key only")
+    func oldRefusal() async throws {
+        let refusal = #"{"status":400,"body":{"Message":"A validation exception occurred"}}"#
+        try await withLedger { ledger in
+            try await ledger.plan("{\(Self.creation),\"action\":\(refusal),\"count\":1}")
+            let id = try await ledger.writer().id(of: "WALKIN", holding: [])
+            #expect(try await ledger.contacts() == [id])
+            try await ledger.plan("{\(Self.creation),\"action\":\(refusal)}")
+            let writer = try ledger.writer()
+            await #expect(throws: Park.self) { try await writer.id(of: "OTHER", holding: []) }
+        }
+    }
+}
+
+/// A simulator with a writer's client before it.
+private struct LedgerWithContacts: Sendable {
+    let client: XeroClient
+    let http: HTTPClient
+    let base: String
+
+    /// A writer that remembers nothing, nor does its database.
+    func writer() throws -> ContactBook {
+        let organisation = OrganisationKey("harbour")
+        let waits = Waits()
+        // Holds no documents here, so that its store is never asked.
+        let patience = Patience(
+            organisation: organisation,
+            store: PostgresStore(
+                pool: PostgresPool(
+                    address: try PostgresAddress(url: "postgres://nobody@127.0.0.1:1/none"), size: 1, name: "none"),
+                holder: "none"),
+            lease: .seconds(60),
+            clock: WorkClock(
+                now: { Instant(secondsSince1970: 0) }, sleep: { _ in try await waits.note() },
+                randomInteger: { $0.lowerBound }),
+            metrics: Metrics(), logger: Logger(label: "test"))
+        return ContactBook(
+            organisation: organisation, names: [:], store: NoLinks(), ledger: client, patience: patience)
+    }
+
+    func plan(_ fault: String) async throws {
+        _ = try await control(.post, "faults", body: Array(fault.utf8))
+    }
+
+    func contacts() async throws -> [String] {
+        let ledger = try await control(.get, "ledger")
+        return (ledger["organisations"]?.elements ?? []).flatMap { books in
+            (books["contacts"]?.elements ?? []).compactMap { $0["ContactID"]?.string }
+        }
+    }
+
+    func replays() async throws -> Int64? { try await control(.get, "counters")["idempotentReplays"]?.integer }
+
+    func calls(_ endpoint: String) async throws -> Int64? {
+        let counters = try await control(.get, "counters")
+        return counters["organisations"]?.elements.first?["calls"]?[key: endpoint]?.integer
+    }
+
+    private func control(_ method: HTTPMethod, _ path: String, body: [UInt8]? = nil) async throws -> JSON {
+        let outcome = await http.send(
+            HTTP.HTTPRequest(
+                method: method, url: "\(base)/_control/\(path)",
+                headers: body == nil ? [] : [("Content-Type", "application/json")], body: body))
+        guard case .answered(let response) = outcome, response.status == 200 else {
+            throw Unanswered(what: "\(path): \(outcome)")
+        }
+        return try JSON(parsing: response.body)
+    }
+}
+
+private struct Unanswered: Error { let what: String }
+
+/// A writer that waits time and again makes no headway.
+private actor Waits {
+    private var count = 0
+
+    func note() throws {
+        count += 1
+        if count > 4 { throw Unanswered(what: "it waits for the fifth time") }
+    }
+}
+
+private struct NoLinks: ContactStore {
+    func contactID(_ number: String, in organisation: OrganisationKey) async throws -> String? { nil }
+    func link(_ number: String, to id: String, in organisation: OrganisationKey) async throws {}
+}
+
+/// One process calls a simulator without limits.
+private struct NoLimit: CallBudget {
+    func take(for organisation: OrganisationKey) async throws -> CallPermit {
+        CallPermit(organisation: organisation, id: nil)
+    }
+    func giveBack(_ permit: CallPermit, headers: HTTPHeaders?) async {}
+    func park(_ organisation: OrganisationKey, for duration: Duration, reason: String) async {}
+}
+
+private func withLedger(_ body: @escaping @Sendable (LedgerWithContacts) async throws -> Void) async throws {
+    let tenant = "8be9f0a2-5c1d-4f0e-9a53-0f6b7d3c1a01"
+    let simulator = Simulator(
+        SimulatorSettings(organisations: [try .init(tenantID: tenant, name: "Harbour", venues: [])], limits: .off))
+    let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask {
+            // Ends by cancellation below; what it throws before that ends the stream, and the test fails on it.
+            defer { continuation.finish() }
+            try await simulator.application { continuation.yield($0) }.run()
+        }
+        var listening = ports.makeAsyncIterator()
+        let port = try #require(await listening.next())
+        let http = HTTPClient(name: "test-http", configuration: HTTPConfiguration())
+        let base = "http://127.0.0.1:\(port)"
+        let client = XeroClient(
+            organisation: OrganisationKey("harbour"), http: http, base: base, tenant: tenant,
+            tokens: XeroTokens(
+                http: http, identity: base, credential: ClientCredential(id: "test", secret: Secret("hush"))),
+            budget: NoLimit(), onCall: { _, _, _ in })
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await body(LedgerWithContacts(client: client, http: http, base: base)))
+        } catch { result = .failure(error) }
+        await http.close()
+        group.cancelAll()
+        try result.get()
+    }
+}
