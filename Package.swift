@@ -170,10 +170,6 @@ let package = Package(
             "Domain", "Mapping", "MappingWork", "Messaging", "Money", "Settings", "Store", "Telemetry", crypto,
             lifecycle, logging,
         ]),
-        tests("Workers", "WritingTests", [
-            "Domain", "HTTP", "JSON", "Messaging", "Postgres", "Settings", "Store", "Telemetry", "Writing", "Xero",
-            "XeroSimulator", hummingbird, logging,
-        ]),
         tests("Composition", "OperatorTests", [
             "Domain", "HTTP", "Mapping", "Money", "Operator", "Settings", "Xero", "XeroSimulator", hummingbird,
         ]),
@@ -181,8 +177,8 @@ let package = Package(
             "AMQP", "DeadLetters", "Domain", "JSON", "Messaging", "Settings", "Store", "Telemetry", logging, lifecycle,
         ]),
         tests("Workers", "WritingTests", [
-            "Domain", "HTTP", "JSON", "Messaging", "Settings", "Store", "Telemetry", "Writing", "Xero", lifecycle,
-            logging,
+            "Domain", "HTTP", "JSON", "Messaging", "Postgres", "Settings", "Store", "Telemetry", "Writing", "Xero",
+            "XeroSimulator", hummingbird, lifecycle, logging,
         ]),
         tests("TidyTests", "TidyTests", []),
         tests("EndToEnd", "EndToEndTests", [
