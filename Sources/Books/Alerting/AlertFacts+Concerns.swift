@@ -3,8 +3,8 @@ package import Domain
 extension AlertFacts {
     /// What of these facts needs a person, at `now`.
     ///
-    /// A cause is told once: documents that wait because their connection is dead are told by that connection alone, and
-    /// a venue whose poller is silent is not told as a venue without orders.
+    /// A cause is told once: documents that wait because their connection is dead are told by that connection alone,
+    /// and a venue whose poller is silent is not told as a venue without orders.
     package func concerns(_ policy: AlertPolicy, at now: Instant) -> [Concern] {
         let unreachable = connectionConcerns(policy, now)
         let held = Set(
@@ -88,7 +88,7 @@ extension AlertFacts {
     // MARK: documents
 
     private func notPosted(_ day: OpenDay, _ policy: AlertPolicy, _ now: Instant) -> Concern? {
-        // A trading day ends in the small hours; a rescan may also bring an old day's order, which gets the same time.
+        // A trading day ends in the small hours; a rescan may also bring an old day's order, which gets as long.
         let ended = policy.clock.zone(of: day.organisation).instant(on: day.day.adding(days: 1), minute: 4 * 60)
         let due = max(ended, day.oldest).adding(policy.dayLate)
         guard now >= due else { return nil }
@@ -118,7 +118,8 @@ extension AlertFacts {
             Concern(
                 .queueAge, subject: "queue/\(queue.name)", place: "queue \(queue.name)",
                 title: "nobody takes messages from \(queue.name)",
-                cause: "It holds messages and has no consumer.", remedy: "Start the worker that reads it: see the README.",
+                cause: "It holds messages and has no consumer.",
+                remedy: "Start the worker that reads it: see the README.",
                 command: "mapper --config tillbridge.yaml", since: queue.since, count: queue.waiting)
         }
     }

@@ -65,7 +65,8 @@ package struct WeeklyHours: Sendable, Hashable, CustomStringConvertible {
 
     private static func hours(_ text: Substring) -> (start: Int, end: Int)? {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 2, let start = minute(parts[0]), let end = minute(parts[1]), start < 1440 else { return nil }
+        guard parts.count == 2, let start = minute(parts[0]), let end = minute(parts[1]), start < 1440
+        else { return nil }
         return (start, end > start ? end : end + 1440)
     }
 

@@ -8,8 +8,8 @@ import Threads
 /// libcurl's simple interface blocks until the server has answered; that is what the thread is for. Alerts are few, and
 /// a server that hangs holds up mail alone. A new connection for each message: nothing is kept between two.
 ///
-/// What is fixed: TLS 1.2 or newer before user and password are said, peer and host verified; no proxy or netrc; nothing
-/// is logged.
+/// What is fixed: TLS 1.2 or newer before user and password are said, peer and host verified; no proxy or netrc;
+/// nothing is logged.
 package actor MailClient {
     private nonisolated let thread: DedicatedThread
     private let server: MailServer

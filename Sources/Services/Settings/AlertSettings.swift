@@ -100,7 +100,8 @@ extension AlertChannelSettings {
         let kind = section.value("kind", "one of \(kinds)") { Kind(rawValue: $0) }
         if kind == nil, section.text("kind") == nil { section.report("is missing: one of \(kinds)", at: "kind") }
         self.kind = kind ?? .webhook
-        isSecondLine = section.value("escalations_only", "true or false") { ["true": true, "false": false][$0] } ?? false
+        isSecondLine =
+            section.value("escalations_only", "true or false") { ["true": true, "false": false][$0] } ?? false
         let isMail = kind == .email
         server = isMail ? section.required("server") : ""
         from = isMail ? section.required("from") : ""
@@ -111,7 +112,8 @@ extension AlertChannelSettings {
         case (let user?, let password?): credential = (user, Secret(password))
         case (nil, nil): credential = nil
         default:
-            section.report("\(Environment.prefix)\(prefix)USER and …_PASSWORD are set together or not at all", at: "name")
+            section.report(
+                "\(Environment.prefix)\(prefix)USER and …_PASSWORD are set together or not at all", at: "name")
         }
         url = environment.value(prefix + "URL").map { Secret($0) }
         signingKey = environment.value(prefix + "SIGNING_KEY").map { Secret($0) }

@@ -64,7 +64,8 @@ extension PostgresStore {
             }
             let messages = try session.query(
                 """
-                SELECT (SELECT count(*) FROM alert_delivery WHERE delivered_at IS NULL AND given_up_at IS NULL) AS waiting,
+                SELECT (SELECT count(*) FROM alert_delivery
+                         WHERE delivered_at IS NULL AND given_up_at IS NULL) AS waiting,
                        (SELECT count(*) FROM alert_delivery WHERE given_up_at IS NOT NULL) AS given_up
                 """)
             if let row = messages.first {
@@ -91,7 +92,10 @@ extension PostgresStore {
     package func keptMutes(at now: Instant) async throws -> [KeptMute] {
         try await pool.withSession { session in
             try session.query(
-                "SELECT id, kind, organisation, key, until, author, reason FROM alert_mute WHERE until > $1 ORDER BY id",
+                """
+                SELECT id, kind, organisation, key, until, author, reason FROM alert_mute
+                 WHERE until > $1 ORDER BY id
+                """,
                 [now.parameter]
             ).compactMap { row in
                 let text = try row.text("kind")

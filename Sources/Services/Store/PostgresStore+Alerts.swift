@@ -174,7 +174,8 @@ extension PostgresStore: AlertStore {
         let text = text()
         try session.execute(
             """
-            INSERT INTO alert_delivery (alert_id, notice, ordinal, channel, subject, body, payload, created_at, next_try)
+            INSERT INTO alert_delivery
+                   (alert_id, notice, ordinal, channel, subject, body, payload, created_at, next_try)
             SELECT $1, $2, $3::bigint, channel, $5, $6, $7, $8, $9 FROM unnest($4::text[]) AS c (channel)
             ON CONFLICT (alert_id, notice, ordinal, channel) DO NOTHING
             """,

@@ -10,9 +10,9 @@ package import Telemetry
 
 /// Looks for what needs a person, and tells it: facts → decision → one transaction → messages.
 ///
-/// One of these works at a time (a lease), however many processes run it. It may die anywhere: what is decided is in the
-/// books together with its messages, and a message in hand is sent again by the next, under the same id. The writers run
-/// it as spares, which come in only when no dead-letter handler is left: that one is gone is itself worth an alert.
+/// One of these works at a time (a lease), however many processes run it. It may die anywhere: what is decided is in
+/// the books together with its messages, and a message in hand is sent again by the next, under the same id. The
+/// writers run it as spares, which come in only when no dead-letter handler is left: that is itself worth an alert.
 package struct AlertService: Service {
     private let settings: AlertSettings
     private let isSpare: Bool
@@ -167,8 +167,9 @@ package struct AlertService: Service {
         let isOver = now.since(delivery.createdAt) >= settings.giveUpAfter
         let pause = DeliveryPause.after(attempt: delivery.attempts, isRefused: error.isRefused)
         metrics.count("tillbridge_alert_delivery_failures_total", ["channel": delivery.channel])
+        let next = isOver ? "it is given up" : "it is tried again in \(pause)"
         logger.warning(
-            "an alert could not be delivered\(isOver ? " and is given up" : ", it is tried again in \(pause)"): \(error)",
+            "an alert could not be delivered, \(next): \(error)",
             metadata: ["channel": "\(delivery.channel)", "attempt": "\(delivery.attempts)"])
         do {
             try await store.recordFailed(

@@ -47,7 +47,8 @@ struct Story {
             }
             return step.notices.map { notice in
                 let line = notice.reason.rawValue + (notice.reachesSecondLine ? "+" : "")
-                return notice.notBefore == now ? line : line + "@" + notice.notBefore.description.dropFirst(5).prefix(11)
+                let later = "@" + notice.notBefore.description.dropFirst(5).prefix(11)
+                return notice.notBefore == now ? line : line + later
             }
         }
     }
