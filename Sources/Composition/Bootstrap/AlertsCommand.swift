@@ -3,7 +3,8 @@ import ArgumentParser
 import Domain
 import FoundationEssentials
 import JSON
-import Operator
+import Messaging
+import Notices
 import Settings
 import Store
 

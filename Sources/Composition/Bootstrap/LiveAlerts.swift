@@ -1,5 +1,6 @@
 import AlertWork
 import HTTP
+import Logging
 import Notices
 import ServiceLifecycle
 import Settings

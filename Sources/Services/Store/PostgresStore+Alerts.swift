@@ -68,6 +68,12 @@ package struct AlertCounts: Sendable, Equatable {
     /// Messages that are not delivered yet, those held for quiet hours included.
     package var waiting = 0
     package var givenUp = 0
+
+    package init(open: [AlertKind: Int] = [:], waiting: Int = 0, givenUp: Int = 0) {
+        self.open = open
+        self.waiting = waiting
+        self.givenUp = givenUp
+    }
 }
 
 extension PostgresStore: AlertStore {

@@ -40,7 +40,7 @@ struct MailTests {
         #expect(taken.contains("RCPT TO:<ana@example.com>\nRCPT TO:<ben@example.com>"))
         #expect(taken.contains("Date: Wed, 25 Nov 2026 14:03:20 +0000"))
         let parts = taken.replacing("\r\n", with: "\n").split(separator: "\n\n", maxSplits: 2)
-        let body = try #require(Data(base64Encoded: parts[2].replacing("\n", with: "")))
+        let body = try #require(Data(base64Encoded: String(parts[2].filter { !$0.isNewline })))
         #expect(String(decoding: body, as: UTF8.self) == text)
     }
 
