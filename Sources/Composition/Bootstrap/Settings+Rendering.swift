@@ -1,3 +1,4 @@
+import Alerting
 import Money
 import Domain
 import Mapping

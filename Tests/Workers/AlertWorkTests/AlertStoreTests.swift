@@ -161,7 +161,8 @@ struct AlertStoreTests {
         VALUES ('archived', 'f', 'harbour', 'r');
         INSERT INTO dead_letter (identity, queue, class, cause, remedy, organisation, company, venue, attempts,
                                  headers, body, first_seen, group_id, amount)
-        SELECT sha256(v::bytea), 'q', 'archived', 'c', 'r', 'harbour', 'harbour', v, 0, '{}', '', '2026-11-25T02:00:00Z',
+        SELECT sha256(v::bytea), 'q', 'archived', 'c', 'r', 'harbour', 'harbour', v, 0, '{}', '',
+                              '2026-11-25T02:00:00Z',
                (SELECT id FROM dead_letter_group), a
           FROM (VALUES ('Harbour Bistro', 10.25), ('Pier', 20.25)) AS x (v, a);
         INSERT INTO document (organisation, number, company, source_kind, source_id, source_hash, venue, contact_number,
