@@ -76,8 +76,8 @@ let package = Package(
         room("Composition", "Operator", ["Domain", "JSON", "Mapping", "Money", "Settings", "Xero", crypto]),
         room("Composition", "Bootstrap", [
             "AMQP", "AlertWork", "Alerting", "Consent", "Credentials", "DeadLetters", "Domain", "HTTP", "JSON", "Kounta",
-            "Mapping", "MappingWork", "Messaging", "Money", "Notices", "Operator", "Polling", "Postgres", "Settings", "Store", "Telemetry",
-            "Writing", "Xero", arguments, crypto, lifecycle, logging, signals,
+            "Mapping", "MappingWork", "Messaging", "Money", "Notices", "Operator", "Polling", "Postgres", "Settings",
+            "Store", "Telemetry", "Writing", "Xero", arguments, crypto, lifecycle, logging, signals,
         ]),
 
         // Workers: one stage each, against protocols.
@@ -179,17 +179,13 @@ let package = Package(
         ]),
         tests("Workers", "WritingTests", [
             "Domain", "HTTP", "JSON", "Messaging", "Postgres", "Settings", "Store", "Telemetry", "Writing", "Xero",
-            "XeroSimulator", hummingbird, logging,
+            "XeroSimulator", hummingbird, lifecycle, logging,
         ]),
         tests("Composition", "OperatorTests", [
             "Domain", "HTTP", "Mapping", "Money", "Operator", "Settings", "Xero", "XeroSimulator", hummingbird,
         ]),
         tests("Workers", "DeadLettersTests", [
             "AMQP", "DeadLetters", "Domain", "JSON", "Messaging", "Settings", "Store", "Telemetry", logging, lifecycle,
-        ]),
-        tests("Workers", "WritingTests", [
-            "Domain", "HTTP", "JSON", "Messaging", "Settings", "Store", "Telemetry", "Writing", "Xero", lifecycle,
-            logging,
         ]),
         tests("TidyTests", "TidyTests", []),
         tests("EndToEnd", "EndToEndTests", [
