@@ -75,9 +75,9 @@ let package = Package(
         // Composition: the one place that sees everything. What an operator is shown is made below it, and pure.
         room("Composition", "Operator", ["Domain", "JSON", "Mapping", "Money", "Settings", "Xero", crypto]),
         room("Composition", "Bootstrap", [
-            "AMQP", "Consent", "Credentials", "DeadLetters", "Domain", "HTTP", "JSON", "Kounta", "Mapping",
-            "MappingWork", "Messaging", "Money", "Operator", "Polling", "Postgres", "Settings", "Store", "Telemetry",
-            "Writing", "Xero", arguments, crypto, lifecycle, logging, signals,
+            "AMQP", "AlertWork", "Alerting", "Consent", "Credentials", "DeadLetters", "Domain", "HTTP", "JSON", "Kounta",
+            "Mapping", "MappingWork", "Messaging", "Money", "Notices", "Operator", "Polling", "Postgres", "Settings",
+            "Store", "Telemetry", "Writing", "Xero", arguments, crypto, lifecycle, logging, signals,
         ]),
 
         // Workers: one stage each, against protocols.
@@ -89,20 +89,24 @@ let package = Package(
             "Domain", "HTTP", "JSON", "Messaging", "Money", "Settings", "Store", "Telemetry", "Threads", "Xero",
             lifecycle,
         ]),
+        room("Workers", "AlertWork", [
+            "Alerting", "Domain", "Messaging", "Notices", "Settings", "Store", "Telemetry", lifecycle, logging,
+        ]),
         room("Workers", "DeadLetters", [
             "AMQP", "Domain", "JSON", "Mapping", "Messaging", "Money", "Settings", "Store", "Telemetry", crypto, lifecycle,
         ]),
 
         // Services: the outside world in the business's words.
-        room("Services", "Settings", ["Domain", "Mapping", "Money", yams]),
+        room("Services", "Settings", ["Alerting", "Domain", "Mapping", "Money", yams]),
         room("Services", "Telemetry", ["Threads", hummingbird, logging, lifecycle, nioCore]),
         room("Services", "Messaging", ["AMQP", "Domain"]),
         room("Services", "Credentials", ["Domain", "HTTP", "JSON", "Settings", crypto]),
         room("Services", "Consent", ["Credentials", "Settings", hummingbird, logging, nioCore, crypto]),
         room("Services", "Kounta", ["Credentials", "Domain", "HTTP", "JSON", "Mapping", "Money", "Settings"]),
         room("Services", "Xero", ["Credentials", "Domain", "HTTP", "JSON", "Money", "Settings"]),
+        room("Services", "Notices", ["Alerting", "Domain", "HTTP", "JSON", "Mail", "Settings", "Store", crypto]),
         room("Services", "Store", [
-            "Credentials", "Domain", "HTTP", "JSON", "Mapping", "Money", "Postgres", "Settings", "Xero", crypto,
+            "Alerting", "Credentials", "Domain", "HTTP", "JSON", "Mapping", "Money", "Postgres", "Settings", "Xero", crypto,
         ], resources: [
             .embedInCode("Migrations/0001_fleet.sql"), .embedInCode("Migrations/0002_budget.sql"),
             .embedInCode("Migrations/0003_fewer_writes.sql"),
@@ -111,6 +115,7 @@ let package = Package(
             .embedInCode("Migrations/0004_credential.sql"),
             .embedInCode("Migrations/0005_desk.sql"),
             .embedInCode("Migrations/0008_governor.sql"),
+            .embedInCode("Migrations/0010_alerts.sql"),
         ]),
 
         // Books: pure.
@@ -118,10 +123,12 @@ let package = Package(
         room("Books", "Money"),
         room("Books", "Domain", ["Money"]),
         room("Books", "Mapping", ["Domain", "JSON", "Money"]),
+        room("Books", "Alerting", ["Domain", "JSON"]),
 
         // Clients: one C library each.
         room("Clients", "Threads", ["CLinux"]),
         room("Clients", "HTTP", ["Threads", "CCurl"]),
+        room("Clients", "Mail", ["CCurl", "HTTP", "Threads"]),
         room("Clients", "AMQP", ["Threads", "CRabbitMQ", "CLinux"]),
         room("Clients", "Postgres", ["CLinux", "CPostgreSQL", "Threads"]),
 
@@ -188,6 +195,11 @@ let package = Package(
         tests("Books", "JSONTests", ["JSON"]),
         tests("Books", "MoneyTests", ["Money"]),
         tests("Books", "DomainTests", ["Domain"]),
+        tests("Books", "AlertingTests", ["Alerting", "Domain"]),
+        tests("Workers", "AlertWorkTests", [
+            "AlertWork", "Alerting", "Domain", "HTTP", "Mail", "Messaging", "Notices", "Postgres", "Settings", "Store",
+            "Telemetry", crypto, logging,
+        ]),
         tests("Books", "MappingTests", ["Domain", "Mapping", "Money"]),
     ]
 )

@@ -4,6 +4,11 @@ import CCurl
 /// beside other threads in every build of libcurl; a Swift global is made exactly once.
 private let globalState: CURLcode = curl_global_init(Int(CURL_GLOBAL_SSL))
 
+/// For the other room that uses libcurl (`Mail`): the same global state, made by the same hand.
+package func prepareCurl() {
+    precondition(globalState == CURLE_OK, "curl_global_init said \(globalState.rawValue)")
+}
+
 /// One `CURLM`. Used by the client's thread only, but for ``wakeUp()``. Every easy handle must have been removed
 /// before this is freed.
 struct MultiHandle: ~Copyable {

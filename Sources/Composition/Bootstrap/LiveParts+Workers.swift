@@ -103,6 +103,7 @@ extension LiveParts {
             Sweeper(
                 organisations: settings.organisations.map(\.key), store: store, outbox: broker, depth: broker,
                 clock: clock, metrics: metrics, logger: logger))
+        services.append(alerts(isSpare: true))
         return services
     }
 
@@ -150,6 +151,7 @@ extension LiveParts {
             DeskKeeper(
                 organisations: settings.organisations.map(\.key), prefix: settings.connections.queuePrefix,
                 store: store, outbox: broker, settings: settings.desk, clock: clock, metrics: metrics, logger: logger))
+        services.append(alerts(isSpare: false))
         return services
     }
 }

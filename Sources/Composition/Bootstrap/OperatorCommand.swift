@@ -7,11 +7,11 @@ import Store
 package struct OperatorCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "tillbridge",
-        abstract: "Looks after a fleet: database, configuration, connections, mapping, dead letters.",
+        abstract: "Looks after a fleet: database, configuration, connections, mapping, dead letters, alerts.",
         subcommands: [
             MigrateCommand.self, ConfigCommand.self, ConnectCommand.self, ConnectionsCommand.self,
             DisconnectCommand.self, KeysCommand.self, MappingCommand.self, PreviewCommand.self, ItemsCommand.self,
-            DeadLettersCommand.self,
+            DeadLettersCommand.self, AlertsCommand.self,
         ])
 
     package init() {}

@@ -1,3 +1,4 @@
+import Alerting
 import Money
 import Domain
 import Mapping
@@ -23,7 +24,11 @@ extension Settings {
             "  lease: \(DurationText.render(writing.leaseDuration))",
             "  app_calls_per_minute: \(writing.appCallsPerMinute)", "desk:",
             "  replays_per_second: \(desk.replaysPerSecond)",
-            "  probe_interval: \(DurationText.render(desk.probeInterval))", "# from the environment",
+            "  probe_interval: \(DurationText.render(desk.probeInterval))",
+        ]
+        lines += alerts.rendered()
+        lines += [
+            "# from the environment",
             "# TILLBRIDGE_RABBITMQ_URL: \(connections.rabbitMQ)", "# TILLBRIDGE_DATABASE_URL: \(connections.database)",
             "# TILLBRIDGE_DATABASE_SCHEMA: \(connections.schema)",
             "# TILLBRIDGE_QUEUE_PREFIX: \(connections.queuePrefix)",
@@ -85,6 +90,7 @@ extension CompanySettings {
                 "        prefix: \(venue.prefix)", "        contact_number: \(quoted(venue.contactNumber))",
                 "        contact_name: \(quoted(venue.contactName))",
             ]
+            if let hours = venue.tradingHours { lines.append("        trading_hours: \(quoted(hours.description))") }
             if let tracking = venue.tracking { lines.append("        tracking: \(quoted(tracking))") }
         }
         return lines

@@ -4,8 +4,8 @@ package import AMQP
 /// throttles publishers still gets its acknowledgements.
 package final class RabbitBroker: Sendable, Outbox, QueueDepth {
     package let topology: Topology
-    private let endpoint: AMQPEndpoint
-    private let name: String
+    let endpoint: AMQPEndpoint
+    let name: String
     private let publisher: AMQPPublisher
     private let consumer: AMQPConsumer
     private let onConfirm: @Sendable (_ count: Int, _ duration: Duration) -> Void

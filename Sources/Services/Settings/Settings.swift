@@ -1,3 +1,4 @@
+package import Alerting
 package import Domain
 package import Mapping
 package import Money
@@ -11,6 +12,7 @@ package struct Settings: Sendable {
     package var mapping: MappingSettings
     package var writing: WritingSettings
     package var desk: DeskSettings
+    package var alerts: AlertSettings
     package var connections: ConnectionSettings
     package var apps: AppSettings
 
@@ -168,6 +170,8 @@ package struct VenueSettings: Sendable {
     package var tracking: String?
     package var contactNumber: String
     package var contactName: String
+    /// When it is open; nil: nobody said, and no alert watches its orders.
+    package var tradingHours: WeeklyHours?
     // What the venue says otherwise than its organisation.
     package var accounts: VenueBooks.Accounts
     package var clearingAccounts: [String: String]

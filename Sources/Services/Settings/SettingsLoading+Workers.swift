@@ -1,3 +1,4 @@
+import Alerting
 import Domain
 import Mapping
 
@@ -67,6 +68,7 @@ extension VenueSettings {
         if contactName.count > 255 || contactName.contains(where: { "<>".contains($0) }) {
             section.report("must have at most 255 characters and no < or >", at: "contact_name")
         }
+        tradingHours = section.value("trading_hours", WeeklyHours.expected) { WeeklyHours($0) }
         let accountSection = section.section("accounts")
         accounts = defaults.accounts.overridden(by: accountSection, chart)
         accountSection?.finish()

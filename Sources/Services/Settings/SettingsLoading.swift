@@ -55,6 +55,8 @@ extension Settings {
         mapping = MappingSettings(reading: root.optionalSection("mapping"))
         writing = WritingSettings(reading: root.optionalSection("writing"))
         desk = DeskSettings(reading: root.optionalSection("desk"))
+        alerts = AlertSettings(
+            reading: root.optionalSection("alerts"), environment, organisations, sources.readTimeZone)
         connections = ConnectionSettings(reading: environment)
         apps = AppSettings(reading: environment)
         let simulation = root.optionalSection("simulation")

@@ -18,6 +18,10 @@ static inline CURLcode tb_curl_set_write(CURL *h, curl_write_callback f, void *c
     CURLcode code = curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, f);
     return code == CURLE_OK ? curl_easy_setopt(h, CURLOPT_WRITEDATA, context) : code;
 }
+static inline CURLcode tb_curl_set_read(CURL *h, curl_read_callback f, void *context) {
+    CURLcode code = curl_easy_setopt(h, CURLOPT_READFUNCTION, f);
+    return code == CURLE_OK ? curl_easy_setopt(h, CURLOPT_READDATA, context) : code;
+}
 static inline CURLcode tb_curl_set_header(CURL *h, curl_write_callback f, void *context) {
     CURLcode code = curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, f);
     return code == CURLE_OK ? curl_easy_setopt(h, CURLOPT_HEADERDATA, context) : code;

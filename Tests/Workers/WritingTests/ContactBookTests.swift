@@ -139,10 +139,10 @@ private struct NoLinks: ContactStore {
 
 /// One process calls a simulator without limits.
 private struct NoLimit: CallBudget {
-    func take(for organisation: OrganisationKey) async throws -> CallPermit {
+    func take(_ purpose: CallPurpose, isRead: Bool, for organisation: OrganisationKey) async throws -> CallPermit {
         CallPermit(organisation: organisation, id: nil)
     }
-    func giveBack(_ permit: CallPermit, headers: HTTPHeaders?) async {}
+    func giveBack(_ permit: CallPermit, headers: HTTPHeaders?, result: CallResult) async {}
     func park(_ organisation: OrganisationKey, for duration: Duration, reason: String) async {}
 }
 

@@ -1,0 +1,105 @@
+package import Alerting
+package import Domain
+package import Messaging
+package import Settings
+package import Store
+
+/// One look at database and broker: gathers the facts, judges nothing.
+package struct AlertLook: Sendable {
+    private let organisations: [OrganisationSettings]
+    private let companies: [CompanySettings]
+    private let policy: AlertPolicy
+    private let store: any AlertFactStore
+    private let broker: any QueueLook
+
+    package init(settings: Settings, store: any AlertFactStore, broker: any QueueLook) {
+        organisations = settings.organisations
+        companies = settings.companies
+        policy = settings.alerts.policy
+        self.store = store
+        self.broker = broker
+    }
+
+    /// What a look remembers for the next: since when each queue holds messages that nobody takes.
+    package struct Memory: Sendable {
+        package var watchingSince: Instant
+        var idleSince: [QueueName: Instant] = [:]
+
+        package init(watchingSince: Instant) { self.watchingSince = watchingSince }
+    }
+
+    /// - Returns: the facts, and why the broker could not be looked at, if so. The database's errors are thrown.
+    package func facts(_ memory: inout Memory, at now: Instant) async throws -> (facts: AlertFacts, trouble: String?) {
+        var facts = AlertFacts(watchingSince: memory.watchingSince)
+        facts.currencies = Dictionary(organisations.map { ($0.key, $0.currency) }) { first, _ in first }
+        facts.groups = try await store.groupFacts()
+        facts.openDays = try await store.openDays(
+            madeBefore: now.adding(.zero - min(policy.queueAge, policy.dayLate)))
+        facts.venues = try await venues()
+        facts.handlerSeen = try await store.handlerSeen()
+        let calls = try await store.callsToday(TimeZoneRules.utc.date(at: now))
+        facts.budgets = organisations.map {
+            AlertFacts.Budget(organisation: $0.key, used: calls[$0.key] ?? 0, limit: $0.limits.callsPerDay)
+        }
+        try await addConnections(&facts)
+        do {
+            facts.idleQueues = try await idleQueues(&memory, now)
+            return (facts, nil)
+        } catch {
+            facts.blindTo = [.handlerDown, .queueAge]
+            return (facts, "\(error)")
+        }
+    }
+
+    private func venues() async throws -> [AlertFacts.Venue] {
+        let moves = try await store.cursorMoves()
+        let orders = try await store.lastOrders(of: companies.map(\.key))
+        return companies.flatMap { company in
+            company.venues.map { venue in
+                AlertFacts.Venue(
+                    company: company.key, organisation: company.organisation, site: venue.site, name: venue.name,
+                    hours: venue.tradingHours, lastOrder: orders[company.key]?[venue.name],
+                    lastPolled: moves[company.key]?[venue.site])
+            }
+        }
+    }
+
+    private func addConnections(_ facts: inout AlertFacts) async throws {
+        // One with a credential of its own needs no grant.
+        var byTenant: [String: OrganisationKey] = [:]
+        for organisation in organisations where organisation.credential == nil {
+            if let tenant = organisation.tenant { byTenant[tenant] = organisation.key }
+        }
+        let (grants, lost) = try await store.connectionFacts()
+        facts.connections = grants.map { grant in
+            AlertFacts.Connection(
+                name: grant.name, service: grant.service, organisations: grant.tenants.compactMap { byTenant[$0] },
+                renewedAt: grant.renewedAt, refreshEnds: grant.refreshEnds, deadSince: grant.deadSince,
+                deadWhy: grant.deadWhy)
+        }
+        facts.disconnections = lost.compactMap { lost in
+            byTenant[lost.tenant].map {
+                AlertFacts.Disconnection(organisation: $0, since: lost.since, why: lost.why)
+            }
+        }
+    }
+
+    private func idleQueues(_ memory: inout Memory, _ now: Instant) async throws -> [AlertFacts.IdleQueue] {
+        let queues = [QueueName.dead, .unreadable, .map] + organisations.map { .write($0.key) }
+        let states = try await broker.look(at: queues)
+        var idle: [AlertFacts.IdleQueue] = []
+        for queue in queues {
+            guard let state = states[queue], state.waiting > 0, state.consumers == 0 else {
+                memory.idleSince[queue] = nil
+                continue
+            }
+            let since = memory.idleSince[queue] ?? now
+            memory.idleSince[queue] = since
+            idle.append(
+                AlertFacts.IdleQueue(
+                    name: broker.name(of: queue), isForDesk: queue == .dead || queue == .unreadable,
+                    waiting: state.waiting, since: since))
+        }
+        return idle
+    }
+}

@@ -1,0 +1,177 @@
+import Alerting
+import Domain
+import Testing
+
+/// From facts to what a person is needed for: each bound from both sides.
+@Suite("a person is needed for")
+struct ConcernTests {
+    private func kinds(_ change: (inout AlertFacts) -> Void, now: Instant = at(24)) -> [AlertKind] {
+        var facts = AlertFacts(watchingSince: at(0))
+        facts.currencies = [harbour: "AUD"]
+        change(&facts)
+        return facts.concerns(AlertPolicy(), at: now).map(\.kind)
+    }
+
+    private func desk(open: Int = 3, opened: Instant = at(23)) -> AlertFacts.Group {
+        AlertFacts.Group(
+            id: 7, deadLetterClass: "archived", cause: "Account 4010 is archived in Xero.", remedy: "Restore it.",
+            organisation: harbour, venues: "Harbour Bistro", open: open, amount: "88.10", openedAt: opened)
+    }
+
+    private func venue(
+        hours: String? = "09:00-17:00", order: Instant? = nil, polled: Instant? = at(24)
+    ) -> AlertFacts.Venue {
+        AlertFacts.Venue(
+            company: CompanyKey("harbour"), organisation: harbour, site: SiteID("923"), name: "Harbour Bistro",
+            hours: hours.flatMap { WeeklyHours($0) }, lastOrder: order, lastPolled: polled)
+    }
+
+    private func day(_ oldest: Instant, day: Int = 24) -> AlertFacts.OpenDay {
+        AlertFacts.OpenDay(
+            organisation: harbour, venue: "Harbour Bistro", day: CalendarDate(year: 2026, month: 11, day: day),
+            count: 4, amount: "71.00", oldest: oldest)
+    }
+
+    private func grant(
+        renewed: Instant = at(0), ends: Instant? = at(1440), dead: Instant? = nil
+    ) -> AlertFacts.Connection {
+        AlertFacts.Connection(
+            name: "xero", service: "xero", organisations: [harbour], renewedAt: renewed, refreshEnds: ends,
+            deadSince: dead, deadWhy: dead.map { _ in "Access was withdrawn." })
+    }
+
+    @Test("a group of the desk, soon after it opened, with figures and the command")
+    func groups() throws {
+        #expect(kinds { $0.groups = [desk(opened: at(24).adding(seconds: -59))] } == [])
+        #expect(kinds { $0.groups = [desk(open: 0)] } == [])
+        var facts = AlertFacts(watchingSince: at(0))
+        facts.currencies = [harbour: "AUD"]
+        facts.groups = [desk()]
+        let concern = try #require(facts.concerns(AlertPolicy(), at: at(24)).first)
+        #expect(concern.key == "dead_letter_group:7")
+        #expect(concern.amount == "88.10 AUD")
+        #expect(concern.command == "tillbridge dead-letters replay --group 7 --wait")
+        #expect(!concern.isGrave)
+        facts.groups = [desk(open: 100)]
+        #expect(facts.concerns(AlertPolicy(), at: at(24)).map(\.isGrave) == [true])
+        facts.groups = [desk(opened: at(0))]
+        #expect(facts.concerns(AlertPolicy(), at: at(24)).map(\.isGrave) == [true])
+    }
+
+    @Test("a venue without orders while it is open, and not otherwise")
+    func silentVenue() {
+        // Day 25 of November, 13:00 UTC, open since nine.
+        let noon = at(13)
+        #expect(kinds({ $0.venues = [venue(polled: noon)] }, now: noon) == [.venueSilent])
+        #expect(kinds({ $0.venues = [venue(order: at(11), polled: noon)] }, now: noon) == [.venueSilent])
+        #expect(kinds({ $0.venues = [venue(order: at(11, 1), polled: noon)] }, now: noon) == [])
+        #expect(kinds({ $0.venues = [venue(polled: at(10, 59))] }, now: at(10, 59)) == [], "it has just opened")
+        #expect(kinds({ $0.venues = [venue(polled: at(18))] }, now: at(18)) == [], "it is closed")
+        #expect(kinds({ $0.venues = [venue(hours: nil, polled: noon)] }, now: noon) == [])
+    }
+
+    @Test("a venue whose cursor stands still, once and not as a venue without orders too")
+    func silentSync() {
+        #expect(kinds({ $0.venues = [venue(polled: at(12, 45))] }, now: at(13)) == [.syncSilent])
+        #expect(kinds({ $0.venues = [venue(polled: at(12, 46))] }, now: at(13)) == [.venueSilent])
+        #expect(kinds({ $0.venues = [venue(hours: nil, polled: nil)] }, now: at(0, 14)) == [])
+        #expect(kinds({ $0.venues = [venue(hours: nil, polled: nil)] }, now: at(0, 15)) == [.syncSilent])
+    }
+
+    @Test("a day that is not in the ledger long after its end")
+    func days() {
+        // The day of the 24th ends on the 25th at 04:00; twelve hours later is 16:00.
+        #expect(kinds({ $0.openDays = [day(at(-3))] }, now: at(15, 59)) == [.queueAge])
+        #expect(kinds({ $0.openDays = [day(at(-3))] }, now: at(16)) == [.dayNotPosted, .queueAge])
+        #expect(kinds({ $0.openDays = [day(at(15, 50), day: 1)] }, now: at(16)) == [], "an old day, read just now")
+    }
+
+    @Test("documents that wait for Xero longer than the bound")
+    func queueAge() {
+        #expect(kinds({ $0.openDays = [day(at(0), day: 25)] }, now: at(0, 29)) == [])
+        #expect(kinds({ $0.openDays = [day(at(0), day: 25)] }, now: at(0, 30)) == [.queueAge])
+    }
+
+    @Test("a dead connection, which explains what waits for it")
+    func connections() {
+        #expect(kinds { $0.connections = [grant()] } == [])
+        #expect(kinds {
+            $0.connections = [grant(dead: at(1))]
+            $0.openDays = [day(at(-3))]
+        } == [.connectionDead])
+        #expect(kinds {
+            $0.disconnections = [.init(organisation: harbour, since: at(1), why: "Xero answers 403.")]
+            $0.openDays = [day(at(-3))]
+        } == [.connectionDead])
+    }
+
+    @Test("a refresh token of 50 days, where the service lets one die of age")
+    func refreshToken() {
+        #expect(kinds({ $0.connections = [grant()] }, now: at(50 * 24 - 1)) == [])
+        #expect(kinds({ $0.connections = [grant()] }, now: at(50 * 24)) == [.refreshTokenOld])
+        #expect(kinds({ $0.connections = [grant(ends: nil)] }, now: at(50 * 24)) == [])
+    }
+
+    @Test("a day's calls used to 80 %")
+    func budget() {
+        #expect(kinds { $0.budgets = [.init(organisation: harbour, used: 3999, limit: 5000)] } == [])
+        #expect(kinds { $0.budgets = [.init(organisation: harbour, used: 4000, limit: 5000)] } == [.dayBudget])
+        #expect(kinds { $0.budgets = [.init(organisation: harbour, used: 4000, limit: 0)] } == [])
+    }
+
+    @Test("a dead-letter handler that is gone, seen by its lease or by its queue")
+    func handler() {
+        func queue(_ since: Instant, desk: Bool = true) -> AlertFacts.IdleQueue {
+            .init(name: "tillbridge.dead", isForDesk: desk, waiting: 9, since: since)
+        }
+        #expect(kinds { $0.handlerSeen = at(23, 56) } == [])
+        #expect(kinds { $0.handlerSeen = at(23, 55) } == [.handlerDown])
+        #expect(kinds { $0.idleQueues = [queue(at(23, 56))] } == [])
+        #expect(kinds { $0.idleQueues = [queue(at(23, 55))] } == [.handlerDown])
+        #expect(kinds { $0.idleQueues = [queue(at(23, 31), desk: false)] } == [])
+        #expect(kinds { $0.idleQueues = [queue(at(23, 30), desk: false)] } == [.queueAge])
+    }
+
+    @Test("nothing, where all is well")
+    func quiet() {
+        #expect(kinds {
+            $0.handlerSeen = at(24)
+            $0.venues = [venue(order: at(23), polled: at(24))]
+            $0.connections = [grant()]
+            $0.budgets = [.init(organisation: harbour, used: 10, limit: 5000)]
+        } == [])
+    }
+}
+
+@Suite("an alert's text")
+struct AlertTextTests {
+    @Test("says what, where, since when, how many, how much, what to do, and the command")
+    func whole() {
+        let text = AlertText(.opened, alert: 3, group(), openedAt: at(1), clock: PlaceClock())
+        for part in [
+            "What: 12 letters on the desk: archived", "Where: Harbour Bistro (harbour)", "Since: 2026-11-25 00:00",
+            "How many: 12", "How much: 1204.50 AUD", "Why: Account 4010 is archived in Xero.",
+            "What to do: Restore it.", "Command: tillbridge dead-letters replay --group 1 --wait",
+            "Alert 3: dead_letter_group:1",
+        ] { #expect(text.body.contains(part)) }
+        #expect(text.subject == "[Tillbridge] 12 letters on the desk: archived – Harbour Bistro (harbour)")
+        #expect(text.payload.contains("\"count\":12"))
+    }
+
+    @Test("of an end says nothing of what to do, and of escalation that it is urgent")
+    func reasons() {
+        let end = AlertText(.resolved, alert: 3, group(), openedAt: at(1), clock: PlaceClock())
+        #expect(!end.body.contains("What to do"))
+        #expect(end.subject.hasPrefix("[Tillbridge, resolved]"))
+        let urgent = AlertText(.escalated, alert: 3, group(), openedAt: at(1), clock: PlaceClock())
+        #expect(urgent.subject.contains("URGENT"))
+    }
+
+    @Test("keeps what a till wrote on its line")
+    func lineBreaks() {
+        var concern = group()
+        concern.cause = "Product \"Tea\r\nBcc: all@example.com\" is unknown.\u{2028}x"
+        let text = AlertText(.opened, alert: 3, concern, openedAt: at(1), clock: PlaceClock())
+        #expect(text.body.contains("Why: Product \"Tea  Bcc: all@example.com\" is unknown. x"))
+    }
+}

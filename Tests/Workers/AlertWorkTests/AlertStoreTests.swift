@@ -1,0 +1,190 @@
+import AlertWork
+import Alerting
+import Domain
+import Foundation
+import HTTP
+import Notices
+import Postgres
+import Settings
+import Store
+import Testing
+
+/// A schema of its own on the test run's PostgreSQL.
+private enum Database {
+    static let url = ProcessInfo.processInfo.environment["TILLBRIDGE_TEST_DATABASE_URL"]
+
+    static func with(_ name: String, _ work: (PostgresPool, PostgresStore) async throws -> Void) async throws {
+        let schema = "alerts_\(name)_\(getpid())"
+        let base = try #require(url)
+        let separator = base.contains("?") ? "&" : "?"
+        let pool = PostgresPool(
+            address: try PostgresAddress(url: "\(base)\(separator)options=-csearch_path%3D\(schema)"), size: 4,
+            name: "alert-tests")
+        let result: Result<Void, any Error>
+        do {
+            _ = try await Migrator(pool: pool, schema: schema).migrate()
+            result = .success(try await work(pool, PostgresStore(pool: pool, holder: "tests")))
+        } catch { result = .failure(error) }
+        try await pool.withSession { try $0.script("DROP SCHEMA IF EXISTS \(schema) CASCADE") }
+        await pool.close()
+        try result.get()
+    }
+}
+
+private let start = Instant(secondsSince1970: 1_795_615_400)
+private let concern = Concern(
+    .deadLetterGroup, subject: "1", organisation: OrganisationKey("harbour"), place: "Harbour Bistro (harbour)",
+    title: "3 letters on the desk: archived", cause: "Account 4010 is archived in Xero.", remedy: "Restore it.",
+    command: "tillbridge dead-letters replay --group 1 --wait", count: 3, amount: "88.10 AUD")
+private let telling = AlertTelling(
+    channels: { $0.reachesSecondLine ? ["duty", "boss"] : ["duty"] },
+    text: { AlertText($0, alert: $1, $2, openedAt: $3, clock: PlaceClock()) })
+
+/// One look of a process that may have just started: everything it knows comes out of the books.
+private func look(_ store: PostgresStore, _ standing: [Concern], _ lease: Lease, at now: Instant) async throws -> Int {
+    let policy = AlertPolicy()
+    let steps = AlertDecision.steps(
+        standing: standing, known: try await store.knownAlerts(resolvedSince: now.adding(.zero - policy.period)),
+        mutes: try await store.mutes(at: now), policy: policy, at: now)
+    try await store.record(steps, telling, lease: lease, at: now)
+    return steps.reduce(0) { $0 + $1.notices.count }
+}
+
+@Suite("the books of alerts", .enabled(if: Database.url != nil, "TILLBRIDGE_TEST_DATABASE_URL is not set: `make test`"))
+struct AlertStoreTests {
+    @Test("tell once, also after a restart between the decision and the message, and after one behind it")
+    func restarts() async throws {
+        try await Database.with("restarts") { _, store in
+            let lease = try #require(try await store.acquire("alerts", for: .seconds(60)))
+            #expect(try await look(store, [concern], lease, at: start) == 1)
+            // It dies here. The next one decides anew, from the books.
+            #expect(try await look(store, [concern], lease, at: start.adding(seconds: 30)) == 0)
+            let first = try await store.takeDeliveries(["duty"], hold: .seconds(120), at: start.adding(seconds: 31))
+            #expect(first.map(\.subject) == ["[Tillbridge] 3 letters on the desk: archived – Harbour Bistro (harbour)"])
+            // It dies with the message in hand: nobody else takes it before its hold ends, then it has the same id.
+            let held = try await store.takeDeliveries(["duty"], hold: .seconds(120), at: start.adding(seconds: 60))
+            #expect(held.isEmpty)
+            let second = try await store.takeDeliveries(["duty"], hold: .seconds(120), at: start.adding(seconds: 152))
+            #expect(second.map(\.id) == first.map(\.id))
+            #expect(second.map(\.attempts) == [2])
+            try await store.recordDelivered(first[0].id, at: start.adding(seconds: 153))
+            #expect(try await look(store, [concern], lease, at: start.adding(seconds: 154)) == 0)
+            let more = try await store.takeDeliveries(["duty"], hold: .seconds(120), at: start.adding(seconds: 900))
+            #expect(more.isEmpty)
+            let counts = try await store.alertCounts()
+            #expect(counts == AlertCounts(open: [.deadLetterGroup: 1], waiting: 0, givenUp: 0))
+        }
+    }
+
+    @Test("let one write who has the lease, and nobody whose lease was taken over")
+    func fencing() async throws {
+        try await Database.with("fencing") { _, store in
+            let lease = try #require(try await store.acquire("alerts", for: .seconds(60)))
+            #expect(try await store.acquire("alerts", for: .seconds(60)) == nil)
+            try await store.giveBack(lease)
+            let next = try #require(try await store.acquire("alerts", for: .seconds(60)))
+            await #expect(throws: LeaseLost.self) { _ = try await look(store, [concern], lease, at: start) }
+            #expect(try await store.knownAlerts(resolvedSince: start).isEmpty)
+            #expect(try await look(store, [concern], next, at: start) == 1)
+        }
+    }
+
+    @Test("escalate to the second line, tell the end to both, and show it all to people")
+    func life() async throws {
+        try await Database.with("life") { _, store in
+            let lease = try #require(try await store.acquire("alerts", for: .seconds(60)))
+            #expect(try await look(store, [concern], lease, at: start) == 1)
+            #expect(try await look(store, [concern], lease, at: start.adding(seconds: 4 * 3600)) == 1)
+            #expect(try await look(store, [], lease, at: start.adding(seconds: 5 * 3600)) == 1)
+            var told: [String] = []
+            while true {
+                let due = try await store.takeDeliveries(
+                    ["boss", "duty"], hold: .seconds(120), at: start.adding(seconds: 6 * 3600))
+                if due.isEmpty { break }
+                for delivery in due {
+                    told.append("\(delivery.channel) \(delivery.notice)")
+                    try await store.recordDelivered(delivery.id, at: start)
+                }
+            }
+            #expect(told.filter { $0.hasPrefix("duty") } == ["duty opened", "duty escalated", "duty resolved"])
+            #expect(told.filter { $0.hasPrefix("boss") } == ["boss escalated", "boss resolved"])
+            #expect(try await store.listedAlerts(closedToo: false).isEmpty)
+            let listed = try #require(try await store.listedAlerts(closedToo: true).first)
+            #expect(listed.concern.amount == "88.10 AUD")
+            #expect(listed.undelivered == 0)
+        }
+    }
+
+    @Test("keep mutes with their author, and end them")
+    func mutes() async throws {
+        try await Database.with("mutes") { _, store in
+            let lease = try #require(try await store.acquire("alerts", for: .seconds(60)))
+            try await store.mute(
+                Mute(kind: .deadLetterGroup, until: start.adding(seconds: 3600)), author: "Ana", reason: "move")
+            #expect(try await look(store, [concern], lease, at: start) == 0)
+            #expect(try await store.keptMutes(at: start).map(\.author) == ["Ana"])
+            #expect(try await store.unmute(nil, at: start.adding(seconds: 60)) == 1)
+            #expect(try await look(store, [concern], lease, at: start.adding(seconds: 61)) == 1)
+        }
+    }
+
+    @Test("read every fact from tables as they are, full or empty")
+    func facts() async throws {
+        try await Database.with("facts") { pool, store in
+            #expect(try await store.groupFacts().isEmpty)
+            #expect(try await store.lastOrders(of: [CompanyKey("harbour")]).isEmpty)
+            #expect(try await store.handlerSeen() == nil)
+            try await pool.withSession { try $0.script(Self.rows) }
+            let group = try #require(try await store.groupFacts().first)
+            #expect((group.open, group.amount, group.venues) == (2, "30.50", "Harbour Bistro, Pier"))
+            let later = Instant(secondsSince1970: 4_000_000_000)
+            let day = try #require(try await store.openDays(madeBefore: later).first)
+            #expect((day.count, day.amount) == (1, "12.00"))
+            let orders = try await store.lastOrders(of: [CompanyKey("harbour")])
+            #expect(orders[CompanyKey("harbour")]?["Harbour Bistro"]?.description == "2026-11-25T03:00:00Z")
+            #expect(orders[CompanyKey("harbour")]?["Pier"]?.description == "2026-11-25T02:00:00Z", "it is on the desk")
+            #expect(try await store.lastOrders(of: [CompanyKey("harbour")]) == orders, "a second look sees the same")
+            let (grants, lost) = try await store.connectionFacts()
+            #expect(grants.map(\.tenants) == [["t1"]])
+            #expect(grants.first?.deadWhy == "withdrawn")
+            #expect(lost.map(\.tenant) == ["t1"])
+            #expect(
+                try await store.callsToday(CalendarDate(year: 2026, month: 11, day: 25))
+                    == [OrganisationKey("harbour"): 4100])
+            #expect(try await store.cursorMoves()[CompanyKey("harbour")]?.keys.map(\.text) == ["923"])
+            #expect(try await store.handlerSeen()?.description == "2026-11-25T05:00:00Z")
+        }
+    }
+
+    private static let rows = """
+        INSERT INTO dead_letter_group (class, fingerprint, organisation, remedy)
+        VALUES ('archived', 'f', 'harbour', 'r');
+        INSERT INTO dead_letter (identity, queue, class, cause, remedy, organisation, company, venue, attempts,
+                                 headers, body, first_seen, group_id, amount)
+        SELECT sha256(v::bytea), 'q', 'archived', 'c', 'r', 'harbour', 'harbour', v, 0, '{}', '',
+                              '2026-11-25T02:00:00Z',
+               (SELECT id FROM dead_letter_group), a
+          FROM (VALUES ('Harbour Bistro', 10.25), ('Pier', 20.25)) AS x (v, a);
+        INSERT INTO document (organisation, number, company, source_kind, source_id, source_hash, venue, contact_number,
+                              trading_date, currency, total, content_hash, created_at)
+        VALUES ('harbour', 'HBR-1', 'harbour', 'order', '1', '', 'Harbour Bistro', 'W', '2026-11-24', 'AUD', 12.00, '',
+                '2026-11-25T03:00:00Z');
+        INSERT INTO credential (name, service, client_id, key_id, sealed, generation, connected_at, renewed_at,
+                                access_ends, dead_since, dead_why)
+        VALUES ('xero', 'xero', 'c', 'k', decode(repeat('00', 40), 'hex'), 1, now(), now(), now(), now(), 'withdrawn');
+        INSERT INTO credential_tenant VALUES ('t1', 'xero', 'l', 'Harbour', now(), '403');
+        INSERT INTO budget (organisation, day, day_calls) VALUES ('harbour', '2026-11-25', 4100);
+        INSERT INTO poll_cursor (company, site, position, fence) VALUES ('harbour', '923', now(), 1);
+        INSERT INTO lease VALUES ('desk', 'h', 1, '2026-11-25T05:00:00Z');
+        """
+}
+
+@Suite("a message that does not arrive")
+struct DeliveryPauseTests {
+    @Test("is tried again, ever more seldom, and at half an hour where it was refused")
+    func pauses() {
+        let pauses = [1, 2, 3, 8, 9, 100].map { DeliveryPause.after(attempt: $0, isRefused: false) }
+        #expect(pauses == [.seconds(10), .seconds(20), .seconds(40), .seconds(1280), .seconds(1800), .seconds(1800)])
+        #expect(DeliveryPause.after(attempt: 1, isRefused: true) == .seconds(1800))
+    }
+}
