@@ -44,7 +44,8 @@ extension ChaosPlan {
         case .writerLooked: add(Self.ledgerFault("drop", "after", on: Self.invoices, count: 3), &numbers)
         // One who dies knowing nothing of a call that did half of it: of two payments of an invoice, one stands.
         case .writerPaymentsAnswered:
-            for _ in 0..<2 { add(Self.everyOther, &numbers) }
+            // From the start and for long enough, so that the call it dies of is one of these.
+            events.append(Event(at: .zero, fault: Self.everyOther))
         case .sweeperTaken: add(.forget, &numbers)
         case .handlerReceived, .handlerKept: badOrders = 3
         default: break
@@ -88,8 +89,8 @@ extension ChaosPlan {
     }
 
     private static let everyOther = Fault.ledger(
-        name: "3 × every other of a batch, then dropped at Payments",
-        order: #"{"match":{"path":"\#(payments)"},"action":{"halfBatch":"everyOther","drop":"after"},"count":3}"#)
+        name: "12 × every other of a batch, then dropped at Payments",
+        order: #"{"match":{"path":"\#(payments)"},"action":{"halfBatch":"everyOther","drop":"after"},"count":12}"#)
 
     private static func ledgerFault(_ numbers: inout SeededNumbers) -> Fault {
         let path = numbers.pick([invoices, invoices, payments, payments, "/api.xro/2.0/Contacts"])
