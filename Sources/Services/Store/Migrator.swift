@@ -28,6 +28,7 @@ package struct Migration: Sendable {
         Migration(version: 6, name: "mapping", sql: text(PackageResources._006_mapping_sql)),
         Migration(version: 7, name: "audit", sql: text(PackageResources._007_audit_sql)),
         Migration(version: 8, name: "governor", sql: text(PackageResources._008_governor_sql)),
+        Migration(version: 9, name: "kinds", sql: text(PackageResources._009_kinds_sql)),
         Migration(version: 10, name: "alerts", sql: text(PackageResources._010_alerts_sql)),
     ]
 

@@ -43,6 +43,16 @@ package struct NewDocument: Sendable {
     /// Over the body and the payments: two documents with one hash are the same to the ledger.
     package var contentHash: ContentHash
     package var payments: [InvoicePayment]
+    package var kind = LedgerDocument.Kind.invoice
+    package var slot = DocumentSlot.sale
+    package var revision = 0
+    /// Of a refund order: the sale it gives back.
+    package var original: DocumentNumber?
+    package var allocations: [LedgerAllocation] = []
+    /// Why it is made; nil for a sale that was complete.
+    package var reason: String?
+    /// The document as the books keep it, where body and payments do not say all.
+    package var form: [UInt8]?
 
     package init(
         organisation: OrganisationKey, number: DocumentNumber, venue: String, contactNumber: String,
@@ -194,7 +204,11 @@ extension PostgresStore: MappingStore {
         // Locked: a writer must not claim it between the look and the change.
         let rows = try session.query(
             """
-            SELECT id, state, content_hash = $3 AS same, total, NOT EXISTS (
+            SELECT id, state, content_hash = $3 AS same, total, task IS NOT NULL OR EXISTS (
+                SELECT FROM document AS f
+                 WHERE f.company = $4 AND f.source_id = $6 AND (f.slot <> 'sale' OR f.revision > 0)) OR EXISTS (
+                SELECT FROM document_body AS b WHERE b.document_id = document.id AND b.form IS NOT NULL
+                ) AS is_one_of_many, NOT EXISTS (
                 SELECT FROM source_record AS this JOIN source_record AS other USING (company, kind, id)
                  WHERE this.company = $4 AND this.kind = $5 AND this.id = $6 AND this.hash = $7
                    AND other.first_seen > this.first_seen) AS newest
@@ -212,12 +226,17 @@ extension PostgresStore: MappingStore {
             AcceptedDocument(
                 id: id, organisation: document.organisation, number: document.number, outcome: outcome)
         }
+        // What has more documents than this one, or was taken away, is decided upon as a whole.
+        let isOneOfMany = try row.bool("is_one_of_many") || state == .voided || state == .withdrawn
         let isSame = try row.bool("same")
-        if state == .written, try resendRefusedPayments(of: id, as: document, hash: record.hash, session) {
+        if state == .written, !isOneOfMany,
+            try resendRefusedPayments(of: id, as: document, hash: record.hash, session)
+        {
             return accepted(.replaced)
         }
-        if isSame && state != .refused { return accepted(.known(state)) }
+        if isSame && state != .refused && !isOneOfMany { return accepted(.known(state)) }
         guard try row.bool("newest") else { return accepted(.stale) }
+        if isOneOfMany { return accepted(.conflict(state, total: try row.numeric("total"))) }
         // What Xero refused is tried again when its record comes again: that is what a replay is.
         guard state == .ready || state == .refused else {
             return accepted(.conflict(state, total: try row.numeric("total")))

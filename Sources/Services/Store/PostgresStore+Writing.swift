@@ -1,4 +1,6 @@
 package import Domain
+import JSON
+import Mapping
 import Postgres
 
 extension PostgresStore: WritingStore {
@@ -15,14 +17,14 @@ extension PostgresStore: WritingStore {
     }
 
     private static let readySQL = """
-        SELECT d.id, d.state AS before, d.fencing, d.number, d.contact_number, d.company, d.venue, d.source_id,
-               d.trading_date, d.total, b.body, d.xero_id
+        SELECT d.id, d.state AS before, d.fencing, d.kind, d.task, d.number, d.contact_number, d.company, d.venue,
+               d.source_id, d.trading_date, d.total, b.body, b.form, d.xero_id
           FROM document AS d JOIN document_body AS b ON b.document_id = d.id
          WHERE d.id = ANY($1::bigint[]) AND d.state = 'ready'
         """
 
     private static let paymentsSQL = """
-        SELECT document_id, ordinal, account, amount, paid_on, reference, state FROM payment
+        SELECT document_id, ordinal, account, amount, paid_on, reference, state, xero_id, allocates FROM payment
          WHERE document_id = ANY($1::bigint[]) ORDER BY document_id, ordinal
         """
 
@@ -68,8 +70,8 @@ extension PostgresStore: WritingStore {
                fencing = d.fencing + 1, lease_until = now() + $3 * interval '1 millisecond'
           FROM wanted JOIN document_body AS b ON b.document_id = wanted.id
          WHERE d.id = wanted.id
-        RETURNING d.id, wanted.state AS before, d.fencing, d.number, d.contact_number, d.company, d.venue, d.source_id,
-                  d.trading_date, d.total, b.body, d.xero_id
+        RETURNING d.id, wanted.state AS before, d.fencing, d.kind, d.task, d.number, d.contact_number, d.company,
+                  d.venue, d.source_id, d.trading_date, d.total, b.body, b.form, d.xero_id
         """
 
     private static func notClaimed(_ ids: Set<Int64>, _ session: PostgresSession) throws -> [ClaimResult] {
@@ -81,7 +83,8 @@ extension PostgresStore: WritingStore {
             found.insert(id)
             let state = DocumentState(rawValue: try row.text("state")) ?? .refused
             let isSettled = try row.bool("settled")
-            let isFinished = state == .refused || (state == .written && isSettled)
+            let isFinished = [.refused, .withdrawn, .voided].contains(state)
+                || (state == .written && isSettled)
             results.append(
                 ClaimResult(
                     id: DocumentID(id), outcome: isFinished ? .finished(state) : .busy,
@@ -109,7 +112,8 @@ extension PostgresStore: WritingStore {
                 (
                     Self.insertAttempt,
                     [
-                        .text(attempt.organisation.text), .text("invoices"), .text(attempt.key),
+                        .text(attempt.organisation.text),
+                        .text(attempt.kind == .invoice ? "invoices" : "credit_notes"), .text(attempt.key),
                         .bytes(attempt.bytes), .ints(claims.map { $0.id.value }), .text(holder),
                     ]
                 ),
@@ -219,7 +223,7 @@ extension PostgresStore: WritingStore {
         (
             insertAttempt,
             [
-                .text(attempt.organisation.text), .text("payments"), .text(attempt.key), .bytes(attempt.bytes),
+                .text(attempt.organisation.text), .text(attempt.kind.rawValue), .text(attempt.key), .bytes(attempt.bytes),
                 .ints(attempt.documents.map { $0.value }), .text(holder),
             ]
         )
@@ -266,11 +270,11 @@ extension PostgresStore: WritingStore {
         }
     }
 
-    private static func fences(_ claims: [Claim]) -> [PostgresValue] {
+    static func fences(_ claims: [Claim]) -> [PostgresValue] {
         [.ints(claims.map { $0.id.value }), .ints(claims.map { $0.fencing })]
     }
 
-    private static func require(_ wanted: Int, _ found: Int) throws {
+    static func require(_ wanted: Int, _ found: Int) throws {
         guard wanted == found else { throw LeaseLost(count: wanted - found) }
     }
 }
@@ -281,6 +285,8 @@ extension Claim {
         self.isHeld = isHeld
         fencing = try row.int("fencing")
         before = DocumentState(rawValue: try row.text("before")) ?? .uncertain
+        kind = LedgerDocument.Kind(rawValue: try row.text("kind")) ?? .invoice
+        task = try row.textOrNil("task").flatMap(DocumentTask.init(rawValue:))
         number = try row.text("number")
         contactNumber = try row.text("contact_number")
         company = CompanyKey(try row.text("company"))
@@ -291,6 +297,7 @@ extension Claim {
         body = try row.bytes("body")
         xeroID = try row.textOrNil("xero_id")
         self.payments = payments
+        contact = try row.bytesOrNil("form").map { try LedgerDocument(stored: $0) }.flatMap(ClaimedContact.init)
     }
 }
 
@@ -302,5 +309,18 @@ extension ClaimedPayment {
         date = CalendarDate(try row.date("paid_on")) ?? CalendarDate(daysSince1970: 0)
         reference = try row.text("reference")
         state = try row.text("state")
+        xeroID = try row.textOrNil("xero_id")
+        allocates = try row.textOrNil("allocates")
+    }
+}
+
+extension ClaimedContact {
+    fileprivate init?(_ document: LedgerDocument) {
+        let customer = document.customer
+        guard let name = document.contactName ?? customer?.name else { return nil }
+        self.name = name
+        firstName = customer?.firstName ?? ""
+        lastName = customer?.lastName ?? ""
+        email = customer?.email
     }
 }

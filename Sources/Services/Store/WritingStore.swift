@@ -24,19 +24,30 @@ package protocol WritingStore: Sendable {
     /// Stores key and exact bytes of payments about to be sent.
     func recordSending(_ payments: PaymentAttempt) async throws
     func recordPayments(_ results: [PaymentResult], settled: [Claim], of call: AnsweredCall?) async throws
+    /// What a document with the task ``DocumentTask/update`` is to become: its element without the contact.
+    func change(of claim: Claim) async throws -> [UInt8]?
+    /// Stores what became of a document's task and ends it.
+    func recordTask(_ claim: Claim, _ outcome: TaskOutcome) async throws
+    /// What the ledger said of its lock dates.
+    func recordLock(_ organisation: OrganisationKey, through day: CalendarDate?) async throws
     /// Makes a claim last longer.
     func extend(_ claims: [Claim], lease: Duration) async throws
 }
 
-/// A request of invoices that is about to be sent.
+/// A request of documents of one kind that is about to be sent.
 package struct SendingAttempt: Sendable {
     package let organisation: OrganisationKey
+    package let kind: LedgerDocument.Kind
     package let key: String
     package let bytes: [UInt8]
     package let lease: Duration
 
-    package init(organisation: OrganisationKey, key: String, bytes: [UInt8], lease: Duration) {
+    package init(
+        organisation: OrganisationKey, kind: LedgerDocument.Kind = .invoice, key: String, bytes: [UInt8],
+        lease: Duration
+    ) {
         self.organisation = organisation
+        self.kind = kind
         self.key = key
         self.bytes = bytes
         self.lease = lease
@@ -86,8 +97,13 @@ package struct Claim: Sendable {
     package var isHeld: Bool
     /// The state it was in before: `ready`, or what a writer that died left behind.
     package let before: DocumentState
+    package let kind: LedgerDocument.Kind
     package let number: String
     package let contactNumber: String
+    /// Who that is, where it is not the venue's walk-in contact.
+    package let contact: ClaimedContact?
+    /// What is to be done with a document that stands.
+    package let task: DocumentTask?
     package let company: CompanyKey
     package let venue: String
     package let sourceID: String
@@ -97,6 +113,32 @@ package struct Claim: Sendable {
     package let body: [UInt8]
     package var xeroID: String?
     package var payments: [ClaimedPayment]
+}
+
+/// What a writer is to do with a document that stands in the ledger.
+package enum DocumentTask: String, Sendable, Hashable {
+    /// Take its payments and allocations away and make it void.
+    case void
+    /// Change it to what its body says.
+    case update
+}
+
+package enum TaskOutcome: Sendable, Hashable {
+    /// Why the ledger would not: what decides what is done instead.
+    package enum Obstacle: Sendable, Hashable { case locked, reconciled, other }
+
+    case voided
+    case updated
+    /// It stands as it was; the ledger's sentence.
+    case refused(String, Obstacle)
+}
+
+/// A customer, as the order names them.
+package struct ClaimedContact: Sendable, Hashable {
+    package let name: String
+    package let firstName: String
+    package let lastName: String
+    package let email: String?
 }
 
 /// A payment's name: its document and its place there, from 0.
@@ -118,6 +160,10 @@ package struct ClaimedPayment: Sendable {
     package let date: CalendarDate
     package let reference: String
     package var state: String
+    /// Of one that stands.
+    package let xeroID: String?
+    /// No money: the number of the invoice that this part of a credit note settles.
+    package let allocates: String?
 }
 
 package struct InvoiceResult: Sendable {
@@ -134,16 +180,22 @@ package struct InvoiceResult: Sendable {
     }
 }
 
-/// A batch of payments that is about to be sent.
+/// A batch of payments, or a change to one document, that is about to be sent.
 package struct PaymentAttempt: Sendable {
+    package enum Kind: String, Sendable { case payments, changes }
+
     package let organisation: OrganisationKey
+    package let kind: Kind
     package let key: String
     package let bytes: [UInt8]
     /// The documents they settle.
     package let documents: [DocumentID]
 
-    package init(organisation: OrganisationKey, key: String, bytes: [UInt8], documents: [DocumentID]) {
+    package init(
+        organisation: OrganisationKey, kind: Kind = .payments, key: String, bytes: [UInt8], documents: [DocumentID]
+    ) {
         self.organisation = organisation
+        self.kind = kind
         self.key = key
         self.bytes = bytes
         self.documents = documents

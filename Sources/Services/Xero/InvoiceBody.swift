@@ -5,18 +5,21 @@ import Money
 /// Writes the ledger's JSON. The mapper writes a document once, without its contact; the writer puts the contact's id
 /// in front and sends exactly those bytes.
 package enum InvoiceBody {
-    /// One element of `{"Invoices":[…]}` without `Contact`.
+    /// One element of `{"Invoices":[…]}` or `{"CreditNotes":[…]}` without `Contact`.
     package static func element(_ invoice: Invoice) -> [UInt8] {
         var writer = JSONWriter(capacity: 256 + 220 * invoice.lines.count)
         writer.object { writer in
-            writer.field("Type", "ACCREC")
-            writer.field("InvoiceNumber", invoice.number.text)
+            writer.field("Type", invoice.kind.rawValue)
+            let isInvoice = invoice.kind == .invoice
+            writer.field(isInvoice ? "InvoiceNumber" : "CreditNoteNumber", invoice.number.text)
             writer.field("Reference", invoice.reference)
             writer.field("Date", invoice.date.description)
-            writer.field("DueDate", invoice.dueDate.description)
+            // A credit note is not due on any day.
+            if isInvoice { writer.field("DueDate", invoice.dueDate.description) }
             writer.field("CurrencyCode", invoice.currency)
             writer.field("LineAmountTypes", "Inclusive")
             writer.field("Status", "AUTHORISED")
+            if let theme = invoice.brandingTheme { writer.field("BrandingThemeID", theme) }
             writer.key("LineItems")
             writer.array { writer in
                 for line in invoice.lines { append(line, to: &writer) }
@@ -77,15 +80,21 @@ package enum InvoiceBody {
 
 /// A payment as `PUT /Payments` takes it.
 package struct PaymentBody: Sendable {
-    package var invoiceID: String
+    /// Money back on a credit note; else money on an invoice.
+    package var kind: LedgerDocument.Kind
+    package var documentID: String
     package var account: String
     package var date: CalendarDate
     /// Exact digits with two decimals.
     package var amount: String
     package var reference: String
 
-    package init(invoiceID: String, account: String, date: CalendarDate, amount: String, reference: String) {
-        self.invoiceID = invoiceID
+    package init(
+        kind: LedgerDocument.Kind = .invoice, documentID: String, account: String, date: CalendarDate, amount: String,
+        reference: String
+    ) {
+        self.kind = kind
+        self.documentID = documentID
         self.account = account
         self.date = date
         self.amount = amount
@@ -95,8 +104,9 @@ package struct PaymentBody: Sendable {
     package var element: [UInt8] {
         var writer = JSONWriter(capacity: 200)
         writer.object { writer in
-            writer.key("Invoice")
-            writer.object { $0.field("InvoiceID", invoiceID) }
+            let isInvoice = kind == .invoice
+            writer.key(isInvoice ? "Invoice" : "CreditNote")
+            writer.object { $0.field(isInvoice ? "InvoiceID" : "CreditNoteID", documentID) }
             writer.key("Account")
             writer.object { $0.field("Code", account) }
             writer.field("Date", date.description)

@@ -1,3 +1,4 @@
+package import Domain
 import HTTP
 import JSON
 
@@ -8,17 +9,22 @@ package protocol Ledger: Sendable {
     func reserve(_ purpose: CallPurpose) async throws -> CallPermit
     /// A reserved call that is not made after all.
     func giveBack(_ permit: CallPermit) async
-    /// `PUT /Invoices`: creates only; a used number is refused, never overwritten.
-    func createInvoices(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroOutcome
+    /// `PUT /Invoices` or `PUT /CreditNotes`: creates only; a used number is refused, never overwritten.
+    func create(
+        _ kind: LedgerDocument.Kind, _ body: [UInt8], key: String, permit: CallPermit
+    ) async throws -> XeroOutcome
     func createPayments(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroOutcome
-    /// The invoices that carry these numbers, at most ``invoiceNumbersMax``. Nil: the call failed, as `outcome` says.
-    func invoices(numbers: [String]) async throws -> Lookup<[LedgerInvoice]>
-    /// The payments of one invoice.
-    func invoice(id: String) async throws -> Lookup<LedgerInvoice?>
+    /// The documents of that kind that carry these numbers, at most ``LedgerDocument/Kind/numbersMax``.
+    func documents(_ kind: LedgerDocument.Kind, numbers: [String]) async throws -> Lookup<[LedgerInvoice]>
+    func document(_ kind: LedgerDocument.Kind, id: String) async throws -> Lookup<LedgerInvoice?>
+    /// A call that changes what stands.
+    func change(_ change: LedgerChange, key: String, permit: CallPermit) async throws -> XeroOutcome
+    /// The last locked day: the later of the organisation's two lock dates.
+    func lockedThrough() async throws -> Lookup<CalendarDate?>
     /// The contact with this `ContactNumber`.
     func contact(number: String) async throws -> Lookup<LedgerContact?>
     /// Creates a contact; the answer holds it or the ledger's sentences.
-    func createContact(number: String, name: String, key: String) async throws -> Lookup<ElementResult>
+    func create(_ contact: NewContact, key: String) async throws -> Lookup<ElementResult>
 }
 
 /// Either what was asked for, or how the call failed.
@@ -35,14 +41,66 @@ package struct LedgerInvoice: Sendable {
     package let date: String?
     package let total: String?
     package let amountDue: String?
-    package let payments: [LedgerPayment]
+    package let payments: [StandingPayment]
+    /// Credit notes set against an invoice, or the invoices a credit note is set against.
+    package let allocations: [StandingAllocation]
+
+    package var isGone: Bool { status == "VOIDED" || status == "DELETED" }
 }
 
-package struct LedgerPayment: Sendable, Hashable {
+/// Part of a credit note that settles an invoice.
+package struct StandingAllocation: Sendable, Hashable {
+    package let id: String?
+    /// The credit note it is part of; nil where the credit note itself was read.
+    package let creditNoteID: String?
+    package let invoiceID: String?
+    package let amount: String?
+}
+
+/// One change to what stands in the ledger: a payment or an allocation taken away, a document void or changed.
+package struct LedgerChange: Sendable {
+    package enum Method: String, Sendable { case post = "POST", put = "PUT", delete = "DELETE" }
+
+    package let method: Method
+    package let path: String
+    package let body: [UInt8]?
+
+    package init(method: Method, path: String, body: [UInt8]?) {
+        self.method = method
+        self.path = path
+        self.body = body
+    }
+}
+
+package struct StandingPayment: Sendable, Hashable {
     package let id: String
     package let amount: String?
     package let account: String?
     package let reference: String?
+}
+
+/// A contact that is to be made: the venue's walk-in contact, or a customer.
+package struct NewContact: Sendable {
+    /// `ContactNumber`, at most 50 characters: of a customer, Kounta's id.
+    package var number: String
+    package var name: String
+    package var firstName: String
+    package var lastName: String
+    package var email: String?
+
+    package init(number: String, name: String, firstName: String = "", lastName: String = "", email: String? = nil) {
+        self.number = number
+        self.name = name
+        self.firstName = firstName
+        self.lastName = lastName
+        self.email = email
+    }
+
+    /// As Xero takes a name: at most 255 characters, no angle brackets, no doubled spaces; never empty.
+    package static func name(_ text: String, number: String) -> String {
+        let words = text.split { $0.isWhitespace || $0 == "<" || $0 == ">" }
+        return words.isEmpty ? "Customer \(number)" : String(words.joined(separator: " ").prefix(255))
+    }
 }
 
 package struct LedgerContact: Sendable {
@@ -51,30 +109,78 @@ package struct LedgerContact: Sendable {
     package let isArchived: Bool
 }
 
-/// `GET /Invoices?InvoiceNumbers=` takes at most so many.
-package let invoiceNumbersMax = 40
+extension LedgerDocument.Kind {
+    /// `GET /Invoices?InvoiceNumbers=` takes at most so many. Credit notes have no such list: they are asked for one by
+    /// one, which costs calls, but only after an unclear answer.
+    package var numbersMax: Int { self == .invoice ? 40 : 1 }
+
+    package var endpoint: StaticString { self == .invoice ? "Invoices" : "CreditNotes" }
+    package var idField: StaticString { self == .invoice ? "InvoiceID" : "CreditNoteID" }
+    fileprivate var numberField: StaticString { self == .invoice ? "InvoiceNumber" : "CreditNoteNumber" }
+}
 
 extension XeroClient: Ledger {
-    package func createInvoices(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroOutcome {
+    package func create(
+        _ kind: LedgerDocument.Kind, _ body: [UInt8], key: String, permit: CallPermit
+    ) async throws -> XeroOutcome {
         try await call(
-            .put, "/Invoices?summarizeErrors=false&unitdp=4", body: body, idempotencyKey: key, permit: permit)
+            .put, "/\(kind.endpoint)?summarizeErrors=false&unitdp=4", body: body, idempotencyKey: key, permit: permit)
     }
 
     package func createPayments(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroOutcome {
         try await call(.put, "/Payments?summarizeErrors=false", body: body, idempotencyKey: key, permit: permit)
     }
 
-    package func invoices(numbers: [String]) async throws -> Lookup<[LedgerInvoice]> {
-        let list = numbers.map(Self.percentEncoded).joined(separator: ",")
-        return try await lookUp("/Invoices?InvoiceNumbers=\(list)&page=1&pageSize=100") { json in
-            json["Invoices"]?.elements.compactMap(LedgerInvoice.init)
+    package func documents(
+        _ kind: LedgerDocument.Kind, numbers: [String]
+    ) async throws -> Lookup<[LedgerInvoice]> {
+        let filter: String
+        switch kind {
+        case .invoice: filter = "InvoiceNumbers=" + numbers.map(Self.percentEncoded).joined(separator: ",")
+        case .creditNote:
+            let terms = numbers.map { "\(kind.numberField)==\"\($0)\"" }
+            filter = "where=" + Self.percentEncoded(terms.joined(separator: " OR "))
+        }
+        return try await lookUp("/\(kind.endpoint)?\(filter)&page=1&pageSize=100") { json in
+            json[kind.endpoint]?.elements.compactMap { LedgerInvoice($0, kind) }
         }
     }
 
-    package func invoice(id: String) async throws -> Lookup<LedgerInvoice?> {
-        try await lookUp("/Invoices/\(Self.percentEncoded(id))") { json in
-            json["Invoices"].map { $0.elements.first.flatMap(LedgerInvoice.init) }
+    package func document(_ kind: LedgerDocument.Kind, id: String) async throws -> Lookup<LedgerInvoice?> {
+        try await lookUp("/\(kind.endpoint)/\(Self.percentEncoded(id))") { json in
+            json[kind.endpoint].map { $0.elements.first.flatMap { LedgerInvoice($0, kind) } }
         }
+    }
+
+    package func change(_ change: LedgerChange, key: String, permit: CallPermit) async throws -> XeroOutcome {
+        let method: HTTPMethod =
+            switch change.method {
+            case .post: .post
+            case .put: .put
+            case .delete: .delete
+            }
+        // Xero keeps keys for calls with a body only.
+        return try await call(
+            method, change.path, body: change.body, idempotencyKey: change.body == nil ? nil : key, permit: permit)
+    }
+
+    package func lockedThrough() async throws -> Lookup<CalendarDate?> {
+        try await lookUp("/Organisation") { json in
+            guard let organisation = json["Organisations"]?.elements.first else { return nil }
+            let days = ["PeriodLockDate", "EndOfYearLockDate"].compactMap { field in
+                organisation[key: field]?.string.flatMap(Self.day(ofWire:))
+            }
+            return .some(days.max())
+        }
+    }
+
+    /// `/Date(1743379200000+0000)/`: milliseconds since 1970, as Xero writes days.
+    private static func day(ofWire text: String) -> CalendarDate? {
+        guard text.hasPrefix("/Date("), let end = text.dropFirst(7).firstIndex(where: { "+-)".contains($0) }),
+            let milliseconds = Int64(text[text.index(text.startIndex, offsetBy: 6)..<end])
+        else { return CalendarDate(String(text.prefix(10))) }
+        let day = milliseconds >= 0 ? milliseconds / 86_400_000 : (milliseconds - 86_399_999) / 86_400_000
+        return CalendarDate(daysSince1970: Int(day))
     }
 
     package func contact(number: String) async throws -> Lookup<LedgerContact?> {
@@ -94,14 +200,17 @@ extension XeroClient: Ledger {
         }
     }
 
-    package func createContact(number: String, name: String, key: String) async throws -> Lookup<ElementResult> {
+    package func create(_ contact: NewContact, key: String) async throws -> Lookup<ElementResult> {
         var writer = JSONWriter()
         writer.object { writer in
             writer.key("Contacts")
             writer.array { writer in
                 writer.object { writer in
-                    writer.field("Name", name)
-                    writer.field("ContactNumber", number)
+                    writer.field("Name", contact.name)
+                    writer.field("ContactNumber", contact.number)
+                    if !contact.firstName.isEmpty { writer.field("FirstName", contact.firstName) }
+                    if !contact.lastName.isEmpty { writer.field("LastName", contact.lastName) }
+                    if let email = contact.email { writer.field("EmailAddress", email) }
                 }
             }
         }
@@ -138,20 +247,27 @@ extension XeroClient: Ledger {
 }
 
 extension LedgerInvoice {
-    init?(_ json: JSON) {
-        guard let id = json["InvoiceID"]?.string, let number = json["InvoiceNumber"]?.string else { return nil }
+    init?(_ json: JSON, _ kind: LedgerDocument.Kind) {
+        guard let id = json[kind.idField]?.string, let number = json[kind.numberField]?.string else { return nil }
         self.id = id
         self.number = number
         status = json["Status"]?.string ?? ""
         contactID = json["Contact"]?["ContactID"]?.string
         date = json["DateString"]?.string.map { String($0.prefix(10)) }
         total = json["Total"]?.numberText
-        amountDue = json["AmountDue"]?.numberText
+        amountDue = (json["AmountDue"] ?? json["RemainingCredit"])?.numberText
         payments = (json["Payments"]?.elements ?? []).compactMap { payment in
             guard let id = payment["PaymentID"]?.string, payment["Status"]?.string != "DELETED" else { return nil }
-            return LedgerPayment(
+            return StandingPayment(
                 id: id, amount: payment["Amount"]?.numberText, account: payment["Account"]?["Code"]?.string,
                 reference: payment["Reference"]?.string)
+        }
+        let allocated = json[kind == .invoice ? "CreditNotes" : "Allocations"]?.elements ?? []
+        allocations = allocated.filter { $0["IsDeleted"]?.bool != true }.map { allocation in
+            StandingAllocation(
+                id: allocation["AllocationID"]?.string, creditNoteID: allocation["CreditNoteID"]?.string,
+                invoiceID: allocation["Invoice"]?["InvoiceID"]?.string,
+                amount: (allocation["Amount"] ?? allocation["AppliedAmount"])?.numberText)
         }
     }
 }

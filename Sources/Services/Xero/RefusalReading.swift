@@ -4,9 +4,17 @@ package import Domain
 ///
 /// The sentences are Xero's own (`reference/xero-api.md`, captured answers); one nobody knows yet is quoted as it is.
 package enum RefusalReading {
-    /// "Invoice # must be unique." on a create: the number is there already, perhaps by our own earlier call.
+    /// "Invoice # must be unique." on a create, or the same of a credit note: the number is there already, perhaps by our
+    /// own earlier call.
     package static func saysAlreadyThere(_ sentences: [String]) -> Bool {
-        sentences.contains { $0.contains("must be unique") && $0.contains("Invoice #") }
+        sentences.contains {
+            $0.contains("must be unique") && ($0.contains("Invoice #") || $0.lowercased().contains("credit note"))
+        }
+    }
+
+    /// "The contact name X is already assigned to another contact."
+    package static func saysNameIsTaken(_ sentences: [String]) -> Bool {
+        sentences.contains { $0.lowercased().contains("contact name") && $0.lowercased().contains("already assigned") }
     }
 
     /// The invoice owes less than the payment comes to: somebody has paid it, perhaps an earlier call of our own that

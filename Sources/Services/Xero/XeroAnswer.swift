@@ -58,12 +58,12 @@ extension XeroOutcome {
 
 /// One element of a batch's answer.
 package struct ElementResult: Sendable {
-    /// InvoiceNumber for invoices; nil for payments, which have none and answer in order.
+    /// InvoiceNumber or CreditNoteNumber; nil for payments, which have none.
     package let number: String?
     /// The element's id; nil where it was refused (Xero then sends zeros).
     package let id: String?
-    /// Payments: the invoice and the account they were booked to, which is what tells them apart.
-    package let invoiceID: String?
+    /// Payments: the invoice or credit note and the account they were booked to, which is what tells them apart.
+    package let documentID: String?
     package let account: String?
     /// Xero's sentences about this element; empty where it was accepted.
     package let errors: [String]
@@ -83,8 +83,9 @@ package struct ElementResult: Sendable {
             let hasErrors = element["StatusAttributeString"]?.string == "ERROR" || element["HasErrors"]?.bool == true
             let id = element[idField]?.string
             return ElementResult(
-                number: element["InvoiceNumber"]?.string, id: id == zeroID ? nil : id,
-                invoiceID: element["Invoice"]?["InvoiceID"]?.string,
+                number: (element["InvoiceNumber"] ?? element["CreditNoteNumber"])?.string,
+                id: id == zeroID ? nil : id,
+                documentID: (element["Invoice"]?["InvoiceID"] ?? element["CreditNote"]?["CreditNoteID"])?.string,
                 account: element["Account"]?["Code"]?.string,
                 errors: errors.isEmpty && hasErrors ? ["Xero gave no reason."] : errors,
                 amount: (element["Total"] ?? element["Amount"])?.numberText)

@@ -17,7 +17,7 @@ import Xero
 package struct MapperService: Service {
     private let inbox: any Inbox
     private let postbox: Postbox
-    private let store: any MappingStore
+    private let store: any MappingStore & PostingStore
     private let mapping: MappingInEffect
     private let versions: any MappingVersionStore
     private let settings: MappingSettings
@@ -32,7 +32,7 @@ package struct MapperService: Service {
     private static let pauseMax = Duration.seconds(10)
 
     package init(
-        inbox: any Inbox, outbox: any Outbox, store: any MappingStore & MappingVersionStore,
+        inbox: any Inbox, outbox: any Outbox, store: any MappingStore & PostingStore & MappingVersionStore,
         mapping: MappingInEffect, settings: MappingSettings, clock: WorkClock, metrics: Metrics, logger: Logger
     ) {
         self.inbox = inbox
@@ -84,12 +84,13 @@ package struct MapperService: Service {
         let readings = batch.map { (message: $0, reading: current.reader.read($0)) }
         let latest = Self.latestOfEachDocument(readings.map(\.reading))
         pass(.mapperMapped)
-        let accepted = try await store.accept(latest.map(\.record))
+        let accepted = try await store.accept(latest.map(\.record).filter { $0.document != nil })
         pass(.mapperCommitted)
         var outcomes: [DocumentKey: AcceptedDocument] = [:]
         for document in accepted {
             outcomes[DocumentKey(organisation: document.organisation, number: document.number)] = document
         }
+        var undecided = Dictionary(latest.map { ($0.key, $0.record.hash) }) { $1 }
         var following: [OutgoingMessage] = []
         var announced: Set<DocumentID> = []
         var verdicts: [(message: IncomingMessage, verdict: Verdict)] = []
@@ -99,9 +100,17 @@ package struct MapperService: Service {
                 continue
             }
             let outcome = outcomes[mapped.key]
-            verdicts.append((message, verdict(mapped, outcome)))
-            if let outcome, Self.needsWriter(outcome), announced.insert(outcome.id).inserted {
-                following.append(WriteOrder(document: outcome.id).message(mapped, now: clock.now()))
+            var ids = outcome.map { Self.needsWriter($0) ? [$0.id] : [] } ?? []
+            var verdict = Verdict.done
+            // Only about the latest version, and once: an older one decided after it would count as the newer.
+            if undecided[mapped.key] == mapped.record.hash, Self.needsDecision(mapped, outcome) {
+                undecided[mapped.key] = nil
+                let posted = try await post(mapped, attempt: (try? message.envelope.get())?.attempt ?? 0)
+                (ids, verdict) = (posted.announced, posted.verdict)
+            }
+            verdicts.append((message, verdict))
+            for id in ids where announced.insert(id).inserted {
+                following.append(WriteOrder(document: id).message(mapped, now: clock.now()))
             }
         }
         try await versions.keepBases(Self.bases(readings.map(\.reading), outcomes, version: current.version))
@@ -130,17 +139,32 @@ package struct MapperService: Service {
         }
     }
 
-    private func verdict(_ mapped: MappedMessage, _ document: AcceptedDocument?) -> Verdict {
-        guard case .conflict(let state, let total) = document?.outcome, let new = mapped.record.document else {
-            return .done
-        }
-        let park = Park(
-            .value,
-            "Order \(mapped.record.source.id) changed after its invoice \(new.number) was sent "
-                + "(it is \(state.rawValue)): the invoice stands at \(total), the order is now \(new.total).",
-            remedy: "Correct the invoice in Xero by hand, then discard this letter.")
-        return .park(park, about: mapped.subject)
+    /// Whether the order is more than one new invoice, or was posted before and looks different now.
+    private static func needsDecision(_ mapped: MappedMessage, _ outcome: AcceptedDocument?) -> Bool {
+        if mapped.record.document == nil { return true }
+        if case .conflict = outcome?.outcome { return true }
+        return false
     }
+
+    /// Decides what to do about an order that is not just one new invoice, and stores that.
+    private func post(
+        _ mapped: MappedMessage, attempt: Int
+    ) async throws -> (announced: [DocumentID], verdict: Verdict) {
+        let posting = mapped.posting
+        guard let posted = try await store.post(posting.request, { posting.moves(over: $0) }) else { return ([], .done) }
+        switch posted.ending {
+        case .done: return (posted.announced, .done)
+        case .wait(let reason):
+            let delay = RetryDelay.backoff(afterAttempt: attempt).duration
+            return (posted.announced, .retry(after: delay, counted: true, cause: reason))
+        case .again(let reason):
+            return (posted.announced, .retry(after: Self.decideAgain, counted: false, cause: reason))
+        case .park(let park): return (posted.announced, .park(park, about: mapped.subject))
+        }
+    }
+
+    /// After which what was begun in the ledger is looked at again.
+    private static let decideAgain = Duration.seconds(5)
 
     private func report(
         _ verdicts: [(message: IncomingMessage, verdict: Verdict)], created: Int, took: Duration

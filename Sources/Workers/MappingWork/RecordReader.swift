@@ -29,7 +29,9 @@ struct DocumentKey: Hashable {
 }
 
 struct MappedMessage {
+    /// Its document is there where the order is one ordinary invoice: nearly always.
     let record: MappedRecord
+    let posting: OrderPosting
     let organisation: OrganisationKey
     let subject: Envelope.Subject
     let traceparent: String?
@@ -84,33 +86,41 @@ struct RecordReader: Sendable {
                 .mapping, "Order \(order.id) is of site \(order.site), which company \(company) does not list.",
                 remedy: "Add the site under `venues` of company \(company), then replay.")
         }
-        let invoice = try mapping.invoice(for: order)
+        let version = try version(of: order, mapping)
         var subject = envelope.subject
         subject.organisation = books.organisation
         subject.venue = books.name
         subject.id = order.id.text
-        let record = MappedRecord(
+        let number = DocumentNumber(prefix: books.numberPrefix, order: order.id)
+        let request = PostingRequest(
             source: SourceKey(company: company, kind: .order, id: order.id.text), hash: hash(message, envelope),
-            body: message.body, document: document(invoice, books), firstSeen: envelope.firstSeen)
+            body: message.body, firstSeen: envelope.firstSeen, organisation: books.organisation, number: number,
+            original: order.refundedOrder.map { DocumentNumber(prefix: books.numberPrefix, order: $0) })
+        let posting = OrderPosting(request: request, version: version, books: books, number: number)
+        var documents: [LedgerDocument] = []
+        if case .documents(let made) = version { documents = made }
+        let only = documents.count == 1 ? documents.first : nil
+        let ordinary = only.flatMap { $0.isOrdinary(in: books) ? NewDocument($0, of: books) : nil }
+        let record = MappedRecord(
+            source: request.source, hash: request.hash, body: message.body, document: ordinary,
+            firstSeen: envelope.firstSeen)
         return MappedMessage(
-            record: record, organisation: books.organisation, subject: subject, traceparent: envelope.traceparent,
-            mark: envelope.mark, key: DocumentKey(organisation: books.organisation, number: invoice.number),
-            basis: Basis(of: invoice, basisKeeping), warnings: invoice.warnings)
+            record: record, posting: posting, organisation: books.organisation, subject: subject,
+            traceparent: envelope.traceparent, mark: envelope.mark,
+            key: DocumentKey(organisation: books.organisation, number: number),
+            basis: only.flatMap { Basis(of: $0, basisKeeping) }, warnings: documents.flatMap(\.warnings))
     }
 
-    private func document(_ invoice: Invoice, _ books: VenueBooks) -> NewDocument {
-        let body = InvoiceBody.element(invoice)
-        var hasher = SHA256()
-        hasher.update(data: body)
-        for payment in invoice.payments {
-            let line = "\(payment.account)|\(payment.amount)|\(payment.date)|\(payment.reference)\n"
-            hasher.update(data: Array(line.utf8))
+    /// - Throws: ``Park`` where nothing can be decided about this version.
+    private func version(of order: Order, _ mapping: OrderMapping) throws(Park) -> OrderVersion {
+        if order.isDeleted { return .deleted }
+        switch try mapping.outcome(for: order) {
+        case .documents(let documents): return .documents(documents)
+        case .skipped(let rule, let reason):
+            throw Park(
+                .mapping, "Order \(order.id): the rule \"\(rule)\" leaves it out: \(reason)",
+                remedy: "Discard this letter, or change the rule and replay.")
         }
-        return NewDocument(
-            organisation: books.organisation, number: invoice.number, venue: books.name,
-            contactNumber: invoice.contactNumber, tradingDate: invoice.date, currency: invoice.currency,
-            total: invoice.total, body: body, contentHash: Self.contentHash(Array(hasher.finalize())),
-            payments: invoice.payments)
     }
 
     /// Computed here, not taken from the header: the header may come from anywhere.

@@ -6,7 +6,7 @@ import Telemetry
 import Xero
 
 /// Brings one batch of claimed documents into the ledger: first what a dead writer left in doubt is looked up, then
-/// invoices are created, then payments.
+/// invoices and credit notes are created, then payments.
 struct BatchWriter: Sendable {
     let organisation: OrganisationKey
     let store: any WritingStore
@@ -106,7 +106,7 @@ struct Writing {
             case .ready, .claimed: fresh.append(claim)
             case .sent, .uncertain: doubtful.append(claim)
             case .written: written.append(claim)
-            case .refused: verdicts[claim.id] = .done
+            case .refused, .withdrawn, .voided: verdicts[claim.id] = .done
             }
         }
         if !doubtful.isEmpty {
@@ -116,6 +116,7 @@ struct Writing {
         }
         let addressed = try await address(fresh)
         for batch in Self.batches(addressed) { written += try await create(batch) }
+        written = try await carryOut(written)
         try await pay(written)
         let waiting = Set(carried.map(\.claim.id))
         for id in earlier.union(claims.map(\.id)) where verdicts[id] == nil && !waiting.contains(id) {
@@ -147,7 +148,7 @@ struct Writing {
         for claim in claims {
             if parks[claim.contactNumber] == nil {
                 do {
-                    let id = try await tools.contacts.id(of: claim.contactNumber, holding: claims)
+                    let id = try await tools.contacts.id(of: claim, holding: claims)
                     addressed.append(
                         Addressed(claim: claim, contactID: id, element: InvoiceBody.element(claim.body, contact: id)))
                     continue
@@ -167,13 +168,17 @@ struct Writing {
     private static func batches(_ elements: [Addressed]) -> [[Addressed]] {
         var batches: [[Addressed]] = []
         var bytes = 0
-        for element in elements {
-            if batches.isEmpty || bytes + element.element.count > bytesMax {
-                batches.append([])
-                bytes = 0
+        // A request takes documents of one kind.
+        for kind in LedgerDocument.Kind.allCases {
+            var isFirst = true
+            for element in elements where element.claim.kind == kind {
+                if isFirst || bytes + element.element.count > bytesMax {
+                    batches.append([])
+                    (bytes, isFirst) = (0, false)
+                }
+                batches[batches.count - 1].append(element)
+                bytes += element.element.count + 1
             }
-            batches[batches.count - 1].append(element)
-            bytes += element.element.count + 1
         }
         return batches
     }

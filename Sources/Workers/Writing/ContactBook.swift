@@ -31,18 +31,28 @@ actor ContactBook {
         self.patience = patience
     }
 
+    /// The contact of a document: the venue's walk-in contact, or a customer's own.
+    ///
     /// - Throws: ``Park`` where the ledger will not have the contact.
-    func id(of number: String, holding claims: [Claim]) async throws -> String {
+    func id(of claim: Claim, holding claims: [Claim]) async throws -> String {
+        try await id(of: claim.contactNumber, claim.contact, holding: claims)
+    }
+
+    func id(
+        of number: String, _ customer: ClaimedContact? = nil, holding claims: [Claim]
+    ) async throws -> String {
         if let id = known[number] { return id }
         // One of this process's batches asks, the others wait for what it finds: each look costs a call.
         await turn.take()
         let result: Result<String, any Error>
-        do { result = .success(try await find(number, holding: claims)) } catch { result = .failure(error) }
+        do { result = .success(try await find(number, customer, holding: claims)) } catch { result = .failure(error) }
         await turn.giveBack()
         return try result.get()
     }
 
-    private func find(_ number: String, holding claims: [Claim]) async throws -> String {
+    private func find(
+        _ number: String, _ customer: ClaimedContact?, holding claims: [Claim]
+    ) async throws -> String {
         if let id = known[number] { return id }
         if let id = try await store.contactID(number, in: organisation) {
             known[number] = id
@@ -51,7 +61,7 @@ actor ContactBook {
         var attempt = 0
         while true {
             let outcome: XeroOutcome
-            switch try await findOrCreate(number) {
+            switch try await findOrCreate(number, customer) {
             case .found(let id):
                 try await store.link(number, to: id, in: organisation)
                 known[number] = id
@@ -61,7 +71,7 @@ actor ContactBook {
             if case .refused(_, let sentence) = outcome {
                 throw Park(
                     .value, "Xero refused the contact \(number): \(sentence)",
-                    remedy: "Correct the venue's contact in the configuration or in Xero, then replay.")
+                    remedy: "Correct the contact in the configuration, in Kounta or in Xero, then replay.")
             }
             guard let (wait, reason) = patience.wait(for: outcome, attempt: attempt) else { continue }
             attempt += 1
@@ -69,7 +79,7 @@ actor ContactBook {
         }
     }
 
-    private func findOrCreate(_ number: String) async throws -> Lookup<String> {
+    private func findOrCreate(_ number: String, _ customer: ClaimedContact?) async throws -> Lookup<String> {
         switch try await ledger.contact(number: number) {
         case .failed(let outcome): return .failed(outcome)
         case .found(let contact?):
@@ -81,12 +91,17 @@ actor ContactBook {
             return .found(contact.id)
         case .found(nil): break
         }
-        let name = names[number] ?? number
+        var contact = NewContact(number: number, name: names[number] ?? number)
+        if let customer, names[number] == nil {
+            contact = NewContact(
+                number: number, name: NewContact.name(customer.name, number: number), firstName: customer.firstName,
+                lastName: customer.lastName, email: customer.email)
+        }
         let isFirst = !spent.contains(number)
         // The first key is every writer's: two that create at the same moment get one answer.
         let key = isFirst ? "tb-contact-\(organisation)-\(number)" : IdempotencyKey.make(organisation)
         let sentences: [String]
-        switch try await ledger.createContact(number: number, name: name, key: key) {
+        switch try await ledger.create(contact, key: String(key.prefix(128))) {
         case .found(let result):
             pass(.writerContacted)
             if let id = result.id, result.errors.isEmpty { return .found(id) }
@@ -99,9 +114,23 @@ actor ContactBook {
         if isFirst {
             // Another made it, or this is what Xero said before a person mended it: look, then ask under a new key.
             spent.insert(number)
-            return try await findOrCreate(number)
+            return try await findOrCreate(number, customer)
         }
         if case .found(let contact?) = try await ledger.contact(number: number) { return .found(contact.id) }
-        throw RefusalReading.park(sentences, document: "the contact \(name) (\(number))")
+        if RefusalReading.saysNameIsTaken(sentences), customer != nil { return try await createBeside(contact) }
+        throw RefusalReading.park(sentences, document: "the contact \(contact.name) (\(number))")
+    }
+
+    /// Two customers of one name are two contacts, and Xero keeps names unique: the second carries its number.
+    private func createBeside(_ namesake: NewContact) async throws -> Lookup<String> {
+        var contact = namesake
+        contact.name = NewContact.name("\(namesake.name) (\(namesake.number))", number: namesake.number)
+        switch try await ledger.create(contact, key: IdempotencyKey.make(organisation)) {
+        case .failed(let outcome): return .failed(outcome)
+        case .found(let result):
+            if let id = result.id, result.errors.isEmpty { return .found(id) }
+            if case .found(let found?) = try await ledger.contact(number: contact.number) { return .found(found.id) }
+            throw RefusalReading.park(result.errors, document: "the contact \(contact.name) (\(contact.number))")
+        }
     }
 }

@@ -9,14 +9,15 @@ import Telemetry
 import Xero
 
 extension Writing {
-    /// Creates the invoices of one request.
+    /// Creates the invoices or the credit notes of one request: documents of one kind.
     ///
     /// - Returns: the claims that now stand in the ledger, with their ids. The others have a verdict. Payments of those
     ///   just created are in ``prepared``.
     mutating func create(_ batch: [Addressed]) async throws -> [Claim] {
         guard !batch.isEmpty else { return [] }
         var batch = batch
-        let body = InvoiceBody.batch("Invoices", of: batch.map(\.element))
+        let kind = batch[0].claim.kind
+        let body = InvoiceBody.batch(kind.endpoint, of: batch.map(\.element))
         var attempt = 0
         var key = IdempotencyKey.make(tools.organisation)
         while true {
@@ -25,19 +26,20 @@ extension Writing {
                 let claims = try await tools.store.recordSending(
                     batch.map(\.claim),
                     SendingAttempt(
-                        organisation: tools.organisation, key: key, bytes: body, lease: tools.patience.lease))
+                        organisation: tools.organisation, kind: kind, key: key, bytes: body,
+                        lease: tools.patience.lease))
                 for (index, claim) in claims.enumerated() { batch[index].claim = claim }
             } catch let taken as TakenByOthers {
                 await tools.ledger.giveBack(permit)
                 return try await create(without(taken, batch))
             }
             pass(.writerStored)
-            let outcome = try await tools.ledger.createInvoices(body, key: key, permit: permit)
+            let outcome = try await tools.ledger.create(kind, body, key: key, permit: permit)
             pass(.writerAnswered)
             switch outcome {
             case .answered(let response):
-                guard let results = ElementResult.read("Invoices", idField: "InvoiceID", from: response.body) else {
-                    tools.logger.error("the answer to PUT /Invoices is not understood: looking what stands there")
+                guard let results = ElementResult.read(kind.endpoint, idField: kind.idField, from: response.body) else {
+                    tools.logger.error("the answer to PUT /\(kind.endpoint) is not understood: looking what stands there")
                     return try await settleUnknown(batch, key: key, "an answer that is not understood")
                 }
                 return try await store(results, of: batch, call: AnsweredCall(key, response))
@@ -80,7 +82,7 @@ extension Writing {
             let first = try await create(Array(batch[..<middle]))
             return first + (try await create(Array(batch[middle...])))
         }
-        let park = RefusalReading.park(["\(sentence) (status \(status))"], document: "invoice \(only.claim.number)")
+        let park = RefusalReading.park(["\(sentence) (status \(status))"], document: only.claim.name)
         self.park(only.claim, park)
         try await tools.store.recordInvoices(
             [InvoiceResult(claim: only.claim, state: .refused, cause: park.cause)], of: AnsweredCall(key: key),
@@ -111,7 +113,7 @@ extension Writing {
             } else if RefusalReading.saysAlreadyThere(result.errors) {
                 there.append(element)
             } else {
-                let park = RefusalReading.park(result.errors, document: "invoice \(claim.number)")
+                let park = RefusalReading.park(result.errors, document: claim.name)
                 self.park(claim, park)
                 outcomes.append(InvoiceResult(claim: claim, state: .refused, cause: park.cause))
             }
@@ -132,7 +134,7 @@ extension Writing {
     private mutating func checkTotal(of claim: Claim, _ total: String?) -> String? {
         guard let total, !Amounts.areEqual(total, claim.total) else { return nil }
         let park = RefusalReading.again(
-            "Invoice \(claim.number) stands in Xero with \(total), the till says \(claim.total).")
+            "Xero holds \(claim.name) with \(total), the till says \(claim.total).")
         self.park(claim, park)
         return park.cause
     }
@@ -156,10 +158,7 @@ extension Writing {
     ///   under our number goes to the desk.
     mutating func lookUp(_ claims: [Claim]) async throws -> (adopted: [Claim], absent: [Claim]) {
         var found: [String: LedgerInvoice] = [:]
-        for start in stride(from: 0, to: claims.count, by: invoiceNumbersMax) {
-            let part = claims[start..<min(start + invoiceNumbersMax, claims.count)]
-            for invoice in try await invoices(part.map(\.number), holding: claims) { found[invoice.number] = invoice }
-        }
+        for invoice in try await standing(claims) { found[invoice.number] = invoice }
         pass(.writerLooked)
         var adopted: [Claim] = []
         var absent: [Claim] = []
@@ -187,12 +186,27 @@ extension Writing {
         return (adopted, absent)
     }
 
-    func invoices(_ numbers: [String], holding claims: [Claim]) async throws -> [LedgerInvoice] {
+    /// What the ledger holds under the numbers of these documents.
+    func standing(_ claims: [Claim]) async throws -> [LedgerInvoice] {
+        var found: [LedgerInvoice] = []
+        for kind in LedgerDocument.Kind.allCases {
+            let ofKind = claims.filter { $0.kind == kind }
+            for start in stride(from: 0, to: ofKind.count, by: kind.numbersMax) {
+                let part = ofKind[start..<min(start + kind.numbersMax, ofKind.count)]
+                found += try await documents(kind, part.map(\.number), holding: claims)
+            }
+        }
+        return found
+    }
+
+    func documents(
+        _ kind: LedgerDocument.Kind, _ numbers: [String], holding claims: [Claim]
+    ) async throws -> [LedgerInvoice] {
         var attempt = 0
         while true {
             let outcome: XeroOutcome
             let found = try await tools.patience.keeping(withCarried(claims)) { [tools] in
-                try await tools.ledger.invoices(numbers: numbers)
+                try await tools.ledger.documents(kind, numbers: numbers)
             }
             switch found {
             case .found(let invoices): return invoices
@@ -200,7 +214,7 @@ extension Writing {
             }
             // A read may always be tried again; one that Xero will not answer at all waits like a disconnection.
             let (wait, reason) = tools.patience.wait(for: outcome, attempt: attempt)
-                ?? (.seconds(60), "Xero refuses to look up invoices: \(outcome)")
+                ?? (.seconds(60), "Xero refuses to look up \(kind.endpoint): \(outcome)")
             attempt += 1
             try await tools.patience.rest(wait, because: reason, holding: withCarried(claims))
         }
@@ -213,10 +227,15 @@ extension Writing {
             return "its total is \(total), ours \(claim.total)"
         }
         if let date = invoice.date, date != claim.date { return "its date is \(date), ours \(claim.date)" }
-        let contact = try await tools.contacts.id(of: claim.contactNumber, holding: [claim])
+        let contact = try await tools.contacts.id(of: claim, holding: [claim])
         if let theirs = invoice.contactID, theirs != contact { return "it is another contact's" }
         return nil
     }
+}
+
+extension Claim {
+    /// `invoice HBR-1`: what a person is told.
+    var name: String { (kind == .invoice ? "invoice " : "credit note ") + number }
 }
 
 extension AnsweredCall {

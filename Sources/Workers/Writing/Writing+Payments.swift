@@ -11,12 +11,12 @@ extension Writing {
     struct Due {
         let claim: Claim
         let payment: ClaimedPayment
-        let invoiceID: String
+        let documentID: String
 
         var element: [UInt8] {
             PaymentBody(
-                invoiceID: invoiceID, account: payment.account, date: payment.date, amount: payment.amount,
-                reference: payment.reference
+                kind: claim.kind, documentID: documentID, account: payment.account, date: payment.date,
+                amount: payment.amount, reference: payment.reference
             ).element
         }
     }
@@ -53,11 +53,12 @@ extension Writing {
         let rest = mayCarry ? due.count % Self.paymentsMax : 0
         carried = due.suffix(rest)
         try await send(due.dropLast(rest))
+        try await allocate(written.filter { open[$0.id] != nil })
     }
 
     private static func due(_ claim: Claim, _ payments: [ClaimedPayment]) -> [Due] {
-        guard let invoiceID = claim.xeroID else { return [] }
-        return payments.map { Due(claim: claim, payment: $0, invoiceID: invoiceID) }
+        guard let documentID = claim.xeroID else { return [] }
+        return payments.filter { $0.allocates == nil }.map { Due(claim: claim, payment: $0, documentID: documentID) }
     }
 
     /// The requests that pay invoices just created: nobody can have sent any of these before. What does not fill a
@@ -85,7 +86,7 @@ extension Writing {
     }
 
     /// Stores what became of payments, and closes the documents that have none left open, in one transaction.
-    private mutating func record(
+    mutating func record(
         _ outcomes: [(due: Due, result: PaymentResult)], of call: AnsweredCall?
     ) async throws {
         var settled: [Claim] = []
@@ -189,7 +190,7 @@ extension Writing {
     }
 
     private mutating func refuse(_ item: Due, _ sentences: [String]) -> PaymentResult {
-        let what = "the payment of \(item.payment.amount) by \(item.payment.reference) on invoice \(item.claim.number)"
+        let what = "the payment of \(item.payment.amount) by \(item.payment.reference) on \(item.claim.name)"
         let park = RefusalReading.park(sentences, document: what)
         self.park(item.claim, park)
         return PaymentResult(id: item.payment.id, state: .refused, cause: park.cause)
@@ -203,21 +204,20 @@ extension Writing {
         try await send(try await missing(of: due))
     }
 
-    /// Reads the invoices' payments: those that stand there are recorded, the others are returned.
+    /// Reads the documents' payments: those that stand there are recorded, the others are returned.
     private mutating func missing(of due: [Due]) async throws -> [Due] {
         let claims = Self.claims(due)
-        var standing: [String: [Xero.LedgerPayment]] = [:]
-        for start in stride(from: 0, to: claims.count, by: invoiceNumbersMax) {
-            let part = claims[start..<min(start + invoiceNumbersMax, claims.count)]
-            for invoice in try await invoices(part.map(\.number), holding: claims) {
-                standing[invoice.id] = invoice.payments
-            }
+        // A payment that is known to stand cannot be one that is looked for: a customer may pay the same amount twice.
+        let known = Set(claims.lazy.flatMap(\.payments).compactMap(\.xeroID))
+        var standing: [String: [StandingPayment]] = [:]
+        for document in try await self.standing(claims) {
+            standing[document.id] = document.payments.filter { !known.contains($0.id) }
         }
         var found: [(due: Due, result: PaymentResult)] = []
         var missing: [Due] = []
         for item in due {
-            if let index = standing[item.invoiceID]?.firstIndex(where: { item.payment.isSame(as: $0) }),
-                let payment = standing[item.invoiceID]?.remove(at: index)
+            if let index = standing[item.documentID]?.firstIndex(where: { item.payment.isSame(as: $0) }),
+                let payment = standing[item.documentID]?.remove(at: index)
             {
                 found.append((item, PaymentResult(id: item.payment.id, state: .written, xeroID: payment.id)))
             } else {
@@ -235,15 +235,15 @@ extension Writing {
 }
 
 extension Writing.Due {
-    /// Payments have no number of ours: invoice, account and amount tell them apart.
+    /// Payments have no number of ours: document, account and amount tell them apart.
     fileprivate func isAnswered(by result: ElementResult) -> Bool {
-        result.invoiceID == invoiceID && (result.account ?? payment.account) == payment.account
+        result.documentID == documentID && (result.account ?? payment.account) == payment.account
             && (result.amount.map { Amounts.areEqual($0, payment.amount) } ?? true)
     }
 }
 
 extension ClaimedPayment {
-    fileprivate func isSame(as other: Xero.LedgerPayment) -> Bool {
+    fileprivate func isSame(as other: StandingPayment) -> Bool {
         guard let amount = other.amount, Amounts.areEqual(amount, self.amount) else { return false }
         return (other.account ?? account) == account && (other.reference ?? reference) == reference
     }

@@ -46,7 +46,7 @@ import Testing
         let body =
             #"{"Payments":[{"PaymentID":"p-1","Invoice":{"InvoiceID":"i-1"},"Account":{"Code":"231"},"Amount":5.50}]}"#
         let result = try #require(ElementResult.read("Payments", idField: "PaymentID", from: Array(body.utf8)))[0]
-        #expect(result.id == "p-1" && result.invoiceID == "i-1" && result.account == "231" && result.amount == "5.50")
+        #expect(result.id == "p-1" && result.documentID == "i-1" && result.account == "231" && result.amount == "5.50")
     }
 
     @Test(

@@ -55,7 +55,7 @@ import Xero
     @Test("a payment names its invoice and account, and keeps the digits of its amount")
     func payment() {
         let body = PaymentBody(
-            invoiceID: "i-1", account: "231", date: CalendarDate(year: 2026, month: 1, day: 2), amount: "10.50",
+            documentID: "i-1", account: "231", date: CalendarDate(year: 2026, month: 1, day: 2), amount: "10.50",
             reference: "HBR-1 Cash")
         #expect(
             text(body.element) == #"{"Invoice":{"InvoiceID":"i-1"},"Account":{"Code":"231"},"Date":"2026-01-02","#

@@ -20,7 +20,9 @@ actor AcceptingLedger: Ledger {
     }
     func giveBack(_ permit: CallPermit) async {}
 
-    func createInvoices(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroOutcome {
+    func create(
+        _ kind: LedgerDocument.Kind, _ body: [UInt8], key: String, permit: CallPermit
+    ) async throws -> XeroOutcome {
         let numbers = try JSON(parsing: body)["Invoices"]?.elements.compactMap { $0["InvoiceNumber"]?.string } ?? []
         invoiceCalls.append(numbers.count)
         let elements = numbers.map { "{\"InvoiceNumber\":\"\($0)\",\"InvoiceID\":\"id-\($0)\"}" }
@@ -44,10 +46,16 @@ actor AcceptingLedger: Ledger {
             HTTPResponse(status: 200, headers: HTTPHeaders(), body: Array(body.utf8), httpVersion: .http1_1))
     }
 
-    func invoices(numbers: [String]) async throws -> Lookup<[LedgerInvoice]> { .found([]) }
-    func invoice(id: String) async throws -> Lookup<LedgerInvoice?> { .found(nil) }
+    func documents(_ kind: LedgerDocument.Kind, numbers: [String]) async throws -> Lookup<[LedgerInvoice]> {
+        .found([])
+    }
+    func document(_ kind: LedgerDocument.Kind, id: String) async throws -> Lookup<LedgerInvoice?> { .found(nil) }
+    func change(_ change: LedgerChange, key: String, permit: CallPermit) async throws -> XeroOutcome {
+        .neverSent("nothing is changed here")
+    }
+    func lockedThrough() async throws -> Lookup<CalendarDate?> { .found(nil) }
     func contact(number: String) async throws -> Lookup<LedgerContact?> { .found(nil) }
-    func createContact(number: String, name: String, key: String) async throws -> Lookup<ElementResult> {
+    func create(_ contact: NewContact, key: String) async throws -> Lookup<ElementResult> {
         .failed(.refused(status: 400, "this ledger knows every contact already"))
     }
 }
@@ -62,13 +70,14 @@ actor MemoryDocuments: WritingStore, ContactStore, SuspectStore {
     func add(_ id: Int64, payments: Int) {
         let document = DocumentID(id)
         open[document] = Claim(
-            id: document, fencing: 0, isHeld: false, before: .ready, number: "N-\(id)", contactNumber: "WALKIN",
-            company: CompanyKey("harbour"), venue: "Bistro", sourceID: "\(id)", date: "2026-11-20", total: "10.00",
+            id: document, fencing: 0, isHeld: false, before: .ready, kind: .invoice, number: "N-\(id)",
+            contactNumber: "WALKIN", contact: nil, task: nil, company: CompanyKey("harbour"), venue: "Bistro", sourceID: "\(id)", date: "2026-11-20", total: "10.00",
             body: Array("{\"InvoiceNumber\":\"N-\(id)\"}".utf8), xeroID: nil,
             payments: (0..<Int64(payments)).map { ordinal in
                 ClaimedPayment(
                     id: PaymentKey(document: document, ordinal: ordinal), account: "23\(ordinal)", amount: "5.00",
-                    date: CalendarDate(year: 2026, month: 11, day: 20), reference: "Cash", state: "ready")
+                    date: CalendarDate(year: 2026, month: 11, day: 20), reference: "Cash", state: "ready",
+                    xeroID: nil, allocates: nil)
             })
     }
 
@@ -91,6 +100,9 @@ actor MemoryDocuments: WritingStore, ContactStore, SuspectStore {
         self.settled += settled.map(\.id)
     }
     func extend(_ claims: [Claim], lease: Duration) async throws {}
+    func change(of claim: Claim) async throws -> [UInt8]? { nil }
+    func recordTask(_ claim: Claim, _ outcome: TaskOutcome) async throws {}
+    func recordLock(_ organisation: OrganisationKey, through day: CalendarDate?) async throws {}
 
     func contactID(_ number: String, in organisation: OrganisationKey) async throws -> String? { "contact" }
     func link(_ number: String, to id: String, in organisation: OrganisationKey) async throws {}

@@ -21,6 +21,7 @@ package struct StandingDocument: Sendable, Equatable {
                 case .claimed, .sent, .uncertain: .inHand
                 case .written: .written
                 case .refused: .refused
+                case .withdrawn, .voided: .gone
                 }
         }
     }

@@ -1,0 +1,151 @@
+import AMQP
+import Glibc
+import JSON
+import Postgres
+import Testing
+
+@testable import FleetHarness
+
+/// Refunds, customers' accounts, edits and deletions, from the queue to the simulated ledger.
+@Suite(.serialized, .enabled(if: Servers.areThere, Servers.absence), .timeLimit(.minutes(8)))
+struct PostingTests {
+    private func with(
+        _ name: String, _ work: (RunningFleet, Messages) async throws -> Void
+    ) async throws {
+        try await RunningFleet.with(name) { running in
+            try await running.fleet.startWorkers(["mapper", "writer", "dead-letter-handler"])
+            try await running.wait("the queues") { try await running.watch.isDeclared() }
+            try await work(running, Messages(run: running.fleet.run))
+        }
+    }
+
+    @Test("a refund order is a credit note, paid back through the tender's account; one beyond its sale is parked")
+    func refund() async throws {
+        try await with("refund") { running, messages in
+            try await running.publish([messages.order(id: "901"), messages.order(id: "904")])
+            try await running.wait("the sales") { try await running.watch.counts().settled == 2 }
+            try await running.publish([
+                messages.order(id: "902") { Sale.refund(of: "901", $0) },
+                // Another one of a sale that is given back already, and one whose amounts are negative throughout.
+                messages.order(id: "905") { Sale.refund(of: "904", Sale.negative($0)) },
+            ])
+            try await running.wait("the credit notes") { try await running.watch.counts().settled == 4 }
+            try await running.publish([messages.order(id: "903") { Sale.refund(of: "901", $0) }])
+            try await running.wait("the letter") { try await running.watch.counts().dead == 1 }
+
+            let ledger = try await running.ledger()
+            #expect(ledger.invoices.map(\.number).sorted() == ["HBR-901", "HBR-904"])
+            #expect(ledger.creditNotes.map(\.number).sorted() == ["HBR-902", "HBR-905"])
+            #expect((ledger.invoices + ledger.creditNotes).allSatisfy { $0.total == "12.30" && $0.due == "0.00" })
+            let back = ledger.payments.filter { $0.creditNote != nil }
+            #expect(back.count == 2 && back.allSatisfy { $0.amount == "12.30" && $0.account == "232" })
+            let letter = try #require(try await running.letters().first)
+            #expect(letter.contains("HBR-903") && letter.contains("only 0.00 is left"), "\(letter)")
+        }
+    }
+
+    @Test("money paid back by a negative payment is a credit note of its day beside the invoice")
+    func negativePayment() async throws {
+        try await with("negative") { running, messages in
+            try await running.publish([messages.order(id: "911") { Sale.paidBack("2.30", $0) }])
+            try await running.wait("both documents") { try await running.watch.counts().settled == 2 }
+            let ledger = try await running.ledger()
+            #expect(ledger.invoices.map(\.total) == ["12.30"])
+            #expect(ledger.creditNotes.map(\.number) == ["HBR-911-c1"])
+            #expect(ledger.creditNotes.map(\.total) == ["2.30"])
+            #expect(ledger.payments.map(\.amount).sorted() == ["12.30", "2.30"])
+        }
+    }
+}
+
+/// The one product of 12.30, differently.
+enum Sale {
+    static func refund(of original: String, _ body: String) -> String {
+        body.replacing(
+            #""status":"COMPLETE""#,
+            with: #""status":"COMPLETE","is_refund":true,"refunded_order_id":\#(original)"#)
+    }
+
+    static func negative(_ body: String) -> String {
+        body.replacing(#""total":12.30"#, with: #""total":-12.30"#).replacing("11.18,", with: "-11.18,")
+            .replacing(#""line_total_tax":1.12"#, with: #""line_total_tax":-1.12"#)
+            .replacing(#""total_tax":1.12"#, with: #""total_tax":-1.12"#)
+            .replacing(#""paid":12.30"#, with: #""paid":-12.30"#)
+            .replacing(#""quantity":1"#, with: #""quantity":-1"#)
+            .replacing(#""amount":12.30"#, with: #""amount":-12.30"#)
+    }
+
+    static func paidBack(_ amount: String, _ body: String) -> String {
+        body.replacing(
+            #"11:00"}]}"#, with: """
+                11:00"},{"id":2,"method":{"id":2,"name":"Card"},"amount":-\(amount),\
+                "created_at":"2026-11-20T12:00:05+11:00"}]}
+                """)
+    }
+}
+
+struct LedgerView {
+    struct Document {
+        let number: String
+        let status: String
+        let total: String
+        let paid: String
+        let credited: String
+        let due: String
+        let contact: String
+    }
+
+    struct Payment {
+        let creditNote: String?
+        let account: String
+        let amount: String
+        let isDeleted: Bool
+    }
+
+    var invoices: [Document] = []
+    var creditNotes: [Document] = []
+    var payments: [Payment] = []
+    /// Number, name and e-mail.
+    var contacts: [(number: String, name: String, email: String)] = []
+}
+
+extension RunningFleet {
+    func ledger() async throws -> LedgerView {
+        var view = LedgerView()
+        let ledger = try await fleet.xero.get("/_control/ledger")
+        for books in ledger["organisations"]?.elements ?? [] {
+            view.invoices += (books["invoices"]?.elements ?? []).map { LedgerView.Document($0, "InvoiceNumber") }
+            view.creditNotes += (books["creditNotes"]?.elements ?? []).map {
+                LedgerView.Document($0, "CreditNoteNumber")
+            }
+            view.payments += (books["payments"]?.elements ?? []).map { json in
+                LedgerView.Payment(
+                    creditNote: json["CreditNoteNumber"]?.string, account: json["AccountCode"]?.string ?? "",
+                    amount: json["Amount"]?.numberText ?? "", isDeleted: json["Status"]?.string == "DELETED")
+            }
+            view.contacts += (books["contacts"]?.elements ?? []).map { json in
+                (
+                    json["ContactNumber"]?.string ?? "", json["Name"]?.string ?? "",
+                    json["EmailAddress"]?.string ?? ""
+                )
+            }
+        }
+        return view
+    }
+
+    func letters() async throws -> [String] {
+        try await rows("SELECT cause FROM \(fleet.schema).dead_letter ORDER BY id").map { try $0.text("cause") }
+    }
+}
+
+extension LedgerView.Document {
+    fileprivate init(_ json: JSON, _ number: String) {
+        self.number = json[key: number]?.string ?? ""
+        status = json["Status"]?.string ?? ""
+        total = json["Total"]?.numberText ?? ""
+        paid = json["AmountPaid"]?.numberText ?? ""
+        credited = json["AmountCredited"]?.numberText ?? ""
+        due = json["AmountDue"]?.numberText ?? ""
+        contact = json["ContactNumber"]?.string ?? ""
+    }
+}
