@@ -51,29 +51,6 @@ struct BadInputTests {
             }
         }
     }
-
-    @Test("an order that changed after it was posted lies on the desk with both totals; the invoice stays as it was")
-    func changed() async throws {
-        try await RunningFleet.with("changed") { running in
-            try await running.fleet.startWorkers(["mapper", "writer", "dead-letter-handler"])
-            try await running.wait("the queues") { try await running.watch.isDeclared() }
-            let messages = Messages(run: running.fleet.run)
-            try await running.publish([messages.order(id: "801")])
-            try await running.wait("the invoice") { try await running.watch.counts().settled == 1 }
-            try await running.publish([
-                messages.order(id: "801") {
-                    $0.replacing("12.30", with: "13.20").replacing("11.18", with: "12.00")
-                        .replacing("1.12", with: "1.20")
-                }
-            ])
-            try await running.wait("the letter") { try await running.watch.counts().dead == 1 }
-            let letter = try #require(
-                try await running.rows("SELECT cause FROM \(running.fleet.schema).dead_letter").first)
-            let cause = try letter.text("cause")
-            #expect(cause.contains("12.30") && cause.contains("13.20"), "\(cause)")
-            #expect(try await running.invoiceNumbers() == ["HBR-801"])
-        }
-    }
 }
 
 /// Messages as the poller sends them.

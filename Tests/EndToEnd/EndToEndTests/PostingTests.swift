@@ -1,5 +1,5 @@
 import AMQP
-import Glibc
+import Foundation
 import JSON
 import Postgres
 import Testing
@@ -56,6 +56,54 @@ struct PostingTests {
             #expect(ledger.payments.map(\.amount).sorted() == ["12.30", "2.30"])
         }
     }
+
+    @Test("an order that changed after it was posted: its payments go, it is void, and stands again as it is now")
+    func edited() async throws {
+        try await with("edited") { running, messages in
+            try await running.publish([messages.order(id: "801")])
+            try await running.wait("the invoice") { try await running.watch.counts().settled == 1 }
+            try await running.publish([messages.order(id: "801", Sale.dearer)])
+            try await running.wait("both revisions") { try await running.watch.counts().settled == 2 }
+            let ledger = try await running.ledger()
+            #expect(ledger.invoices.map { "\($0.number) \($0.status) \($0.total)" }.sorted() == [
+                "HBR-801 VOIDED 12.30", "HBR-801-r1 PAID 13.20",
+            ])
+            #expect(ledger.payments.filter { !$0.isDeleted }.map(\.amount) == ["13.20"])
+            let rows = try await running.rows(
+                "SELECT state, reason FROM \(running.fleet.schema).document ORDER BY id")
+            #expect(try rows.map { try $0.text("state") } == ["voided", "written"])
+            #expect(try rows.allSatisfy { try !($0.textOrNil("reason") ?? "").isEmpty })
+            #expect(try await running.letters().isEmpty)
+        }
+    }
+
+    @Test("an order deleted after it was posted: its payments are taken away and its invoice is void")
+    func deleted() async throws {
+        try await with("deleted") { running, messages in
+            try await running.publish([messages.order(id: "811")])
+            try await running.wait("the invoice") { try await running.watch.counts().settled == 1 }
+            try await running.publish([messages.order(id: "811", Sale.deleted)])
+            try await running.wait("the void") { try await running.ledger().invoices.first?.status == "VOIDED" }
+            #expect(try await running.ledger().payments.allSatisfy { $0.isDeleted })
+        }
+    }
+
+    @Test("a sale on account is its customer's own invoice, left unpaid; what is paid later is applied to it")
+    func onAccount() async throws {
+        try await with("account") { running, messages in
+            try await running.publish([messages.order(id: "821", Sale.onAccount)])
+            try await running.wait("the invoice") { try await running.watch.counts().settled == 1 }
+            let before = try await running.ledger()
+            #expect(before.invoices.map { "\($0.number) \($0.due) \($0.contact)" } == ["HBR-821 12.30 5501"])
+            let contact = before.contacts.first { $0.number == "5501" }
+            #expect(contact?.name == "Ada Byron" && contact?.email == "ada@example.com")
+            try await running.publish([messages.order(id: "821", Sale.paidLater)])
+            try await running.wait("the payment") { try await running.ledger().invoices.first?.due == "0.00" }
+            let after = try await running.ledger()
+            #expect(after.invoices.map { "\($0.number) \($0.contact)" } == ["HBR-821 5501"])
+            #expect(after.payments.map(\.amount) == ["12.30"])
+        }
+    }
 }
 
 /// The one product of 12.30, differently.
@@ -73,6 +121,29 @@ enum Sale {
             .replacing(#""paid":12.30"#, with: #""paid":-12.30"#)
             .replacing(#""quantity":1"#, with: #""quantity":-1"#)
             .replacing(#""amount":12.30"#, with: #""amount":-12.30"#)
+    }
+
+    static func dearer(_ body: String) -> String {
+        body.replacing("12.30", with: "13.20").replacing("11.18", with: "12.00").replacing("1.12", with: "1.20")
+    }
+
+    static func deleted(_ body: String) -> String {
+        body.replacing(#""status":"COMPLETE""#, with: #""status":"COMPLETE","deleted":true"#)
+    }
+
+    private static let ada = #"""
+        "customer":{"id":5501,"first_name":"Ada","last_name":"Byron","email":"ada@example.com"},"order_payment_type":\#
+        "Account"
+        """#
+
+    static func paidLater(_ body: String) -> String {
+        body.replacing(#""status":"COMPLETE""#, with: #""status":"COMPLETE","# + ada)
+    }
+
+    static func onAccount(_ body: String) -> String {
+        let whole = paidLater(body).replacing(#""paid":12.30"#, with: #""paid":0.00"#)
+        guard let payments = whole.range(of: #""payments":["#) else { return whole }
+        return whole[..<payments.lowerBound] + #""payments":[]}"#
     }
 
     static func paidBack(_ amount: String, _ body: String) -> String {
