@@ -14,7 +14,8 @@ extension PostgresStore: PostingStore {
             let key: [PostgresValue] = [.text(source.company.text), .text(source.kind.rawValue), .text(source.id)]
             _ = try session.query(
                 "INSERT INTO source_record (company, kind, id, hash, body, first_seen) "
-                    + "VALUES ($1, $2, $3, $4, $5, coalesce($6::timestamptz, clock_timestamp())) ON CONFLICT DO NOTHING",
+                    + "VALUES ($1, $2, $3, $4, $5, coalesce($6::timestamptz, clock_timestamp())) "
+                    + "ON CONFLICT DO NOTHING",
                 key + [
                     .bytes(request.hash.bytes), .bytes(request.body),
                     request.firstSeen.map { .timestamp(microsecondsSince1970: $0.microseconds) } ?? .null,

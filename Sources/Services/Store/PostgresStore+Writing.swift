@@ -223,7 +223,8 @@ extension PostgresStore: WritingStore {
         (
             insertAttempt,
             [
-                .text(attempt.organisation.text), .text(attempt.kind.rawValue), .text(attempt.key), .bytes(attempt.bytes),
+                .text(attempt.organisation.text), .text(attempt.kind.rawValue), .text(attempt.key),
+                .bytes(attempt.bytes),
                 .ints(attempt.documents.map { $0.value }), .text(holder),
             ]
         )

@@ -4,8 +4,8 @@ package import Domain
 ///
 /// The sentences are Xero's own (`reference/xero-api.md`, captured answers); one nobody knows yet is quoted as it is.
 package enum RefusalReading {
-    /// "Invoice # must be unique." on a create, or the same of a credit note: the number is there already, perhaps by our
-    /// own earlier call.
+    /// "Invoice # must be unique." on a create, or the same of a credit note: the number is there already, perhaps
+    /// by our own earlier call.
     package static func saysAlreadyThere(_ sentences: [String]) -> Bool {
         sentences.contains {
             $0.contains("must be unique") && ($0.contains("Invoice #") || $0.lowercased().contains("credit note"))

@@ -151,7 +151,8 @@ package struct MapperService: Service {
         _ mapped: MappedMessage, attempt: Int
     ) async throws -> (announced: [DocumentID], verdict: Verdict) {
         let posting = mapped.posting
-        guard let posted = try await store.post(posting.request, { posting.moves(over: $0) }) else { return ([], .done) }
+        guard let posted = try await store.post(posting.request, { posting.moves(over: $0) })
+        else { return ([], .done) }
         switch posted.ending {
         case .done: return (posted.announced, .done)
         case .wait(let reason):

@@ -39,7 +39,7 @@ extension Writing {
             switch outcome {
             case .answered(let response):
                 guard let results = ElementResult.read(kind.endpoint, idField: kind.idField, from: response.body) else {
-                    tools.logger.error("the answer to PUT /\(kind.endpoint) is not understood: looking what stands there")
+                    tools.logger.error("the answer to PUT /\(kind.endpoint) is not understood: looking what stands")
                     return try await settleUnknown(batch, key: key, "an answer that is not understood")
                 }
                 return try await store(results, of: batch, call: AnsweredCall(key, response))

@@ -161,7 +161,7 @@ extension Writing {
 
     // MARK: credit notes set against invoices
 
-    /// Sets credit notes against the invoices they settle. What stands is looked for first: an allocation has no number.
+    /// Sets credit notes against the invoices they settle. What stands is looked for first: allocations have no number.
     mutating func allocate(_ claims: [Claim]) async throws {
         for claim in claims {
             for item in claim.payments where item.isOpen && item.allocates != nil {
