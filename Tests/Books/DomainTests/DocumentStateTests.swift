@@ -2,13 +2,16 @@ import Domain
 import Testing
 
 @Suite struct DocumentStateTests {
-    @Test("nothing is sent before it is claimed, and nothing leaves `written`")
+    @Test("nothing is sent before it is claimed, and what stands can only be made void, for good")
     func moves() {
         #expect(!DocumentState.ready.canMove(to: .written))
         #expect(DocumentState.claimed.canMove(to: .sent))
         #expect(DocumentState.uncertain.canMove(to: .written))
         #expect(DocumentState.uncertain.canMove(to: .ready))
-        #expect(DocumentState.allCases.allSatisfy { !DocumentState.written.canMove(to: $0) })
+        #expect(DocumentState.allCases.filter { DocumentState.written.canMove(to: $0) } == [.voided])
+        for end in [DocumentState.voided, .withdrawn] {
+            #expect(DocumentState.allCases.allSatisfy { !end.canMove(to: $0) })
+        }
         #expect(DocumentState.sent.predecessors == [.ready, .claimed, .uncertain])
         #expect(Set(DocumentState.written.predecessors) == [.sent, .uncertain])
     }

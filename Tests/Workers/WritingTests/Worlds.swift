@@ -71,7 +71,8 @@ actor MemoryDocuments: WritingStore, ContactStore, SuspectStore {
         let document = DocumentID(id)
         open[document] = Claim(
             id: document, fencing: 0, isHeld: false, before: .ready, kind: .invoice, number: "N-\(id)",
-            contactNumber: "WALKIN", contact: nil, task: nil, company: CompanyKey("harbour"), venue: "Bistro", sourceID: "\(id)", date: "2026-11-20", total: "10.00",
+            contactNumber: "WALKIN", contact: nil, task: nil,
+            company: CompanyKey("harbour"), venue: "Bistro", sourceID: "\(id)", date: "2026-11-20", total: "10.00",
             body: Array("{\"InvoiceNumber\":\"N-\(id)\"}".utf8), xeroID: nil,
             payments: (0..<Int64(payments)).map { ordinal in
                 ClaimedPayment(
