@@ -77,7 +77,7 @@ let package = Package(
         room("Composition", "Bootstrap", [
             "AMQP", "AlertWork", "Alerting", "Consent", "Credentials", "DeadLetters", "Domain", "HTTP", "JSON", "Kounta",
             "Mapping", "MappingWork", "Messaging", "Money", "Notices", "Operator", "Polling", "Postgres", "Settings",
-            "Store", "Telemetry", "Writing", "Xero", arguments, crypto, lifecycle, logging, signals,
+            "Store", "Telemetry", "Threads", "Writing", "Xero", arguments, crypto, lifecycle, logging, signals,
         ]),
 
         // Workers: one stage each, against protocols.

@@ -1,6 +1,7 @@
 package import ArgumentParser
 import Logging
 import Settings
+import Threads
 
 /// What every worker's command line has in common. An executable names its worker and nothing else.
 package protocol WorkerCommand: AsyncParsableCommand {
@@ -24,6 +25,7 @@ extension WorkerCommand {
     }
 
     package mutating func run() async throws {
+        ProcessMemory.limitArenas(to: 2)
         let (settings, file) = try LiveSettings.loadWithFile(path: options.config, for: Self.worker)
         if options.checkConfig { return print(settings.rendered()) }
         try LiveTrap.arm(Self.worker)

@@ -7,6 +7,8 @@
 #define _GNU_SOURCE
 #endif
 #include <sys/eventfd.h>
+// mallopt: how many arenas malloc keeps.
+#include <malloc.h>
 #include <pthread.h>
 #include <poll.h>
 #include <unistd.h>
