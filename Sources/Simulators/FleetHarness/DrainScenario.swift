@@ -87,7 +87,8 @@ struct DrainScenario {
 
     // MARK: the broker alone
 
-    /// Publish, confirm, consume, acknowledge over two quorum queues, as one relay between them would do it.
+    /// Publish, confirm, consume and acknowledge over two quorum queues, both hops whole, as a source, one relay and a
+    /// sink would do it.
     private func rawCeiling(
         _ fleet: Fleet, _ bodies: [QueuedOrder]
     ) async throws -> Double {
@@ -98,15 +99,17 @@ struct DrainScenario {
         let consumer = AMQPConsumer(endpoint: endpoint, name: "raw consume", topology: topology)
         let count = bodies.count
         return try await Fleet.withPublisher(endpoint, topology) { publisher in
-            for start in stride(from: 0, to: count, by: Self.batch) {
-                try await publisher.publish(
-                    bodies[start..<min(start + Self.batch, count)].map { $0.message(exchange: "", key: first) })
-            }
             let running = Task { await consumer.run() }
             let begin = ContinuousClock.now
             try await withThrowingTaskGroup(of: Void.self) { group in
                 let source = await consumer.subscribe(queue: first, prefetch: 1000)
                 let sink = await consumer.subscribe(queue: second, prefetch: 1000)
+                group.addTask {
+                    for start in stride(from: 0, to: count, by: Self.batch) {
+                        try await publisher.publish(
+                            bodies[start..<min(start + Self.batch, count)].map { $0.message(exchange: "", key: first) })
+                    }
+                }
                 group.addTask {
                     var left = count
                     while left > 0 {
