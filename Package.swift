@@ -141,7 +141,7 @@ let package = Package(
 
         // Simulators: the services at either end, for demo, tests and benchmarks. They share no money or mapping code
         // with the fleet, so that a wrong sum cannot agree with itself.
-        room("Simulators", "XeroSimulator", ["JSON", hummingbird, nioCore, httpTypes, logging, arguments]),
+        room("Simulators", "XeroSimulator", ["JSON", arguments, crypto, httpTypes, hummingbird, logging, nioCore]),
         room("Simulators", "KountaSimulator", [
             "JSON", arguments, httpTypes, hummingbird, logging, nioCore, nioPosix, lifecycle, signals,
         ]),

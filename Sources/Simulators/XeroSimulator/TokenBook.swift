@@ -89,7 +89,7 @@ struct TokenBook: Sendable {
     ) -> (access: String, refresh: String?)? {
         guard let consent = codes.removeValue(forKey: code), consent.client == client, consent.redirect == redirect,
             now <= consent.given + Self.codeLifetime,
-            consent.challenge == nil || consent.challenge == verifier.map(SHA256.challenge)
+            consent.challenge == nil || consent.challenge == verifier.map(ProofKey.challenge)
         else { return nil }
         return grant(client: client, implied: nil, tenants: consent.tenants, withRefresh: true, now: now)
     }
