@@ -96,9 +96,9 @@ extension PollingSettings {
 
 extension MappingSettings {
     init(reading section: SettingsSection) {
-        batch = section.integer("batch", in: 1...1000, default: 200)
+        batch = section.integer("batch", in: 1...1000, default: 120)
         linger = section.duration("linger", default: .milliseconds(10))
-        prefetch = section.integer("prefetch", in: 1...2000, default: 600)
+        prefetch = section.integer("prefetch", in: 1...2000, default: 400)
         recordBytesMax = section.integer("record_bytes_max", in: 1000...16_000_000, default: 1_000_000)
         basis = section.choice("basis", default: Basis.rules)
         section.finish()
