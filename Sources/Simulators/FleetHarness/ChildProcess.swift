@@ -4,6 +4,7 @@ import Threads
 /// A program of the fleet, started by the harness and stopped by it, by process id.
 final class ChildProcess: Sendable {
     let name: String
+    private let log: String
     private let process: Locked<Box>
     private let exit: AsyncStream<Int32>
 
@@ -16,6 +17,7 @@ final class ChildProcess: Sendable {
         name: String, executable: String, arguments: [String], environment: [String: String], log: String
     ) throws {
         self.name = name
+        self.log = log
         guard FileManager.default.createFile(atPath: log, contents: nil),
             let output = FileHandle(forWritingAtPath: log)
         else { throw HarnessError("cannot write \(log)") }
@@ -38,6 +40,11 @@ final class ChildProcess: Sendable {
 
     var processID: Int32 { process.withLock { $0.process.processIdentifier } }
     var isRunning: Bool { process.withLock { $0.process.isRunning } }
+
+    /// Whether a worker has said that it is ready: connected, and everything declared, the bindings too.
+    var isReady: Bool {
+        (try? String(contentsOfFile: log, encoding: .utf8))?.contains("\(name): ready") ?? false
+    }
 
     func signal(_ signal: Int32) {
         if isRunning { kill(processID, signal) }

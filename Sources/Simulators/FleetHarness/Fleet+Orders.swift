@@ -23,11 +23,9 @@ extension Fleet {
     /// A worker declares the queues and ends again; only then can they be filled.
     func declareQueues() async throws {
         let declarer = try await startWorker("dead-letter-handler", log: "declare")
-        let watch = try await Watch(self)
-        while try await watch.isDeclared() == false { try await Task.sleep(for: .milliseconds(50)) }
+        try await waitUntilReady()
         _ = await declarer.stop()
         await children.remove(declarer)
-        await watch.close()
     }
 
     /// Into the fleet's own queue, made as the fleet makes it: the workers' first connection finds it as they would

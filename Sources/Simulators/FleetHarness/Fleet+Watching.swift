@@ -25,6 +25,24 @@ struct Progress: Sendable, Equatable {
 }
 
 extension Fleet {
+    /// Whether every worker is ready. Only then can anything be published: a queue that can be seen may not be bound
+    /// yet, and what is sent to it finds no way.
+    func isReady() async -> Bool {
+        await children.all.filter { !$0.name.hasSuffix("-sim") }.allSatisfy(\.isReady)
+    }
+
+    /// - Throws: where a worker ended by itself, or is not ready in time.
+    func waitUntilReady() async throws {
+        let start = ContinuousClock.now
+        while await !isReady() {
+            let ended = await children.ended()
+            guard ended.isEmpty, ContinuousClock.now - start < .seconds(120) else {
+                throw HarnessError("not every worker is ready; ended by themselves: \(ended); see \(options.folder)")
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+    }
+
     func progress(_ watch: Watch) async throws -> Progress {
         var progress = Progress()
         let till = try await kounta.get("/_control/ledger")
@@ -148,12 +166,6 @@ final class Watch: Sendable {
 
     func queued(of queue: String) async throws -> Int {
         Int(try await connection.queueStatus(queue)?.messages ?? 0)
-    }
-
-    /// Whether the fleet has declared every queue.
-    func isDeclared() async throws -> Bool {
-        for queue in queues where try await connection.queueStatus(queue) == nil { return false }
-        return true
     }
 
     func close() async {

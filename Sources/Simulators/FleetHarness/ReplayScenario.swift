@@ -16,8 +16,8 @@ struct ReplayScenario {
         do {
             let watch = try await Watch(fleet)
             let handler = try await fleet.startWorker("dead-letter-handler", log: "dead-letter-handler")
-            while try await watch.isDeclared() == false { try await Task.sleep(for: .milliseconds(50)) }
             try await fleet.startWorkers(["mapper", "writer", "writer"])
+            try await fleet.waitUntilReady()
             try await archive(fleet, "archiveAccounts")
             try await publish(fleet)
             try await wait("the letters") { try await watch.counts().dead == letters }

@@ -11,7 +11,7 @@ struct BadInputTests {
     func badInput() async throws {
         try await RunningFleet.with("bad") { running in
             try await running.fleet.startWorkers(["mapper", "writer", "dead-letter-handler"])
-            try await running.wait("the queues") { try await running.watch.isDeclared() }
+            try await running.fleet.waitUntilReady()
             let messages = Messages(run: running.fleet.run)
             let good = (1...20).map { messages.order(id: "60\($0)") }
             let bad = messages.bad

@@ -118,7 +118,7 @@ struct ConnectionTests {
             // Now every call of every writer is refused at once.
             _ = try await fleet.start("mapper", log: "mapper")
             _ = try await fleet.start("dead-letter-handler", log: "dead-letter-handler")
-            try await running.wait("the queues") { try await running.watch.isDeclared() }
+            try await running.fleet.waitUntilReady()
             try await fleet.changeXero(#""expireTokens":true"#)
             let messages = Messages(run: running.fleet.run)
             try await running.publish((1...400).map { messages.order(id: "77\($0)") })
@@ -186,7 +186,7 @@ struct ConnectionTests {
             let running = fleet.running
             #expect(try await fleet.connect(["xero"], log: "connect-xero").status == 0)
             for name in ["mapper", "writer", "dead-letter-handler"] { _ = try await fleet.start(name, log: name) }
-            try await running.wait("the queues") { try await running.watch.isDeclared() }
+            try await running.fleet.waitUntilReady()
             try await fleet.changeXero(#""revokeTokens":true"#)
             try await fleet.letTokensEnd(in: 1)
             let messages = Messages(run: running.fleet.run)

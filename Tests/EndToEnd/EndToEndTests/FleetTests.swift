@@ -81,7 +81,7 @@ struct FleetTests {
     func refused() async throws {
         try await RunningFleet.with("refused") { running in
             try await running.fleet.startWorkers(["mapper", "writer", "dead-letter-handler"])
-            try await running.wait("the queues") { try await running.watch.isDeclared() }
+            try await running.fleet.waitUntilReady()
             let messages = Messages(run: running.fleet.run)
             let tenant = try #require(running.fleet.plan.organisations.first?.tenant)
             try await running.fleet.xero.post(
@@ -123,7 +123,7 @@ struct FleetTests {
     func drain() async throws {
         try await RunningFleet.with("drain") { running in
             let declarer = try await running.fleet.startWorker("mapper", log: "declare")
-            try await running.wait("the queues") { try await running.watch.isDeclared() }
+            try await running.fleet.waitUntilReady()
             await running.fleet.children.remove(declarer)
             #expect(await declarer.stop() == 0)
             let messages = Messages(run: running.fleet.run)

@@ -65,7 +65,7 @@ struct OperatorCommandTests {
             let schema = running.fleet.schema
             let mapper = try await running.fleet.startWorker("mapper", log: "mapper")
             try await running.fleet.startWorkers(["writer", "dead-letter-handler"])
-            try await running.wait("the queues") { try await running.watch.isDeclared() }
+            try await running.fleet.waitUntilReady()
             let messages = Messages(run: running.fleet.run)
             func versions() async throws -> Int64 {
                 try await running.rows("SELECT count(*) AS n FROM \(schema).mapping_version")[0].int("n")

@@ -14,7 +14,7 @@ struct PostingTests {
     ) async throws {
         try await RunningFleet.with(name) { running in
             try await running.fleet.startWorkers(["mapper", "writer", "dead-letter-handler"])
-            try await running.wait("the queues") { try await running.watch.isDeclared() }
+            try await running.fleet.waitUntilReady()
             try await work(running, Messages(run: running.fleet.run))
         }
     }
