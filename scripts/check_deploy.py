@@ -16,6 +16,8 @@ FAULTS = []
 LABEL = "app.kubernetes.io/name"
 # A key of the configuration stands in the middle of these: TILLBRIDGE_XERO_<ORGANISATION KEY>_CLIENT_ID.
 KEYED = re.compile(r"^TILLBRIDGE_(KOUNTA|XERO)_[A-Z0-9_]+_CLIENT_(ID|SECRET)$")
+# And the name of an alert channel in these.
+CHANNEL = re.compile(r"^TILLBRIDGE_ALERT_[A-Z0-9_]+_(USER|PASSWORD|URL|SIGNING_KEY)$")
 # Who speaks to which vendor, and the list of the configuration that says with whose credentials.
 SPEAKERS = {"poller": ("KOUNTA", "companies"), "writer": ("XERO", "organisations")}
 
@@ -76,14 +78,15 @@ def check_environment(path, names, known):
         plain = re.sub(r"_FILE$", "", name)
         if not plain.startswith(("TILLBRIDGE_", "LOG_")):
             fault(path, f"{name} is no environment name of the fleet")
-        elif known and plain not in known and not KEYED.match(plain):
+        elif known and plain not in known and not KEYED.match(plain) and not CHANNEL.match(plain):
             fault(path, f"{name} is in no source file and no README")
 
 
 def check_values(path, environment):
     """No credential stands in the repository."""
     for name, value in environment.items():
-        secret = re.search(r"(SECRET|PASSWORD|TOKEN|_KEY|CLIENT_ID|RABBITMQ_URL|DATABASE_URL)$", name)
+        secret = CHANNEL.match(name) or re.search(
+            r"(SECRET|PASSWORD|TOKEN|_KEY|CLIENT_ID|RABBITMQ_URL|DATABASE_URL)$", name)
         expect(not secret, path, f"{name} is a secret: give the name of a file, in {name}_FILE")
         expect(not re.search(r"://[^/@${]+:[^/@]+@", str(value)), path, f"{name} holds a credential")
 
@@ -195,6 +198,39 @@ def check_compose(path, names, known):
                        f"{where} does not mount its TILLBRIDGE_CONFIG")
             expect(service.get("read_only") is True, path, f"{where} may write to its image")
             expect(service.get("cap_drop") == ["ALL"], path, f"{where} keeps capabilities")
+
+
+def check_alerts(override, component, known):
+    """What is laid over both for alert channels: for the workers that tell, each variable with its file."""
+    tellers = {"dead-letter-handler", "writer"}
+    for over in documents(override):
+        check_secret_files(override, over.get("secrets", {}))
+        expect(set(over.get("services", {})) == tellers, override, f"is not for {', '.join(sorted(tellers))}")
+        for name, service in over.get("services", {}).items():
+            environment = service.get("environment", {})
+            check_environment(override, environment, known)
+            check_values(override, environment)
+            files = {str(value).removeprefix("/run/secrets/") for value in environment.values()}
+            expect(files == set(service.get("secrets", [])) == set(over.get("secrets", {})), override,
+                   f"service {name}: its variables do not name its secrets")
+    expect({path.stem for path in component.glob("*.yaml")} == tellers | {"kustomization"}, component,
+           f"is not for {', '.join(sorted(tellers))}")
+    for path in sorted(component.glob("*.yaml")):
+        for manifest in documents(path):
+            if manifest["kind"] == "Component":
+                expect({patch["path"] for patch in manifest["patches"]} == {f"{name}.yaml" for name in tellers}, path,
+                       "does not list every patch")
+                continue
+            expect(manifest["metadata"]["name"] == path.stem, path, "is laid over another Deployment")
+            pod = manifest["spec"]["template"]["spec"]
+            mounted = {item["path"] for item in pod["volumes"][0]["secret"]["items"]}
+            environment = {entry["name"]: entry["value"] for entry in pod["containers"][0]["env"]}
+            check_environment(path, environment, known)
+            check_values(path, environment)
+            folder = pod["containers"][0]["volumeMounts"][0]["mountPath"]
+            for variable, value in environment.items():
+                expect(Path(value).name in mounted and str(Path(value).parent) == folder, path,
+                       f"{variable} names a file that is not mounted")
 
 
 def check_secret_files(path, secrets):
@@ -344,6 +380,7 @@ def main():
     check_dockerfile(ROOT / "docker/Dockerfile", names)
     check_compose(ROOT / "docker/compose.yaml", names, known)
     check_kubernetes(ROOT / "k8s/base", names, known)
+    check_alerts(ROOT / "docker/alerts.yaml", ROOT / "k8s/alerts", known)
     for line in FAULTS:
         print(line, file=sys.stderr)
     print(f"docker/ and k8s/: {len(FAULTS) or 'no'} fault{'' if len(FAULTS) == 1 else 's'}")
