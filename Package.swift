@@ -117,6 +117,7 @@ let package = Package(
             .embedInCode("Migrations/0005_desk.sql"),
             .embedInCode("Migrations/0008_governor.sql"),
             .embedInCode("Migrations/0010_alerts.sql"),
+            .embedInCode("Migrations/0015_closed_organisations.sql"),
         ]),
 
         // Books: pure.
@@ -162,7 +163,7 @@ let package = Package(
         tests("Services", "StoreTests", [
             "Domain", "HTTP", "Mapping", "Money", "Postgres", "Settings", "Store", "Xero", crypto,
         ]),
-        tests("Services", "SettingsTests", ["Domain", "Mapping", "Money", "Settings"]),
+        tests("Services", "SettingsTests", ["Alerting", "Domain", "Mapping", "Money", "Settings"]),
         tests("Services", "MessagingTests", ["AMQP", "Domain", "Messaging"]),
         tests("Services", "KountaTests", ["Domain", "HTTP", "JSON", "Kounta", "Money"]),
         tests("Services", "XeroTests", ["Domain", "HTTP", "JSON", "Money", "Xero"]),
@@ -190,7 +191,8 @@ let package = Package(
         ]),
         tests("TidyTests", "TidyTests", []),
         tests("EndToEnd", "EndToEndTests", [
-            "AMQP", "Credentials", "FleetHarness", "HTTP", "JSON", "Postgres", "Settings",
+            "AMQP", "Credentials", "FleetHarness", "HTTP", "JSON", "Postgres", "Settings", "Threads", hummingbird,
+            nioCore,
         ]),
         tests("EndToEnd", "ChaosTests", ["FleetHarness", "Telemetry", "Threads"]),
         tests("Books", "JSONTests", ["JSON"]),

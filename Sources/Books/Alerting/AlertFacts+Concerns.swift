@@ -35,7 +35,9 @@ extension AlertFacts {
             place: place ?? (group.venues.isEmpty ? "the fleet" : group.venues),
             title: "\(group.open) \(group.open == 1 ? "letter" : "letters") on the desk: \(group.deadLetterClass)",
             cause: group.cause, remedy: group.remedy,
-            command: "tillbridge dead-letters replay --group \(group.id) --wait", since: group.openedAt,
+            command: GroupCommand.text(
+                group.deadLetterClass, group: group.id, open: group.open, firstLetter: group.firstLetter),
+            since: group.openedAt,
             count: group.open, amount: money(group.amount, group.organisation),
             isGrave: group.open >= policy.groupCount || age >= policy.groupAge, isInHand: group.assignee != nil)
     }
@@ -165,8 +167,16 @@ extension AlertFacts {
             Concern(
                 .connectionDead, subject: "organisation/\(lost.organisation)", organisation: lost.organisation,
                 place: "\(lost.organisation)", title: "Xero no longer lets us into \(lost.organisation)",
-                cause: lost.why, remedy: "Connect again and tick that organisation.",
-                command: "tillbridge connect xero --port 8734", since: lost.since)
+                cause: lost.why,
+                remedy: lost.hasOwnCredential
+                    ? "Authorise its custom connection again at developer.xero.com, or correct its client id and "
+                        + "secret and restart the writers; what waits then goes on by itself. The command asks "
+                        + "whether it works."
+                    : "Connect again and tick that organisation; what waits then goes on by itself.",
+                command: lost.hasOwnCredential
+                    ? "tillbridge mapping check --organisation \(lost.organisation)"
+                    : "tillbridge connect xero --port 8734",
+                since: lost.since)
         }
     }
 }

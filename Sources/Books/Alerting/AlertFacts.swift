@@ -15,11 +15,15 @@ package struct AlertFacts: Sendable {
         package let amount: String?
         package let openedAt: Instant
         package let assignee: String?
+        /// The number of the oldest open letter.
+        package let firstLetter: Int64?
 
         package init(
             id: Int64, deadLetterClass: String, cause: String, remedy: String, organisation: OrganisationKey?,
-            venues: String, open: Int, amount: String?, openedAt: Instant, assignee: String? = nil
+            venues: String, open: Int, amount: String?, openedAt: Instant, assignee: String? = nil,
+            firstLetter: Int64? = nil
         ) {
+            self.firstLetter = firstLetter
             self.id = id
             self.deadLetterClass = deadLetterClass
             self.cause = cause
@@ -110,11 +114,14 @@ package struct AlertFacts: Sendable {
         package let organisation: OrganisationKey
         package let since: Instant
         package let why: String
+        /// By a credential of its own, not by a person's consent.
+        package let hasOwnCredential: Bool
 
-        package init(organisation: OrganisationKey, since: Instant, why: String) {
+        package init(organisation: OrganisationKey, since: Instant, why: String, hasOwnCredential: Bool = false) {
             self.organisation = organisation
             self.since = since
             self.why = why
+            self.hasOwnCredential = hasOwnCredential
         }
     }
 

@@ -24,6 +24,8 @@ package struct AlertPolicy: Sendable {
     package var budgetPercent = 80
     package var handlerDown: Duration = .seconds(300)
     package var queueAge: Duration = .seconds(1800)
+    /// More notices at once than these are one message: a person who gets fifty reads none.
+    package var digestAfter = 5
     package var syncSilent: Duration = .seconds(900)
 
     package init() {}

@@ -13,7 +13,8 @@ extension AlertSettings {
             ("queue_age", policy.queueAge), ("sync_silent", policy.syncSilent),
         ]
         lines += durations.map { "  \($0.0): \(DurationText.render($0.1))" }
-        lines += ["  group_count: \(policy.groupCount)", "  budget_percent: \(policy.budgetPercent)"]
+        lines += ["  group_count: \(policy.groupCount)", "  budget_percent: \(policy.budgetPercent)",
+            "  digest_after: \(policy.digestAfter)"]
         if let hours = policy.quietHours { lines.append("  quiet_hours: \"\(hours)\"") }
         if let timeZoneName { lines.append("  timezone: \(timeZoneName)") }
         guard !channels.isEmpty else { return lines + ["  channels: []  # alerts are logged only"] }

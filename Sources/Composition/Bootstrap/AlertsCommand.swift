@@ -173,12 +173,13 @@ struct TestAlertsCommand: AsyncParsableCommand {
             printLines(unusable)
             let now = LiveClock.clock.now()
             let text = AlertText(
-                .opened, alert: 0,
-                Concern(
-                    .queueAge, subject: "test", place: "the fleet", title: "a test message",
-                    cause: "Somebody ran `tillbridge alerts test`.", remedy: "Nothing: it arrived.",
-                    command: "tillbridge alerts list"),
-                openedAt: now, clock: desk.settings.alerts.policy.clock)
+                ToldAlert(
+                    Notice(.opened, ordinal: 1, notBefore: now), alert: 0,
+                    Concern(
+                        .queueAge, subject: "test", place: "the fleet", title: "a test message",
+                        cause: "Somebody ran `tillbridge alerts test`.", remedy: "Nothing: it arrived.",
+                        command: "tillbridge alerts list"),
+                    openedAt: now), clock: desk.settings.alerts.policy.clock)
             for channel in channels {
                 let delivery = AlertDelivery(
                     id: 0, channel: channel.name, notice: "opened", subject: text.subject, body: text.body,

@@ -40,20 +40,29 @@ struct LiveConnections: Sendable {
     /// - Returns: nil where the settings name no way in; they were checked at start.
     func tokens(of organisation: OrganisationSettings) -> (any AccessTokens)? {
         if let credential = organisation.credential {
-            return XeroTokens(
+            let tokens = XeroTokens(
                 http: parts.identityHTTP, identity: parts.settings.connections.xeroIdentity, credential: credential)
+            let store = PostgresStore(pool: parts.credentialPool, holder: "tokens")
+            return WatchedTokens(tokens) { [parts, key = organisation.key] why in
+                guard try await store.setClosed(key, why: why) || why != nil else { return }
+                Self.tell(why, key, remedy: "authorise its custom connection again at developer.xero.com", parts)
+            }
         }
         guard let book, let tenant = organisation.tenant else { return nil }
-        let (logger, metrics, key) = (parts.logger, parts.metrics, organisation.key)
-        return TenantTokens(tenant: tenant, title: key.text, book: book) { why in
-            metrics.set("tillbridge_organisation_disconnected", ["organisation": key.text], to: why == nil ? 0 : 1)
-            if let why {
-                logger.error(
-                    "Xero no longer lets us into this organisation (\(why)): run `tillbridge connect xero`",
-                    metadata: ["organisation": "\(key)"])
-            } else {
-                logger.notice("Xero lets us into this organisation", metadata: ["organisation": "\(key)"])
-            }
+        return TenantTokens(tenant: tenant, title: organisation.key.text, book: book) {
+            [parts, key = organisation.key] why in
+            Self.tell(why, key, remedy: "run `tillbridge connect xero`", parts)
+        }
+    }
+
+    private static func tell(_ why: String?, _ organisation: OrganisationKey, remedy: String, _ parts: LiveParts) {
+        parts.metrics.set(
+            "tillbridge_organisation_disconnected", ["organisation": organisation.text], to: why == nil ? 0 : 1)
+        let place: Logger.Metadata = ["organisation": "\(organisation)"]
+        if let why {
+            parts.logger.error("Xero no longer lets us into this organisation (\(why)): \(remedy)", metadata: place)
+        } else {
+            parts.logger.notice("Xero lets us into this organisation", metadata: place)
         }
     }
 

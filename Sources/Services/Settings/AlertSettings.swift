@@ -69,6 +69,7 @@ extension AlertSettings {
         policy.budgetPercent = section.integer("budget_percent", in: 1...100, default: policy.budgetPercent)
         policy.handlerDown = section.duration("handler_down", default: policy.handlerDown)
         policy.queueAge = section.duration("queue_age", default: policy.queueAge)
+        policy.digestAfter = section.integer("digest_after", in: 1...1000, default: policy.digestAfter)
         policy.syncSilent = section.duration("sync_silent", default: policy.syncSilent)
         timeZoneName = section.text("timezone")
         let zone = timeZoneName.flatMap(readTimeZone)

@@ -9,6 +9,8 @@ package protocol AlertFactStore: Sendable {
     /// Unfinished documents made before `made`, by venue and trading day.
     func openDays(madeBefore made: Instant) async throws -> [AlertFacts.OpenDay]
     func connectionFacts() async throws -> (connections: [StoredGrant], lost: [LostTenant])
+    /// Organisations with a credential of their own that Xero does not let us into.
+    func closedOrganisations() async throws -> [ClosedOrganisation]
     /// Calls of today (UTC), by organisation.
     func callsToday(_ today: CalendarDate) async throws -> [OrganisationKey: Int]
     /// When each venue's cursor moved last.
@@ -46,13 +48,13 @@ extension PostgresStore: AlertFactStore {
             try session.query(
                 """
                 SELECT g.id, g.class, g.remedy, g.organisation, g.assignee, g.opened_at, l.open, l.amount, l.venues,
-                       f.cause
+                       f.cause, f.id AS first_letter
                   FROM dead_letter_group AS g
                  CROSS JOIN LATERAL (
                     SELECT count(*) AS open, sum(amount) AS amount, string_agg(DISTINCT venue, ', ') AS venues
                       FROM dead_letter WHERE group_id = g.id AND state = 'open') AS l
                  CROSS JOIN LATERAL (
-                    SELECT cause FROM dead_letter WHERE group_id = g.id AND state = 'open' ORDER BY id LIMIT 1) AS f
+                    SELECT id, cause FROM dead_letter WHERE group_id = g.id AND state = 'open' ORDER BY id LIMIT 1) AS f
                  WHERE g.closed_at IS NULL ORDER BY g.id LIMIT $1
                 """, [.int(Int64(Self.groupsMax))]
             ).map { row in
@@ -61,7 +63,7 @@ extension PostgresStore: AlertFactStore {
                     remedy: try row.text("remedy"), organisation: OrganisationKey(orNil: try row.text("organisation")),
                     venues: String((try row.textOrNil("venues") ?? "").prefix(200)), open: Int(try row.int("open")),
                     amount: try row.numericOrNil("amount"), openedAt: try row.instant("opened_at"),
-                    assignee: try row.textOrNil("assignee"))
+                    assignee: try row.textOrNil("assignee"), firstLetter: try row.int("first_letter"))
             }
         }
     }

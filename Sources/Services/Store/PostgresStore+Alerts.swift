@@ -26,14 +26,42 @@ package protocol AlertStore: LeaseStore {
 package struct AlertTelling: Sendable {
     /// The channels a notice goes to; none where nobody is to be written to.
     package let channels: @Sendable (Notice) -> [String]
-    package let text: @Sendable (Notice.Reason, _ alert: Int64, Concern, _ openedAt: Instant) -> AlertText
+    package let clock: PlaceClock
+    /// More than these for one channel at one time become one message.
+    package let digestAfter: Int
 
-    package init(
-        channels: @escaping @Sendable (Notice) -> [String],
-        text: @escaping @Sendable (Notice.Reason, _ alert: Int64, Concern, _ openedAt: Instant) -> AlertText
-    ) {
+    package init(channels: @escaping @Sendable (Notice) -> [String], clock: PlaceClock, digestAfter: Int) {
         self.channels = channels
-        self.text = text
+        self.clock = clock
+        self.digestAfter = digestAfter
+    }
+
+    /// The messages, each with its channel and with the alert it is kept under: of a digest the first one's.
+    func messages(_ told: [ToldAlert]) -> [(channel: String, first: ToldAlert, text: AlertText)] {
+        var bundles: [Bundle: [ToldAlert]] = [:]
+        for told in told {
+            for channel in channels(told.notice) {
+                let bundle = Bundle(
+                    channel: channel, notBefore: told.notice.notBefore, isEnd: told.notice.reason == .resolved)
+                bundles[bundle, default: []].append(told)
+            }
+        }
+        return bundles.sorted { $0.key < $1.key }.flatMap { bundle, told in
+            told.count > digestAfter
+                ? [(bundle.channel, told[0], AlertText(digest: told, clock: clock))]
+                : told.map { (bundle.channel, $0, AlertText($0, clock: clock)) }
+        }
+    }
+
+    /// What may go out together.
+    private struct Bundle: Hashable, Comparable {
+        let channel: String
+        let notBefore: Instant
+        let isEnd: Bool
+
+        static func < (a: Self, b: Self) -> Bool {
+            (a.channel, a.notBefore, a.isEnd ? 0 : 1) < (b.channel, b.notBefore, b.isEnd ? 0 : 1)
+        }
     }
 }
 
@@ -112,14 +140,15 @@ extension PostgresStore: AlertStore {
                 "SELECT fence FROM lease WHERE name = $1 AND fence = $2 AND until > now() FOR SHARE",
                 [.text(lease.name), .int(lease.fence)])
             guard held.count == 1 else { throw LeaseLost(count: 1) }
+            var told: [ToldAlert] = []
             for step in steps {
                 let (alert, concern, opened) = try Self.write(step, session, now)
                 for notice in step.notices {
-                    try Self.tell(notice, alert, telling, session, now) {
-                        telling.text(notice.reason, alert, concern, opened)
-                    }
+                    try Self.note(notice, alert, session)
+                    told.append(ToldAlert(notice, alert: alert, concern, openedAt: opened))
                 }
             }
+            for (channel, first, text) in telling.messages(told) { try Self.send(text, channel, first, session, now) }
         }
     }
 
@@ -159,35 +188,34 @@ extension PostgresStore: AlertStore {
         }
     }
 
-    private static func tell(
-        _ notice: Notice, _ alert: Int64, _ telling: AlertTelling, _ session: PostgresSession, _ now: Instant,
-        _ text: () -> AlertText
+    private static func note(_ notice: Notice, _ alert: Int64, _ session: PostgresSession) throws {
+        guard notice.reason != .resolved else { return }
+        try session.execute(
+            """
+            UPDATE alert SET notices = $2, last_told = $3, first_told = coalesce(first_told, $3),
+                             escalated_at = CASE WHEN $4 THEN $3 ELSE escalated_at END
+             WHERE id = $1
+            """,
+            [
+                .int(alert), .int(Int64(notice.ordinal)), notice.notBefore.parameter,
+                .bool(notice.reason == .escalated),
+            ])
+    }
+
+    private static func send(
+        _ text: AlertText, _ channel: String, _ told: ToldAlert, _ session: PostgresSession, _ now: Instant
     ) throws {
-        if notice.reason != .resolved {
-            try session.execute(
-                """
-                UPDATE alert SET notices = $2, last_told = $3, first_told = coalesce(first_told, $3),
-                                 escalated_at = CASE WHEN $4 THEN $3 ELSE escalated_at END
-                 WHERE id = $1
-                """,
-                [
-                    .int(alert), .int(Int64(notice.ordinal)), notice.notBefore.parameter,
-                    .bool(notice.reason == .escalated),
-                ])
-        }
-        let channels = telling.channels(notice)
-        guard !channels.isEmpty else { return }
-        let text = text()
         try session.execute(
             """
             INSERT INTO alert_delivery
                    (alert_id, notice, ordinal, channel, subject, body, payload, created_at, next_try)
-            SELECT $1, $2, $3::bigint, channel, $5, $6, $7, $8, $9 FROM unnest($4::text[]) AS c (channel)
+            VALUES ($1, $2, $3::bigint, $4, $5, $6, $7, $8, $9)
             ON CONFLICT (alert_id, notice, ordinal, channel) DO NOTHING
             """,
             [
-                .int(alert), .text(notice.reason.rawValue), .int(Int64(notice.ordinal)), .texts(channels),
-                .text(text.subject), .text(text.body), .text(text.payload), now.parameter, notice.notBefore.parameter,
+                .int(told.alert), .text(told.notice.reason.rawValue), .int(Int64(told.notice.ordinal)), .text(channel),
+                .text(text.subject), .text(text.body), .text(text.payload), now.parameter,
+                told.notice.notBefore.parameter,
             ])
     }
 }

@@ -82,6 +82,11 @@ package struct AlertLook: Sendable {
                 AlertFacts.Disconnection(organisation: $0, since: lost.since, why: lost.why)
             }
         }
+        let keys = Set(organisations.map(\.key))
+        facts.disconnections += try await store.closedOrganisations().filter { keys.contains($0.organisation) }.map {
+            AlertFacts.Disconnection(
+                organisation: $0.organisation, since: $0.since, why: $0.why, hasOwnCredential: true)
+        }
     }
 
     private func idleQueues(_ memory: inout Memory, _ now: Instant) async throws -> [AlertFacts.IdleQueue] {

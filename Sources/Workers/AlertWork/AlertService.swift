@@ -112,12 +112,11 @@ package struct AlertService: Service {
     private var telling: AlertTelling {
         let lines = settings.channels.map { (name: $0.name, isSecond: $0.isSecondLine) }
         let usable = Set(channels.map(\.name))
-        let placeClock = settings.policy.clock
         return AlertTelling(
             channels: { notice in
                 lines.filter { usable.contains($0.name) && (!$0.isSecond || notice.reachesSecondLine) }.map(\.name)
             },
-            text: { AlertText($0, alert: $1, $2, openedAt: $3, clock: placeClock) })
+            clock: settings.policy.clock, digestAfter: settings.policy.digestAfter)
     }
 
     /// In the log stands every notice, whether there are channels or not.

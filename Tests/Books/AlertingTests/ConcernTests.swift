@@ -58,6 +58,24 @@ struct ConcernTests {
         #expect(facts.concerns(AlertPolicy(), at: at(24)).map(\.isGrave) == [true])
     }
 
+    @Test(
+        "a group, with the command that fits its class",
+        arguments: [
+            ("archived", 2, "replay --group 7 --wait"), ("unknown", 1, "replay --group 7 --wait"),
+            ("value", 1, "edit 31 --set FIELD=VALUE --reason WHY --replay"), ("value", 2, "list --group 7"),
+            ("parse", 1, "show 31"), ("parse", 9, "list --group 7"),
+        ])
+    func groupCommands(_ deadLetterClass: String, _ open: Int, _ command: String) {
+        var facts = AlertFacts(watchingSince: at(0))
+        facts.groups = [
+            AlertFacts.Group(
+                id: 7, deadLetterClass: deadLetterClass, cause: "c", remedy: "r", organisation: harbour, venues: "",
+                open: open, amount: nil, openedAt: at(23), firstLetter: 31)
+        ]
+        let commands = facts.concerns(AlertPolicy(), at: at(24)).map(\.command)
+        #expect(commands == ["tillbridge dead-letters " + command])
+    }
+
     @Test("a venue without orders while it is open, and not otherwise")
     func silentVenue() {
         // Day 25 of November, 13:00 UTC, open since nine.
@@ -141,13 +159,38 @@ struct ConcernTests {
             $0.budgets = [.init(organisation: harbour, used: 10, limit: 5000)]
         } == [])
     }
+
+    @Test("an organisation that Xero shuts us out of, with the words for either kind of credential")
+    func shutOut() throws {
+        for (own, command) in [
+            (false, "tillbridge connect xero --port 8734"), (true, "tillbridge mapping check --organisation harbour"),
+        ] {
+            var facts = AlertFacts(watchingSince: at(0))
+            facts.disconnections = [
+                .init(organisation: harbour, since: at(3), why: "403", hasOwnCredential: own)
+            ]
+            facts.openDays = [day(at(-3))]
+            let concerns = facts.concerns(AlertPolicy(), at: at(24))
+            #expect(concerns.map(\.kind) == [.connectionDead], "what waits for it is not told as well")
+            #expect(concerns.first?.command == command && concerns.first?.since == at(3))
+            #expect(concerns.first?.remedy.contains("developer.xero.com") == own)
+        }
+    }
 }
 
 @Suite("an alert's text")
 struct AlertTextTests {
+    private func told(_ reason: Notice.Reason, _ concern: Concern) -> ToldAlert {
+        ToldAlert(Notice(reason, ordinal: 1, notBefore: at(1)), alert: 3, concern, openedAt: at(1))
+    }
+
+    private func text(_ reason: Notice.Reason, _ concern: Concern) -> AlertText {
+        AlertText(told(reason, concern), clock: PlaceClock())
+    }
+
     @Test("says what, where, since when, how many, how much, what to do, and the command")
     func whole() {
-        let text = AlertText(.opened, alert: 3, group(), openedAt: at(1), clock: PlaceClock())
+        let text = self.text(.opened, group())
         for part in [
             "What: 12 letters on the desk: archived", "Where: Harbour Bistro (harbour)", "Since: 2026-11-25 00:00",
             "How many: 12", "How much: 1204.50 AUD", "Why: Account 4010 is archived in Xero.",
@@ -160,18 +203,34 @@ struct AlertTextTests {
 
     @Test("of an end says nothing of what to do, and of escalation that it is urgent")
     func reasons() {
-        let end = AlertText(.resolved, alert: 3, group(), openedAt: at(1), clock: PlaceClock())
+        let end = text(.resolved, group())
         #expect(!end.body.contains("What to do"))
         #expect(end.subject.hasPrefix("[Tillbridge, resolved]"))
-        let urgent = AlertText(.escalated, alert: 3, group(), openedAt: at(1), clock: PlaceClock())
+        let urgent = text(.escalated, group())
         #expect(urgent.subject.contains("URGENT"))
+    }
+
+    @Test("of many at once is one message: of each what, where, since when, how many, how much and the command")
+    func digest() {
+        let many = (1...30).map { told($0 == 9 ? .escalated : .opened, group(Int64($0))) }
+        let text = AlertText(digest: many, clock: PlaceClock())
+        #expect(text.subject == "[Tillbridge, URGENT] 30 alerts at once, in one place")
+        for part in [
+            "– 12 letters on the desk: archived – Harbour Bistro (harbour) (since 2026-11-25 00:00, 12, 1204.50 AUD)",
+            "  Account 4010 is archived in Xero.", "Command: tillbridge dead-letters replay --group 20 --wait",
+            "… and 10 more", "tillbridge alerts list",
+        ] { #expect(text.body.contains(part), "\(text.body)") }
+        #expect(!text.body.contains("--group 21 "))
+        #expect(text.payload.contains("\"digest\":30") && text.payload.contains("dead_letter_group:30"))
+        let ends = AlertText(digest: many.map { told(.resolved, $0.concern) }, clock: PlaceClock())
+        #expect(ends.subject.hasPrefix("[Tillbridge, resolved] 30 alerts") && !ends.body.contains("Command"))
     }
 
     @Test("keeps what a till wrote on its line")
     func lineBreaks() {
         var concern = group()
         concern.cause = "Product \"Tea\r\nBcc: all@example.com\" is unknown.\u{2028}x"
-        let text = AlertText(.opened, alert: 3, concern, openedAt: at(1), clock: PlaceClock())
+        let text = self.text(.opened, concern)
         #expect(text.body.contains("Why: Product \"Tea  Bcc: all@example.com\" is unknown. x"))
     }
 }

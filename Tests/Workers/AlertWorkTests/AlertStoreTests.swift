@@ -37,8 +37,7 @@ private let concern = Concern(
     title: "3 letters on the desk: archived", cause: "Account 4010 is archived in Xero.", remedy: "Restore it.",
     command: "tillbridge dead-letters replay --group 1 --wait", count: 3, amount: "88.10 AUD")
 private let telling = AlertTelling(
-    channels: { $0.reachesSecondLine ? ["duty", "boss"] : ["duty"] },
-    text: { AlertText($0, alert: $1, $2, openedAt: $3, clock: PlaceClock()) })
+    channels: { $0.reachesSecondLine ? ["duty", "boss"] : ["duty"] }, clock: PlaceClock(), digestAfter: 5)
 
 /// One look of a process that may have just started: everything it knows comes out of the books.
 private func look(_ store: PostgresStore, _ standing: [Concern], _ lease: Lease, at now: Instant) async throws -> Int {
@@ -112,6 +111,65 @@ struct AlertStoreTests {
             let listed = try #require(try await store.listedAlerts(closedToo: true).first)
             #expect(listed.concern.amount == "88.10 AUD")
             #expect(listed.undelivered == 0)
+        }
+    }
+
+    @Test("tell many at once in one message a channel, and five each in its own")
+    func digest() async throws {
+        try await Database.with("digest") { _, store in
+            let lease = try #require(try await store.acquire("alerts", for: .seconds(60)))
+            func causes(_ numbers: ClosedRange<Int>) -> [Concern] {
+                numbers.map {
+                    Concern(
+                        .deadLetterGroup, subject: "\($0)", organisation: OrganisationKey("harbour"), place: "Bistro",
+                        title: "letters", cause: "cause \($0)", remedy: "Restore it.", command: "replay \($0)",
+                        isGrave: $0 % 10 == 0)
+                }
+            }
+            func messages(_ now: Instant) async throws -> [String] {
+                var found: [String] = []
+                while true {
+                    let due = try await store.takeDeliveries(["boss", "duty"], hold: .seconds(120), at: now)
+                    if due.isEmpty { return found.sorted() }
+                    for delivery in due {
+                        found.append("\(delivery.channel): \(delivery.subject)")
+                        try await store.recordDelivered(delivery.id, at: now)
+                    }
+                }
+            }
+            #expect(try await look(store, causes(1...200), lease, at: start) == 200)
+            #expect(
+                try await messages(start) == [
+                    "boss: [Tillbridge, URGENT] 20 alerts at once, in one place",
+                    "duty: [Tillbridge, URGENT] 200 alerts at once, in one place",
+                ])
+            // Each is an alert of its own all the same: five more are five messages, the end of all is one again.
+            #expect(try await store.knownAlerts(resolvedSince: start).count == 200)
+            let later = start.adding(seconds: 60)
+            #expect(try await look(store, causes(1...200) + causes(201...205), lease, at: later) == 5)
+            #expect(try await messages(later).count == 5)
+            let end = start.adding(seconds: 3600)
+            _ = try await look(store, [], lease, at: end)
+            #expect(
+                try await messages(end) == [
+                    "boss: [Tillbridge, resolved] 20 alerts at once, in one place",
+                    "duty: [Tillbridge, resolved] 205 alerts at once, in one place",
+                ])
+        }
+    }
+
+    @Test("know an organisation with a credential of its own that Xero shuts us out of, from first to last")
+    func shutOut() async throws {
+        try await Database.with("shut") { _, store in
+            let harbour = OrganisationKey("harbour")
+            #expect(try await store.setClosed(harbour, why: nil) == false)
+            #expect(try await store.setClosed(harbour, why: "403 AuthenticationUnsuccessful"))
+            let first = try #require(try await store.closedOrganisations().first)
+            #expect(try await store.setClosed(harbour, why: "401") == false)
+            let second = try #require(try await store.closedOrganisations().first)
+            #expect(second.since == first.since && second.why == "401" && second.organisation == harbour)
+            #expect(try await store.setClosed(harbour, why: nil))
+            #expect(try await store.closedOrganisations().isEmpty)
         }
     }
 
