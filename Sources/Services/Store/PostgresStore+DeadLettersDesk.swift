@@ -45,6 +45,9 @@ package struct LetterGroup: Sendable {
     package let id: Int64
     package let deadLetterClass: String
     package let fingerprint: String
+    /// The whole sentence, where all letters have the same.
+    package let cause: String?
+    package let firstOpen: Int64?
     package let organisation: String
     package let remedy: String
     package let assignee: String?
@@ -121,12 +124,14 @@ extension PostgresStore: DeskReading {
                 """
                 SELECT g.id, g.class, g.fingerprint, g.organisation, g.remedy, g.assignee, g.opened_at, g.last_seen,
                        g.closed_at, g.next_probe, coalesce(c.open, 0) AS open, coalesce(c.moving, 0) AS moving,
-                       coalesce(c.amount, 0) AS amount, coalesce(c.venues, 0) AS venues
+                       coalesce(c.amount, 0) AS amount, coalesce(c.venues, 0) AS venues, c.cause, c.first_open
                   FROM dead_letter_group AS g
                   \(closedToo ? "LEFT " : "")JOIN (
                        SELECT l.group_id, count(*) FILTER (WHERE l.state = 'open') AS open,
                               count(*) FILTER (WHERE l.state <> 'open') AS moving,
-                              sum(l.amount) AS amount, count(DISTINCT l.venue) AS venues
+                              sum(l.amount) AS amount, count(DISTINCT l.venue) AS venues,
+                              CASE WHEN min(l.cause) = max(l.cause) THEN min(l.cause) END AS cause,
+                              min(l.id) FILTER (WHERE l.state = 'open') AS first_open
                          FROM dead_letter AS l WHERE \(condition.sql) GROUP BY l.group_id) AS c ON c.group_id = g.id
                  ORDER BY coalesce(c.amount, 0) DESC, g.id LIMIT 1000
                 """, condition.parameters
@@ -224,6 +229,8 @@ extension LetterGroup {
         id = try row.int("id")
         deadLetterClass = try row.text("class")
         fingerprint = try row.text("fingerprint")
+        cause = try row.textOrNil("cause")
+        firstOpen = try row.intOrNil("first_open")
         organisation = try row.text("organisation")
         remedy = try row.text("remedy")
         assignee = try row.textOrNil("assignee")

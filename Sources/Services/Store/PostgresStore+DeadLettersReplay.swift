@@ -10,16 +10,24 @@ package protocol ReplayNotes: Sendable {
 }
 
 /// A letter's record that went through the mapper.
-package struct MappedReplay: Sendable {
-    package let mark: LetterMark
-    package let document: DocumentID
-    /// A later version of the order had gone through before: this one is not booked.
-    package let isOutdated: Bool
+package struct MappedReplay: Sendable, Hashable {
+    package enum Ending: String, Sendable, Hashable {
+        /// A later version of the order had gone through before: this one is not booked.
+        case outdated = "a later version of the order was booked"
+        /// What the order says stands in the ledger, or needs no document of its own there.
+        case nothingLeft = "dealt with: the order needs nothing more"
+    }
 
-    package init(mark: LetterMark, document: DocumentID, isOutdated: Bool) {
+    package let mark: LetterMark
+    /// What a writer is to see to; nil where it is not known.
+    package let document: DocumentID?
+    /// Nil: the letter is settled by what becomes of its document.
+    package let ending: Ending?
+
+    package init(mark: LetterMark, document: DocumentID?, ending: Ending? = nil) {
         self.mark = mark
         self.document = document
-        self.isOutdated = isOutdated
+        self.ending = ending
     }
 }
 
@@ -78,19 +86,19 @@ extension PostgresStore: ReplayNotes {
             try session.execute(
                 """
                 UPDATE dead_letter AS l
-                   SET mapped_at = now(), document_id = u.document, lacks = coalesce(l.lacks, 'invoice'),
-                       organisation = d.organisation, number = d.number, amount = coalesce(l.amount, d.total),
-                       state = CASE WHEN u.outdated THEN 'resolved' ELSE l.state END,
-                       closed_at = CASE WHEN u.outdated THEN now() END,
-                       outcome = CASE WHEN u.outdated THEN 'a later version of the order was booked' END
-                  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::boolean[])
-                         AS u (letter, replay, document, outdated)
-                  JOIN document AS d ON d.id = u.document
+                   SET mapped_at = now(), document_id = coalesce(u.document, l.document_id),
+                       lacks = coalesce(l.lacks, 'invoice'), organisation = coalesce(d.organisation, l.organisation),
+                       number = coalesce(d.number, l.number), amount = coalesce(l.amount, d.total),
+                       state = CASE WHEN u.ending IS NOT NULL THEN 'resolved' ELSE l.state END,
+                       closed_at = CASE WHEN u.ending IS NOT NULL THEN now() END, outcome = u.ending
+                  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[])
+                         AS u (letter, replay, document, ending)
+                  LEFT JOIN document AS d ON d.id = u.document
                  WHERE l.id = u.letter AND l.replays = u.replay AND l.state = 'replaying' AND l.mapped_at IS NULL
                 """,
                 [
                     .ints(replays.map { $0.mark.letter }), .ints(replays.map { Int64($0.mark.replay) }),
-                    .ints(replays.map { $0.document.value }), .bools(replays.map { $0.isOutdated }),
+                    .ints(replays.map { $0.document?.value }), .texts(replays.map { $0.ending?.rawValue }),
                 ])
         }
     }

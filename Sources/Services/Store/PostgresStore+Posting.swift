@@ -237,7 +237,7 @@ extension PostgresStore: PostingStore {
             return known
         case .pay(let number, let payments, let reason):
             guard let known = id(number) else { return nil }
-            try insert(payments, [], of: known, session)
+            try insert(try revive(payments, of: known, session), [], of: known, session)
             try begin(nil, known, reason, session)
             return known
         case .void(let number, let reason):

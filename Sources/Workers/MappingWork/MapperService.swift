@@ -94,6 +94,7 @@ package struct MapperService: Service {
         var following: [OutgoingMessage] = []
         var announced: Set<DocumentID> = []
         var verdicts: [(message: IncomingMessage, verdict: Verdict)] = []
+        var decided: [DecidedOrder] = []
         for (message, reading) in readings {
             guard case .mapped(let mapped) = reading else {
                 verdicts.append((message, reading.verdict))
@@ -107,6 +108,7 @@ package struct MapperService: Service {
                 undecided[mapped.key] = nil
                 let posted = try await post(mapped, attempt: (try? message.envelope.get())?.attempt ?? 0)
                 (ids, verdict) = (posted.announced, posted.verdict)
+                decided.append(DecidedOrder(mapped: mapped, announced: ids, verdict: verdict))
             }
             verdicts.append((message, verdict))
             for id in ids where announced.insert(id).inserted {
@@ -114,7 +116,7 @@ package struct MapperService: Service {
             }
         }
         try await versions.keepBases(Self.bases(readings.map(\.reading), outcomes, version: current.version))
-        try await store.noteMapped(Self.replays(readings.map(\.reading), outcomes))
+        try await store.noteMapped(Self.replays(readings.map(\.reading), outcomes, decided))
         try await postbox.settle(verdicts, following: following) { pass(.mapperPublished) }
         pass(.mapperAcknowledged)
         report(verdicts, created: following.count, took: .now - start)

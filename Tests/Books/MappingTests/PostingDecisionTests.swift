@@ -78,7 +78,7 @@ private enum Before {
         Case("figures that are wrong", Before.bad, [], ["park"]),
         Case("the same again", Before.order(), [Before.standing()], ["nothing"]),
         Case("the same again while on its way", Before.order(), [Before.standing(.inHand)], ["nothing"]),
-        Case("the same again after a refusal", Before.order(), [Before.standing(.refused)], ["nothing"]),
+        Case("the same again after a refusal", Before.order(), [Before.standing(.refused)], ["replace HBR-5000000001"]),
     ]
 
     static let unsent: [Case] = [

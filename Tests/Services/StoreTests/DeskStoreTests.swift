@@ -125,9 +125,7 @@ struct DeskStoreTests {
             try await desk.run("UPDATE document SET closed_at = now() - interval '1 hour'")
             #expect(try await desk.store.settleReplays().returned == 0)
             #expect(try await desk.store.accept([record("1")])[0].outcome == .replaced)
-            try await desk.store.noteMapped([
-                MappedReplay(mark: sent[0].mark, document: id, isOutdated: false)
-            ])
+            try await desk.store.noteMapped([MappedReplay(mark: sent[0].mark, document: id)])
             #expect(try await desk.store.settleReplays().resolved == 0)
             try await desk.stand()
             try await desk.run("UPDATE payment SET state = CASE ordinal WHEN 0 THEN 'written' ELSE 'refused' END")
@@ -146,7 +144,7 @@ struct DeskStoreTests {
             _ = try await desk.store.keep([DeadLetter("1", document: id.value)])
             _ = try await desk.replay()
             let mark = try await desk.send()[0].mark
-            try await desk.store.noteMapped([MappedReplay(mark: mark, document: id, isOutdated: false)])
+            try await desk.store.noteMapped([MappedReplay(mark: mark, document: id)])
             #expect(try await desk.store.settleReplays().returned == 0)
             try await desk.run("UPDATE document SET cause = 'locked', closed_at = now() - interval '31 seconds'")
             #expect(try await desk.store.settleReplays().returned == 1)

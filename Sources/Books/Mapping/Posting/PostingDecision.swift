@@ -130,12 +130,18 @@ package struct PostingDecision: Sendable {
         _ current: StandingDocument, into wanted: LedgerDocument, revision: Int
     ) -> [PostingStep] {
         let difference = DocumentDifference(from: current.document, to: wanted)
-        if difference.isNone { return [PostingStep(.nothing, "\(current.number) stands as the order is.")] }
+        // What was refused does not stand: that its record comes again is what a replay from the desk is.
+        if difference.isNone, current.standing != .refused {
+            return [PostingStep(.nothing, "\(current.number) stands as the order is.")]
+        }
         var updated = wanted
         updated.number = current.number
         switch current.standing {
         case .waiting, .refused:
-            return [PostingStep(.replace(updated), "The order changed (\(difference)) before anything was sent.")]
+            let reason = difference.isNone
+                ? "\(current.number) was refused, and its order came again."
+                : "The order changed (\(difference)) before anything was sent."
+            return [PostingStep(.replace(updated), reason)]
         case .inHand:
             return [PostingStep(.hold, "The order changed (\(difference)) while \(current.number) is on its way.")]
         case .gone: preconditionFailure("a document that is gone is not changed")
