@@ -16,28 +16,26 @@ struct ReplayCommand: AsyncParsableCommand {
     var again = false
     @Flag(help: "Wait until it is known what became of them.")
     var wait = false
-    @Flag(help: "For machines: one JSON object.")
-    var json = false
 
     func run() async throws {
         let filter = try acting.filter(selection)
         let author = try acting.author()
-        try await DeskSession.with(options.config) { store in
+        try await DeskSession.with(options.config) { store, _ in
             if acting.dryRun {
                 let touched = try await store.preview(filter, forReplay: true)
-                return try report(touched, "would be sent again")
+                return try acting.report(touched, "would be sent again")
             }
             let touched = try await store.queueReplay(filter, by: author, again: again)
             guard wait, touched.count > 0 else {
                 if try await !store.isSending() {
                     printError("no dead-letter-handler is at work: they are sent when one starts")
                 }
-                return try report(touched, "will be sent again")
+                return try acting.report(touched, "will be sent again")
             }
             let resolved = try await waitForAll(filter, touched, store)
             let back = touched.count - resolved
             printLines(
-                json
+                acting.json
                     ? [LetterJSON.outcome(touched, resolved: resolved)]
                     : ["\(resolved) \(resolved == 1 ? "letter" : "letters") put right, \(back) came back"])
             if back > 0 || touched.passedOver > 0 { throw DeskExit.notAll }
@@ -52,11 +50,6 @@ struct ReplayCommand: AsyncParsableCommand {
             if inFlight == 0 { return resolved }
             try await Task.sleep(for: .milliseconds(250))
         }
-    }
-
-    private func report(_ touched: Touched, _ what: String) throws {
-        printLines(json ? [LetterJSON.outcome(touched)] : LetterLines.touched(touched, what))
-        try DeskExit.check(touched)
     }
 }
 
@@ -78,6 +71,8 @@ struct EditCommand: AsyncParsableCommand {
     var by: String?
     @Flag(help: "Send it again at once.")
     var replay = false
+    @Flag(help: "For machines: one JSON object.")
+    var json = false
 
     func validate() throws {
         guard (file != nil) != !assignments.isEmpty else {
@@ -89,7 +84,7 @@ struct EditCommand: AsyncParsableCommand {
         var acting = ActingOptions()
         acting.by = by
         let author = try acting.author()
-        try await DeskSession.with(options.config) { store in
+        try await DeskSession.with(options.config) { store, _ in
             guard let payload = try await store.payload(of: id), let letter = try await store.letter(id)?.letter else {
                 printLines(["there is no letter \(id)"])
                 throw DeskExit.nothingMatches
@@ -102,14 +97,20 @@ struct EditCommand: AsyncParsableCommand {
                 throw StartError("letter \(id) is left as it was: \(error)")
             }
             try await store.edit(payload, to: corrected, by: author, reason: reason)
-            printLines(["letter \(id): correction \(payload.edits + 1) is kept"])
-            guard replay else { return }
-            var filter = LetterFilter()
-            filter.ids = [id]
-            let touched = try await store.queueReplay(filter, by: author, again: false)
-            printLines(LetterLines.touched(touched, "will be sent again"))
-            try DeskExit.check(touched)
+            let touched = replay ? try await send(store, by: author) : nil
+            printLines(
+                json
+                    ? [LetterJSON.corrected(id, payload.edits + 1, touched)]
+                    : ["letter \(id): correction \(payload.edits + 1) is kept"]
+                        + (touched.map { LetterLines.touched($0, "will be sent again") } ?? []))
+            if let touched { try DeskExit.check(touched) }
         }
+    }
+
+    private func send(_ store: PostgresStore, by author: String) async throws -> Touched {
+        var filter = LetterFilter()
+        filter.ids = [id]
+        return try await store.queueReplay(filter, by: author, again: false)
     }
 
     private func correct(_ payload: LetterPayload, order: String?) throws(RecordEdit.Problem) -> [UInt8] {
@@ -143,15 +144,12 @@ struct DiscardCommand: AsyncParsableCommand {
     func run() async throws {
         let filter = try acting.filter(selection)
         let author = try acting.author()
-        try await DeskSession.with(options.config) { store in
+        try await DeskSession.with(options.config) { store, _ in
             if acting.dryRun {
                 let touched = try await store.preview(filter, forReplay: false)
-                printLines(LetterLines.touched(touched, "would be discarded"))
-                return try DeskExit.check(touched)
+                return try acting.report(touched, "would be discarded")
             }
-            let touched = try await store.discard(filter, by: author, reason: reason)
-            printLines(LetterLines.touched(touched, "discarded"))
-            try DeskExit.check(touched)
+            try acting.report(try await store.discard(filter, by: author, reason: reason), "discarded")
         }
     }
 }
@@ -169,17 +167,21 @@ struct AssignCommand: AsyncParsableCommand {
     func run() async throws {
         let filter = try acting.filter(selection)
         let author = try acting.author()
-        try await DeskSession.with(options.config) { store in
-            let touched: Touched
+        try await DeskSession.with(options.config) { store, _ in
             if acting.dryRun {
-                touched = try await store.preview(filter, forReplay: false)
-                printLines(LetterLines.touched(touched, "would be assigned"))
-            } else {
-                touched = try await store.assign(filter, to: person == "nobody" ? nil : person, by: author)
-                printLines(LetterLines.touched(touched, "assigned to \(person)"))
+                let touched = try await store.preview(filter, forReplay: false)
+                return try acting.report(touched, "would be assigned")
             }
-            try DeskExit.check(touched)
+            let touched = try await store.assign(filter, to: person == "nobody" ? nil : person, by: author)
+            try acting.report(touched, "assigned to \(person)")
         }
+    }
+}
+
+extension ActingOptions {
+    fileprivate func report(_ touched: Touched, _ what: String) throws {
+        printLines(json ? [LetterJSON.outcome(touched)] : LetterLines.touched(touched, what))
+        try DeskExit.check(touched)
     }
 }
 

@@ -16,10 +16,9 @@ struct GroupsCommand: AsyncParsableCommand {
     var closed = false
 
     func run() async throws {
-        try await DeskSession.with(options.config) { store in
+        try await DeskSession.with(options.config) { store, places in
             let groups = try await store.groups(selection.filter, closedToo: closed)
-            if json { return printLines([LetterJSON.groups(groups)]) }
-            printLines(LetterLines.groups(groups))
+            printLines(json ? [LetterJSON.groups(groups)] : LetterLines.groups(groups, places))
             if groups.isEmpty { throw DeskExit.nothingMatches }
         }
     }
@@ -40,7 +39,7 @@ struct ListCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await DeskSession.with(options.config) { store in
+        try await DeskSession.with(options.config) { store, _ in
             var after: Int64 = 0
             var shown = 0
             while shown < limit {
@@ -76,14 +75,14 @@ struct ShowCommand: AsyncParsableCommand {
     var payload = false
 
     func run() async throws {
-        try await DeskSession.with(options.config) { store in
+        try await DeskSession.with(options.config) { store, places in
             if payload {
                 guard let found = try await store.payload(of: id) else { throw missing }
                 printBytes(found.body + [0x0A])
                 return
             }
             guard let file = try await store.letter(id) else { throw missing }
-            printLines(json ? [LetterJSON.file(file)] : LetterLines.file(file))
+            printLines(json ? [LetterJSON.file(file)] : LetterLines.file(file, places))
         }
     }
 
@@ -104,7 +103,7 @@ struct ExportCommand: AsyncParsableCommand {
     var csv = false
 
     func run() async throws {
-        try await DeskSession.with(options.config) { store in
+        try await DeskSession.with(options.config) { store, _ in
             var after: Int64 = 0
             var count = 0
             if csv { printLines([LetterCSV.header]) }

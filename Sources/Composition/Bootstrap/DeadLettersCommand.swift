@@ -1,3 +1,4 @@
+import Alerting
 import ArgumentParser
 import Domain
 import FoundationEssentials
@@ -88,6 +89,8 @@ struct ActingOptions: ParsableArguments {
     var all = false
     @Option(help: "Who does it, for the record. Else the user's name of this session.")
     var by: String?
+    @Flag(help: "For machines: one JSON object.")
+    var json = false
 
     func author() throws -> String {
         let environment = ProcessInfo.processInfo.environment
@@ -106,9 +109,11 @@ struct ActingOptions: ParsableArguments {
     }
 }
 
-/// The desk's store, for the time of one command.
+/// The desk's store, and what its letters are shown by, for the time of one command.
 enum DeskSession {
-    static func with(_ config: String?, _ work: (PostgresStore) async throws -> Void) async throws {
+    static func with(
+        _ config: String?, _ work: (PostgresStore, DeskPlaces) async throws -> Void
+    ) async throws {
         let settings = try LiveSettings.load(path: config, for: nil)
         let pool = try LiveDatabase.pool(
             settings, name: "tillbridge-desk", size: 1, logger: LiveLog.logger("tillbridge"), health: nil)
@@ -117,10 +122,35 @@ enum DeskSession {
         guard pending.isEmpty else { throw StartError("\(MigrationError.pending(pending))") }
         let result: Result<Void, any Error>
         do {
-            result = .success(try await work(PostgresStore(pool: pool, holder: "desk")))
+            result = .success(try await work(PostgresStore(pool: pool, holder: "desk"), DeskPlaces(settings)))
         } catch { result = .failure(error) }
         await pool.close()
         do { try result.get() } catch let refusal as DeskRefusal { throw StartError(refusal.description) }
+    }
+}
+
+/// The clock and the currency of each organisation: a person on duty reads neither UTC nor bare numbers.
+struct DeskPlaces: Sendable {
+    private let clock: PlaceClock
+    private let currencies: [String: String]
+
+    init(clock: PlaceClock, currencies: [String: String]) {
+        self.clock = clock
+        self.currencies = currencies
+    }
+
+    init(_ settings: Settings) {
+        self.init(
+            clock: settings.alerts.policy.clock,
+            currencies: Dictionary(settings.organisations.map { ($0.key.text, $0.currency) }) { first, _ in first })
+    }
+
+    func time(_ instant: Instant, _ organisation: String?) -> String {
+        clock.text(instant, of: organisation.map { OrganisationKey($0) })
+    }
+
+    func money(_ amount: String, _ organisation: String?) -> String {
+        organisation.flatMap { currencies[$0] }.map { "\(amount) \($0)" } ?? amount
     }
 }
 

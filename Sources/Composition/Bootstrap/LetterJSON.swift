@@ -18,7 +18,8 @@ enum LetterJSON {
                 writer.object { writer in
                     writer.field("group", group.id)
                     writer.field("class", group.deadLetterClass)
-                    writer.field("cause", group.fingerprint)
+                    writer.field("cause", group.cause ?? group.fingerprint)
+                    writer.field("command", LetterLines.command(group))
                     writer.field("remedy", group.remedy)
                     writer.optional("organisation", group.organisation.isEmpty ? nil : group.organisation)
                     writer.field("open", group.open)
@@ -46,6 +47,16 @@ enum LetterJSON {
                 writer.field("resolved", resolved)
                 writer.field("came_back", touched.count - resolved)
             }
+        }
+        return writer.text
+    }
+
+    static func corrected(_ letter: Int64, _ corrections: Int, _ sent: Touched?) -> String {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.field("letter", letter)
+            writer.field("corrections", corrections)
+            writer.field("sent_again", (sent?.count ?? 0) > 0)
         }
         return writer.text
     }

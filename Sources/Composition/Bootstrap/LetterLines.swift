@@ -1,25 +1,34 @@
+import Alerting
 import Domain
 import Store
 
 /// Letters as lines for people. Pure.
 enum LetterLines {
-    static func groups(_ groups: [LetterGroup]) -> [String] {
+    static func groups(_ groups: [LetterGroup], _ places: DeskPlaces) -> [String] {
         guard !groups.isEmpty else { return ["the desk is empty"] }
-        var lines: [String] = []
-        for group in groups {
-            let organisation = group.organisation.isEmpty ? "-" : group.organisation
-            let count = "\(group.open) open" + (group.inFlight > 0 ? ", \(group.inFlight) on their way" : "")
-            lines += [
-                "group \(group.id)  \(group.deadLetterClass)  \(organisation)  "
-                    + "\(group.closedAt == nil ? count : "closed")  amount \(group.amount)  venues \(group.venues)",
-                "  cause: \(plain(group.fingerprint))", "  to do: \(plain(group.remedy))",
-                "  since \(group.openedAt), last seen \(group.lastSeen)"
-                    + (group.assignee.map { ", assigned to \(plain($0))" } ?? "")
-                    + (group.nextProbe.map { ", tried by itself from \($0)" } ?? ""),
-                "  then:  tillbridge dead-letters replay --group \(group.id)",
+        return groups.flatMap { group -> [String] in
+            let count = group.open == 1 ? "1 letter" : "\(group.open) letters"
+            let moving = group.inFlight > 0 ? ", \(group.inFlight) on their way" : ""
+            let facts = [
+                "group \(group.id)", group.deadLetterClass,
+                plain(group.organisation.isEmpty ? "-" : group.organisation),
+                group.closedAt == nil ? count + moving : "closed", places.money(group.amount, group.organisation),
+                group.venues == 1 ? "1 venue" : "\(group.venues) venues",
             ]
+            func time(_ instant: Instant) -> String { places.time(instant, group.organisation) }
+            return [
+                facts.joined(separator: "  "), "  cause: \(plain(group.cause ?? group.fingerprint))",
+                "  to do: \(plain(group.remedy))",
+                "  since \(time(group.openedAt)), last seen \(time(group.lastSeen))"
+                    + (group.assignee.map { ", assigned to \(plain($0))" } ?? "")
+                    + (group.nextProbe.map { ", tried by itself from \(time($0))" } ?? ""),
+            ] + (group.closedAt == nil ? ["  $ \(command(group))"] : []) + [""]
         }
-        return lines
+    }
+
+    static func command(_ group: LetterGroup) -> String {
+        GroupCommand.text(
+            group.deadLetterClass, group: group.id, open: group.open, firstLetter: group.firstOpen)
     }
 
     private static let headings = ["letter", "group", "class", "state", "day", "venue", "number", "amount", "cause"]
@@ -46,38 +55,40 @@ enum LetterLines {
         return lines
     }
 
-    static func file(_ file: LetterFile) -> [String] {
+    static func file(_ file: LetterFile, _ places: DeskPlaces) -> [String] {
         let letter = file.letter
-        var lines = fields(letter)
+        func time(_ instant: Instant) -> String { places.time(instant, letter.organisation) }
+        var lines = fields(letter, places)
         lines += section("What was done", file.events.map {
-            "\($0.at)  \($0.action) by \(plain($0.author))" + ($0.note.map { ": \(plain($0))" } ?? "")
+            "\(time($0.at))  \($0.action) by \(plain($0.author))" + ($0.note.map { ": \(plain($0))" } ?? "")
         })
         lines += section("How it arrived", file.arrivals.flatMap {
             [
-                "\($0.at)  after \($0.attempts) counted attempts" + ($0.replay > 0 ? ", replay \($0.replay)" : "")
+                "\(time($0.at))  after \($0.attempts) counted attempts" + ($0.replay > 0 ? ", replay \($0.replay)" : "")
                     + ": \(plain($0.cause))", "  headers \(plain($0.headers))",
             ]
         })
         lines += section("Calls to Xero", file.calls.map {
-            "\($0.at)  \($0.kind), key \(plain($0.key)): \(plain($0.outcome ?? "no answer yet"))"
+            "\(time($0.at))  \($0.kind), key \(plain($0.key)): \(plain($0.outcome ?? "no answer yet"))"
         })
         lines += section("Message", [body(letter.body, isTruncated: letter.isTruncated)])
         if let edited = file.editedBody { lines += section("Corrected", [body(edited, isTruncated: false)]) }
         return lines
     }
 
-    private static func fields(_ letter: Letter) -> [String] {
+    private static func fields(_ letter: Letter, _ places: DeskPlaces) -> [String] {
         let pairs: [(String, String?)] = [
             ("letter", "\(letter.id), group \(letter.group)"), ("class", letter.deadLetterClass),
             ("state", letter.state.rawValue + (letter.outcome.map { " (\($0))" } ?? "")), ("cause", letter.cause),
             ("to do", letter.remedy), ("organisation", letter.organisation), ("company", letter.company),
             ("venue", letter.venue), ("day", letter.businessDate), ("number", letter.number),
-            ("order", letter.sourceID), ("amount", letter.amount),
+            ("order", letter.sourceID), ("amount", letter.amount.map { places.money($0, letter.organisation) }),
             ("document", letter.document.map { "\($0)" + (letter.lacks.map { ", lacks \($0)" } ?? "") }),
             ("came from", letter.origin), ("assigned to", letter.assignee),
             ("replays", letter.replays > 0 ? String(letter.replays) : nil),
             ("corrections", letter.edits > 0 ? String(letter.edits) : nil),
-            ("first seen", "\(letter.firstSeen)"), ("last seen", "\(letter.lastSeen)"),
+            ("first seen", places.time(letter.firstSeen, letter.organisation)),
+            ("last seen", places.time(letter.lastSeen, letter.organisation)),
         ]
         return pairs.compactMap { name, value in
             value.map { name + String(repeating: " ", count: 13 - name.count) + plain($0) }
@@ -110,14 +121,18 @@ enum LetterLines {
                 }))
     }
 
+    /// The letter's and the group's number, and the amount.
+    private static let rightAligned: Set<Int> = [0, 1, 7]
+
     /// Columns in line.
     private static func table(_ rows: [[String]]) -> [String] {
         guard let first = rows.first else { return [] }
         let widths = first.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             row.indices.map { column in
-                column == row.count - 1
-                    ? row[column] : row[column] + String(repeating: " ", count: widths[column] - row[column].count)
+                let blanks = String(repeating: " ", count: max(0, widths[column] - row[column].count))
+                return column == row.count - 1
+                    ? row[column] : rightAligned.contains(column) ? blanks + row[column] : row[column] + blanks
             }.joined(separator: "  ")
         }
     }

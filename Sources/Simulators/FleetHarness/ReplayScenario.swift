@@ -18,6 +18,7 @@ struct ReplayScenario {
             let handler = try await fleet.startWorker("dead-letter-handler", log: "dead-letter-handler")
             try await fleet.startWorkers(["mapper", "writer", "writer"])
             try await fleet.waitUntilReady()
+            let empty = handler.residentBytes ?? 0
             try await archive(fleet, "archiveAccounts")
             try await publish(fleet)
             try await wait("the letters") { try await watch.counts().dead == letters }
@@ -39,6 +40,8 @@ struct ReplayScenario {
             try await prove(fleet, watch)
             figures.add("replay.per_second", Double(letters) / seconds, "letters/s, from the command to paid invoices")
             figures.add("replay.handler_rss_mb", Double(most) / 1_048_576, "MB, the most while replaying")
+            figures.add("replay.handler_rss_empty_mb", Double(empty) / 1_048_576, "MB, before the first letter")
+            figures.add("replay.handler_rss_before_mb", Double(before) / 1_048_576, "MB, with all letters on the desk")
             figures.add("replay.handler_growth_mb", Double(most - before) / 1_048_576, "MB more than before the replay")
             await watch.close()
         } catch {

@@ -12,7 +12,8 @@ struct ConnectionTests {
     private func with(
         _ name: String, ordersPerVenue: Int = 0, _ work: (ConnectedFleet) async throws -> Void
     ) async throws {
-        try await RunningFleet.with(name, ordersPerVenue: ordersPerVenue) { running in
+        let often = ["TILLBRIDGE_ALERTS_INTERVAL": "1s"]
+        try await RunningFleet.with(name, ordersPerVenue: ordersPerVenue, environment: often) { running in
             let fleet = try await ConnectedFleet(running)
             try await work(fleet)
             await fleet.close()
@@ -200,6 +201,58 @@ struct ConnectionTests {
             #expect(try await fleet.connect(["xero"], log: "connect-again").status == 0)
             try await running.wait("every invoice", within: .seconds(150)) {
                 try await running.invoiceNumbers().count == 20
+            }
+            #expect(try await running.watch.counts().dead == 0)
+        }
+    }
+
+    @Test("one organisation disconnected by us, one by Xero: each waits alone, is told with its command, goes on")
+    func shutOut() async throws {
+        try await with("shut") { fleet in
+            let running = fleet.running
+            #expect(try await fleet.connect(["xero"], log: "connect-xero").status == 0)
+            for name in ["mapper", "writer", "dead-letter-handler"] { _ = try await fleet.start(name, log: name) }
+            try await running.fleet.waitUntilReady()
+            let messages = Messages(run: running.fleet.run)
+            func lakeside(_ id: String) -> AMQPMessage {
+                messages.order(id: id, headers: ["tb-company": .string("lakeside")]) {
+                    $0.replacing("\"company_id\":162,\"site_id\":923", with: "\"company_id\":163,\"site_id\":3101")
+                }
+            }
+            // By us: one organisation alone. The other's work goes on.
+            let nobody = try await fleet.output(["disconnect", "xero", "--organisation", "nobody"])
+            #expect(nobody.status != 0 && nobody.text.contains("covers no organisation `nobody`"), "\(nobody.text)")
+            let ended = try await fleet.output(["disconnect", "xero", "--organisation", "lakeside"])
+            #expect(ended.status == 0 && ended.text.contains("stays for its other organisations"), "\(ended.text)")
+            let listed = try await fleet.output(["connections"]).text
+            #expect(listed.contains("organisation lakeside: NOT CONNECTED, run `tillbridge connect xero`"), "\(listed)")
+            #expect(!listed.contains("organisation harbour: NOT CONNECTED"))
+            try await running.publish([lakeside("3101"), messages.order(id: "3001")])
+            try await running.wait("Harbour's invoice") { try await running.invoiceNumbers() == ["HBR-3001"] }
+            // By Xero: 403. A person is told, by the log where no channel is configured.
+            try await fleet.changeXero(#""disconnected":true"#)
+            try await running.publish([messages.order(id: "3002")])
+            try await running.wait("the writer to say so") {
+                try fleet.text("writer").contains("Xero no longer lets us into this organisation (403")
+            }
+            try await running.wait("the alert") {
+                try fleet.text("dead-letter-handler").contains(
+                    "alert (opened): Xero no longer lets us into harbour, harbour.")
+            }
+            #expect(try fleet.text("dead-letter-handler").contains("Command: tillbridge connect xero --port 8734"))
+            let closed = try await fleet.output(["connections"]).text
+            #expect(closed.contains("CLOSED: 403"), "\(closed)")
+            let alerts = try await fleet.output(["alerts", "list", "--json"])
+            #expect(alerts.text.contains(#""key":"connection_dead:organisation/harbour""#), "\(alerts.text)")
+            #expect(try await running.watch.counts().dead == 0)
+            // A person ticks both; nothing was lost and nothing is doubled.
+            for tenant in running.fleet.plan.organisations.map(\.tenant) {
+                try await running.fleet.xero.post(
+                    "/_control/organisations", #"{"tenantId":"\#(tenant)","disconnected":false}"#)
+            }
+            #expect(try await fleet.connect(["xero"], log: "connect-again").status == 0)
+            try await running.wait("every invoice", within: .seconds(240)) {
+                try await running.invoiceNumbers().sorted() == ["HBR-3001", "HBR-3002", "LAKE-3101"]
             }
             #expect(try await running.watch.counts().dead == 0)
         }

@@ -1,236 +1,319 @@
 import AMQP
 import Foundation
 import HTTP
+import JSON
 import Testing
 
 @testable import FleetHarness
 
-/// For each class: from the cause to the letter, to the fix, to the replay, to books that are right and a closed group.
-@Suite(
-    "The desk, class by class", .serialized, .enabled(if: Servers.areThere, Servers.absence), .timeLimit(.minutes(8)))
+/// For each class: from the cause to the letter, to the alert on somebody's phone, to the fix, to the replay, to books
+/// that are right and to the alert's end. One fleet for all of them, with everything wrong at once.
+@Suite("The desk, class by class", .enabled(if: Servers.areThere, Servers.absence), .timeLimit(.minutes(12)))
 struct DeskClassTests {
-    @Test("archived: restored in Xero and replayed, two commands put three orders right")
-    func archived() async throws {
-        try await DeskRunning.with("archived") { desk in
-            try await desk.inXero(#""archiveAccounts":["230"]"#)
-            try await desk.running.publish(["901", "902", "903"].map { desk.messages.order(id: $0) })
-            try await desk.waitForLetters(3)
-            let letters = try await desk.letters("class,cause,remedy,amount,venue,number,business_date")
-            #expect(letters[0]["class"] == "archived")
-            #expect(letters[0]["cause"]?.hasPrefix("Account 230 is archived in Xero.") == true)
-            #expect(letters[0]["remedy"]?.hasPrefix("Restore account 230 in Xero") == true)
-            #expect(letters.allSatisfy { $0["amount"] == "12.30" && $0["venue"] == "Harbour Bistro" })
-            #expect(letters[0]["business_date"] == "2026-11-20")
-            let group = try await desk.group()
-            let groups = try await desk.desk("groups")
-            #expect(groups.output.contains("replay --group \(group)"), "\(groups.output)")
-            // Too early: it comes back, and nothing is worse than before.
-            let early = try await desk.desk("replay", "--group", group, "--wait", "--by", "ana")
-            #expect(early.status == 4, "\(early.output)")
-            #expect(try await desk.group() == group)
+    @Test("everything is wrong at once: each cause has its letters and its alert; each is put right as the alert says")
+    func everyClass() async throws {
+        try await DutyDay.with("duty") { day in
+            try await day.testMessage()
+            try await day.silentVenue()
+            try await day.killEveryWorkerOf("980")
+            try await day.everythingGoesWrong()
+            let alerts = try await day.checkAlerts()
+            try await day.useUpTheDay()
+            try await day.mendConfiguration()
+            try await day.shutLakesideOut()
+            try await day.mendInXero(alerts)
+            try await day.mendAtTheDesk(alerts)
+            try await day.desk.waitForBooks(day.expected, within: .seconds(150))
+            try await day.checkEnds(alerts)
+            try await day.letLakesideIn()
+            try await day.loseTheHandler()
+            let list = try await day.running.fleet.command(["alerts", "list"])
+            #expect(list.output.contains("no alert is open"), "\(list.output)")
+        }
+    }
 
-            try await desk.inXero(#""activateAccounts":["230"]"#)
-            let replay = try await desk.desk("replay", "--group", group, "--wait", "--by", "ana")
+    @Test("an archived account, from the alert to restored and replayed: two commands")
+    func twoCommands() async throws {
+        try await DutyDay.with("two") { day in
+            try await day.startWorkers(["mapper", "writer", "dead-letter-handler"])
+            try await day.desk.inXero(#""archiveAccounts":["230"]"#)
+            try await day.running.publish(["901", "902"].map { day.messages.order(id: $0) })
+            let alert = try await day.alert("archived")
+            #expect(alert.fields["Why"]?.hasPrefix("Account 230 is archived in Xero.") == true, "\(alert.text)")
+            #expect(alert.fields["What to do"]?.hasPrefix("Restore account 230 in Xero") == true)
+            // The person restores it in Xero's chart of accounts, and asks whether all is well now: one.
+            try await day.desk.inXero(#""activateAccounts":["230"]"#)
+            let check = try await day.running.fleet.command(["mapping", "check", "--organisation", "harbour"])
+            #expect(check.status == 0, "\(check.output)")
+            // The command of the alert: two.
+            let replay = try await day.obey(alert)
             #expect(replay.status == 0, "\(replay.output)")
-            #expect(replay.output.contains("3 letters put right, 0 came back"))
-            try await desk.waitForBooks(["901", "902", "903"].map { "HBR-\($0) 12.30 due 0.00" })
-            let show = try await desk.desk("show", "1")
-            let words = ["resolved (booked)", "replayed by ana", "came back by desk", "tb-first-seen", "invoices, key"]
-            for word in words {
-                #expect(show.output.contains(word), "\(word) in \(show.output)")
-            }
+            #expect(replay.output.contains("2 letters put right, 0 came back"))
+            try await day.desk.waitForBooks(["HBR-901 12.30 due 0.00", "HBR-902 12.30 due 0.00"])
+            try await day.waitForEnd(of: "archived")
         }
     }
 
-    @Test("archived: a venue's contact, restored, heals by itself")
-    func archivedContact() async throws {
-        try await DeskRunning.with("contact", probeInterval: "1s") { desk in
-            try await desk.running.publish([desk.messages.order(id: "910")])
-            try await desk.waitForBooks(["HBR-910 12.30 due 0.00"])
-            try await LedgerHand.with(desk.running) { hand in
-                let contact = try await hand.contactID(number: "WALKIN-HBR")
-                try await hand.call(.post, "/Contacts/\(contact)", #"{"ContactStatus":"ARCHIVED"}"#)
-                try await desk.running.publish([desk.messages.order(id: "911")])
-                try await desk.waitForLetters(1)
-                #expect(try await desk.letters("class") == [["class": "archived"]])
-                // Archived contacts cannot be edited by the API; a person restores them in Xero's pages.
-                try await desk.inXero(#""restoreContacts":["WALKIN-HBR"]"#)
-            }
-            try await desk.waitForBooks(["HBR-910 12.30 due 0.00", "HBR-911 12.30 due 0.00"])
-        }
-    }
-
-    @Test("locked_period: a period unlocked in Xero heals by itself, one letter ahead and the rest behind it")
-    func locked() async throws {
-        try await DeskRunning.with("locked", probeInterval: "1s") { desk in
+    @Test("mended in Xero, they heal by themselves: a locked period, a venue's contact, a tracking option")
+    func byItself() async throws {
+        try await DeskRunning.with("heal", probeInterval: "1s") { desk in
             try await desk.inXero(#""periodLockDate":"2026-12-31""#)
-            let ids = (1...30).map { "92\($0)" }
+            var ids = (1...30).map { "92\($0)" }
             try await desk.running.publish(ids.map { desk.messages.order(id: $0) })
             try await desk.waitForLetters(30)
             #expect(try await desk.letters("class")[0]["class"] == "locked_period")
             #expect(try await desk.openGroups().count == 1)
             try await desk.inXero(#""periodLockDate":"""#)
             try await desk.waitForBooks(ids.map { "HBR-\($0) 12.30 due 0.00" })
-        }
-    }
 
-    @Test("mapping: a tax rate added to the configuration heals by itself once the workers know it")
-    func mapping() async throws {
-        try await DeskRunning.with("mapping", probeInterval: "1s") { desk in
-            try await desk.running.publish([
-                desk.messages.order(id: "930") { $0.replacing("\"rate\":0.1}", with: "\"rate\":0.15}") }
-            ])
-            try await desk.waitForLetters(1)
-            let letter = try await desk.letters("class,cause,remedy,organisation,number")[0]
-            #expect(letter["class"] == "mapping")
-            #expect(letter["organisation"] == "harbour")
-            #expect(letter["number"] == "HBR-930")
-            let file = "\(desk.running.fleet.options.folder)/mended.yaml"
-            try String(contentsOfFile: desk.running.fleet.options.configuration, encoding: .utf8)
-                .replacing("\"0.1\": OUTPUT", with: "\"0.1\": OUTPUT\n      \"0.15\": OUTPUT")
-                .write(toFile: file, atomically: true, encoding: .utf8)
-            try await desk.running.restart("mapper", environment: ["TILLBRIDGE_CONFIG": file])
-            try await desk.waitForBooks(["HBR-930 12.30 due 0.00"])
-        }
-    }
+            try await LedgerHand.with(desk.running) { hand in
+                let contact = try await hand.contactID(number: "WALKIN-HBR")
+                try await hand.call(.post, "/Contacts/\(contact)", #"{"ContactStatus":"ARCHIVED"}"#)
+                ids.append("911")
+                try await desk.running.publish([desk.messages.order(id: "911")])
+                try await desk.running.wait("the letter") { try await desk.unclosed() == 1 }
+                #expect(try await desk.letters("class").last == ["class": "archived"])
+                // Archived contacts cannot be edited by the API; a person restores them in Xero's pages.
+                try await desk.inXero(#""restoreContacts":["WALKIN-HBR"]"#)
+            }
+            try await desk.waitForBooks(ids.map { "HBR-\($0) 12.30 due 0.00" })
 
-    @Test("mapping: a tracking option restored in Xero, replayed by its venue")
-    func tracking() async throws {
-        try await DeskRunning.with("tracking") { desk in
             try await desk.inXero(#""archiveVenues":["Harbour Bistro"]"#)
+            ids.append("935")
             try await desk.running.publish([desk.messages.order(id: "935")])
-            try await desk.waitForLetters(1)
-            let cause = try await desk.letters("class,cause")[0]
+            try await desk.running.wait("the letter") { try await desk.unclosed() == 1 }
+            let cause = try #require(try await desk.letters("class,cause").last)
             #expect(cause["class"] == "mapping")
             #expect(cause["cause"]?.hasPrefix("Tracking option Harbour Bistro is missing or archived") == true)
             try await desk.inXero(#""activateVenues":["Harbour Bistro"]"#)
-            let replay = try await desk.desk("replay", "--venue", "Harbour Bistro", "--wait", "--by", "ana")
-            #expect(replay.status == 0, "\(replay.output)")
-            try await desk.waitForBooks(["HBR-935 12.30 due 0.00"])
+            try await desk.waitForBooks(ids.map { "HBR-\($0) 12.30 due 0.00" })
         }
     }
+}
 
-    @Test("duplicate: another document under our number, renamed in Xero; ours is booked, the other one stays")
-    func duplicate() async throws {
-        try await DeskRunning.with("duplicate") { desk in
-            try await LedgerHand.with(desk.running) { hand in
-                let other = try await hand.enterInvoice(number: "HBR-940", amount: "99.00")
-                try await desk.running.publish([desk.messages.order(id: "940")])
-                try await desk.waitForLetters(1)
-                #expect(try await desk.letters("class") == [["class": "duplicate"]])
-                try await hand.call(.post, "/Invoices/\(other)", #"{"InvoiceNumber":"BY-HAND-1"}"#)
-            }
-            let replay = try await desk.desk("replay", "--number", "HBR-940", "--wait", "--by", "ana")
-            #expect(replay.status == 0, "\(replay.output)")
-            try await desk.waitForBooks(["BY-HAND-1 99.00 due 99.00", "HBR-940 12.30 due 0.00"])
-        }
+extension DutyDay {
+    func startWorkers(_ names: [String]) async throws {
+        for name in names { _ = try await running.fleet.startWorker(name, log: name) }
+        try await running.fleet.waitUntilReady()
     }
 
-    @Test("value: a total typed wrong, corrected at the desk; correction and author are kept")
-    func value() async throws {
-        try await DeskRunning.with("value") { desk in
-            try await desk.running.publish([
-                desk.messages.order(id: "950") { $0.replacing("\"total\":12.30", with: "\"total\":21.30") }
+    /// The handler alone: `alerts test` reaches both channels, and says which did not take it.
+    fileprivate func testMessage() async throws {
+        try await startWorkers(["writer", "dead-letter-handler"])
+        let test = try await running.fleet.command(["alerts", "test"])
+        #expect(test.status == 0 && test.output.contains("duty: arrived"), "\(test.output)")
+        #expect(Set(phone.heard.map(\.channel)) == ["duty", "boss"])
+        phone.refuse(1)
+        let failed = try await running.fleet.command(["alerts", "test", "--channel", "boss"])
+        #expect(failed.status == 1 && failed.output.contains("boss: the address of boss answered 500"))
+    }
+
+    /// A venue that should be trading and sends no order. Its alert's command mutes it; unmuted, its end is told.
+    fileprivate func silentVenue() async throws {
+        let alert = try await alert("no orders of Pier Cafe & Bar in its trading hours")
+        let words = alert.command.map { $0 == "NAME" ? "ana" : $0 }
+        let mute = try await running.fleet.command(words)
+        #expect(mute.status == 0 && mute.output.contains("muted until"), "\(mute.output)")
+        let list = try await running.fleet.command(["alerts", "list"])
+        #expect(list.output.contains("venue_silent:harbour/985: no orders of Pier Cafe & Bar"), "\(list.output)")
+        #expect(list.output.contains("mute 1: venue_silent:harbour/985 until"))
+        let unmute = try await running.fleet.command(["alerts", "unmute", "1"])
+        #expect(unmute.status == 0 && unmute.output.contains("1 mute ended"))
+        let none = try await running.fleet.command(["alerts", "unmute", "1"])
+        #expect(none.status == 3, "\(none.output)")
+    }
+
+    /// `unknown`: taken by one that dies, again and again, until the broker has had enough.
+    fileprivate func killEveryWorkerOf(_ id: String) async throws {
+        try await running.publish([messages.order(id: id)])
+        try await running.wait("the broker to give up") {
+            if try await running.watch.counts().dead == 1 { return true }
+            try await running.takeAndDie("\(running.fleet.run).map")
+            return false
+        }
+        _ = try await running.fleet.startWorker(
+            "mapper", log: "mapper", environment: ["TILLBRIDGE_MAPPING_RECORD_BYTES_MAX": "3000"])
+        try await running.fleet.waitUntilReady()
+    }
+
+    fileprivate func everythingGoesWrong() async throws {
+        // The first message of all is not taken, and tried again.
+        phone.refuse(1)
+        try await desk.inXero(#""archiveAccounts":["200"],"periodLockDate":"2026-10-31""#)
+        try await LedgerHand.with(running) { hand in
+            _ = try await hand.enterInvoice(number: "HBR-940", amount: "99.00")
+        }
+        let note = "{\"note\":\"\(String(repeating: "x", count: 4000))\",\"id\":960"
+        let locked = ["921", "922", "923"].map {
+            messages.order(id: $0) { $0.replacing("2026-11-20", with: "2026-10-20") }
+        }
+        try await running.publish(
+            locked + [
+                messages.order(id: "900"),
+                messages.order(id: "990") { $0.replacing("\"site_id\":923", with: "\"site_id\":985") },
+                messages.order(id: "901") { $0.replacing("Pie", with: "Wine") },
+                messages.order(id: "930") { $0.replacing("\"rate\":0.1}", with: "\"rate\":0.15}") },
+                messages.order(id: "940"),
+                messages.order(id: "950") { $0.replacing("\"total\":12.30", with: "\"total\":21.30") },
+                messages.order(id: "960") { $0.replacing("{\"id\":960", with: note) },
+                messages.order(id: "970", body: #"{"id": 970, "total": "#),
+                lakesideOrder("2101"),
             ])
-            try await desk.waitForLetters(1)
-            #expect(try await desk.letters("class,amount") == [["class": "value", "amount": "21.30"]])
-            let refused = try await desk.desk("edit", "1", "--set", "id=951", "--by", "ana")
-            #expect(refused.status == 1 && refused.output.contains("must stay so"), "\(refused.output)")
-            let edit = try await desk.desk(
-                "edit", "1", "--set", "total=12.30", "--reason", "digits swapped", "--by", "ana", "--replay")
-            #expect(edit.status == 0, "\(edit.output)")
-            try await desk.waitForBooks(["HBR-950 12.30 due 0.00"])
-            let show = try await desk.desk("show", "1")
-            #expect(show.output.contains("edited by ana: digits swapped"))
-            #expect(show.output.contains("\"total\":21.30") && show.output.contains("\"total\":12.30"))
-        }
+        try await desk.waitForLetters(9 + 1)
+        try await waitForEnd(of: "no orders of Pier Cafe & Bar")
     }
 
-    @Test("too_large: a record beyond the bound is booked once the bound is raised")
-    func tooLarge() async throws {
-        try await DeskRunning.with("large", workers: ["writer", "dead-letter-handler"]) { desk in
-            _ = try await desk.running.fleet.startWorker(
-                "mapper", log: "mapper", environment: ["TILLBRIDGE_MAPPING_RECORD_BYTES_MAX": "1000"])
-            let note = "{\"note\":\"\(String(repeating: "x", count: 2000))\",\"id\":960"
-            try await desk.running.publish([
-                desk.messages.order(id: "960") { $0.replacing("{\"id\":960", with: note) }
-            ])
-            try await desk.waitForLetters(1)
-            #expect(try await desk.letters("class") == [["class": "too_large"]])
-            try await desk.running.restart("mapper")
-            let replay = try await desk.desk("replay", "1", "--wait", "--by", "ana")
-            #expect(replay.status == 0, "\(replay.output)")
-            try await desk.waitForBooks(["HBR-960 12.30 due 0.00"])
-        }
+    fileprivate var expected: [String] {
+        ["900", "901", "921", "922", "923", "930", "940", "950", "960", "970", "980"].map {
+            "HBR-\($0) 12.30 due 0.00"
+        } + ["BY-HAND-1 99.00 due 99.00", "PIER-990 12.30 due 0.00"]
     }
 
-    @Test("parse: a broken record is given whole by a file; what no version understands is kept with its headers")
-    func parse() async throws {
-        try await DeskRunning.with("parse") { desk in
-            try await desk.running.publish([
-                desk.messages.order(id: "970", body: #"{"id": 970, "total": "#),
-                desk.messages.order(id: "971", headers: ["tb-colour": .string("red")]),
-            ])
-            try await desk.waitForLetters(2)
-            #expect(try await desk.letters("class").allSatisfy { $0["class"] == "parse" })
-            let folder = desk.running.fleet.options.folder
-            try Messages.body(id: "970").write(toFile: "\(folder)/970.json", atomically: true, encoding: .utf8)
-            let broken = try await desk.letters("id,source_id").first { $0["source_id"] == "970" }?["id"] ?? "?"
-            let edit = try await desk.desk("edit", broken, "--file", "\(folder)/970.json", "--replay", "--by", "ana")
-            #expect(edit.status == 0, "\(edit.output)")
-            let list = try await desk.desk("list", "--class", "parse", "--json", "--order", "971")
-            #expect(list.status == 0, "\(list.output)")
-            let colour = try #require(
-                try await desk.letters("id,source_id,headers").first { $0["source_id"] == "971" })
-            let (id, headers) = (colour["id"] ?? "?", colour["headers"] ?? "")
-            #expect(headers.contains("tb-colour") && headers.contains("tb-first-seen"), "\(headers)")
-            // It is sent as it came, comes back, and is then put away.
-            let replay = try await desk.desk("replay", id, "--wait", "--by", "ana")
-            #expect(replay.status == 4, "\(replay.output)")
-            let none = try await desk.desk("discard", id, "--by", "ana")
-            #expect(none.status == 64, "a reason is required: \(none.output)")
-            let discard = try await desk.desk("discard", id, "--reason", "a test message", "--by", "ana")
-            #expect(discard.status == 0, "\(discard.output)")
-            try await desk.waitForBooks(["HBR-970 12.30 due 0.00"])
-        }
-    }
+    static let classes = [
+        "value", "mapping", "duplicate", "locked_period", "archived", "too_large", "parse", "unknown",
+    ]
 
-    @Test("unknown: what the broker gave up on, because every worker that took it died, is booked when replayed")
-    func unknown() async throws {
-        try await DeskRunning.with("unknown", workers: ["writer", "dead-letter-handler"]) { desk in
-            try await desk.running.publish([desk.messages.order(id: "980")])
-            let queue = "\(desk.running.fleet.run).map"
-            // Taken by one that dies, again and again, until the broker has had enough.
-            try await desk.running.wait("the broker to give up") {
-                if try await desk.running.watch.counts().dead == 1 { return true }
-                try await desk.running.takeAndDie(queue)
-                return false
+    /// What, where, since when, how many, how much, what to do, and the command.
+    fileprivate func checkAlerts() async throws -> [String: DutyPhone.Message] {
+        var alerts: [String: DutyPhone.Message] = [:]
+        for name in Self.classes {
+            let count = name == "locked_period" ? 3 : 1
+            let alert = try await alert("\(count) \(count == 1 ? "letter" : "letters") on the desk: \(name) ")
+            alerts[name] = alert
+            #expect(alert.fields["What"] == "\(count) \(count == 1 ? "letter" : "letters") on the desk: \(name)")
+            #expect(alert.fields["How many"] == "\(count)")
+            #expect(alert.fields["Since"]?.hasPrefix("20") == true, "\(alert.text)")
+            #expect(alert.fields["Why"]?.isEmpty == false && alert.fields["What to do"]?.isEmpty == false)
+            #expect(alert.fields["Command"]?.hasPrefix("tillbridge dead-letters ") == true)
+            if name == "parse" {
+                #expect(alert.fields["Where"] == "harbour" && alert.fields["How much"] == nil, "\(alert.text)")
+            } else {
+                #expect(alert.fields["Where"] == "Harbour Bistro (harbour)", "\(alert.text)")
+                let amount = name == "locked_period" ? "36.90 AUD" : name == "value" ? "21.30 AUD" : "12.30 AUD"
+                #expect(alert.fields["How much"] == amount, "\(alert.text)")
             }
-            #expect(try await desk.letters("class,source_id") == [["class": "unknown", "source_id": "980"]])
-            _ = try await desk.running.fleet.startWorker("mapper", log: "mapper")
-            let replay = try await desk.desk("replay", "1", "--wait", "--by", "ana")
-            #expect(replay.status == 0, "\(replay.output)")
-            try await desk.waitForBooks(["HBR-980 12.30 due 0.00"])
+        }
+        // Three letters are many here: the second line hears of them at once, and of nothing else.
+        try await running.wait("the second line") {
+            phone.heard.contains { $0.channel == "boss" && $0.subject.contains("URGENT") }
+        }
+        #expect(phone.heard.filter { $0.channel == "boss" && $0.subject.contains("desk:") }.count == 1)
+        #expect(phone.stillToRefuse == 0)
+        let groups = try await desk.desk("groups", "--json")
+        let parsed = try JSON(parsing: Array(groups.output.utf8))
+        #expect(Set(parsed.elements.compactMap { $0["class"]?.string }) == Set(Self.classes), "\(groups.output)")
+        return alerts
+    }
+
+    /// `rate_limit`: nothing is parked; the organisation waits, and a person hears of it when four fifths are used.
+    fileprivate func useUpTheDay() async throws {
+        try await running.wait("the first order of Lakeside") { try await !lakesideBooks().isEmpty }
+        try await running.publish(["2102", "2103", "2104"].map { lakesideOrder($0) })
+        let alert = try await alert("of today's 5 calls to Xero are used")
+        _ = try await self.alert("Lakeside Tavern of 2026-11-20 is not in the ledger")
+        _ = try await self.alert("documents wait for Xero too long – lakeside")
+        #expect(alert.fields["Where"] == "lakeside")
+        #expect(alert.fields["What to do"]?.contains("raise the limit") == true)
+        #expect(try await lakesideBooks().count < 4)
+    }
+
+    /// `mapping`, `too_large` and `rate_limit` are mended in the configuration, which a restart takes over.
+    fileprivate func mendConfiguration() async throws {
+        try configuration.write(taxes: ["0.1", "0.15"], lakesideCallsPerDay: 5000)
+        for name in ["mapper", "writer", "dead-letter-handler"] { try await running.restart(name) }
+        try await running.fleet.waitUntilReady()
+        let booked = (1...4).map { "LAKE-210\($0) 12.30 due 0.00" }
+        try await running.wait("Lakeside's books", within: .seconds(120)) { try await lakesideBooks() == booked }
+        for end in ["calls to Xero are used", "Lakeside Tavern of 2026-11-20", "documents wait for Xero too long"] {
+            try await waitForEnd(of: end)
         }
     }
 
-    @Test("connection and rate_limit are waited for, not parked: no letter, and right books once they are over")
-    func waitedFor() async throws {
-        try await DeskRunning.with("waited") { desk in
-            try await desk.inXero(#""offline":true"#)
-            try await desk.running.publish([desk.messages.order(id: "990")])
-            try await desk.running.wait("a wait for the connection") {
-                try String(contentsOfFile: "\(desk.running.fleet.options.folder)/writer.log", encoding: .utf8)
-                    .contains("offline")
-            }
-            try await desk.inXero(#""offline":false"#)
-            try await desk.waitForBooks(["HBR-990 12.30 due 0.00"])
-            try await desk.running.fleet.xero.post(
-                "/_control/faults",
-                #"{"action":{"status":429,"headers":{"Retry-After":"1","X-Rate-Limit-Problem":"minute"}},"count":2}"#)
-            try await desk.running.publish([desk.messages.order(id: "991")])
-            try await desk.waitForBooks(["HBR-990 12.30 due 0.00", "HBR-991 12.30 due 0.00"])
-            #expect(try await desk.running.watch.counts().dead == 0)
+    /// `connection`: nothing is parked either; its neighbour's work goes on meanwhile.
+    fileprivate func shutLakesideOut() async throws {
+        try await inLakeside(#""disconnected":true"#)
+        try await running.publish([lakesideOrder("2105")])
+        let alert = try await alert("no longer lets us into lakeside")
+        #expect(alert.fields["Why"]?.contains("403") == true, "\(alert.text)")
+        #expect(alert.fields["What to do"]?.contains("developer.xero.com") == true)
+        #expect(alert.fields["Command"] == "tillbridge mapping check --organisation lakeside")
+        let check = try await running.fleet.command(alert.command)
+        #expect(check.status == 2, "\(check.output)")
+        try await inLakeside(#""disconnected":false"#)
+    }
+
+    fileprivate func mendInXero(_ alerts: [String: DutyPhone.Message]) async throws {
+        let archived = try #require(alerts["archived"])
+        // Too early: it comes back, and nothing is worse than before.
+        let early = try await obey(archived)
+        #expect(early.status == 4 && early.output.contains("0 letters put right, 1 came back"), "\(early.output)")
+        try await desk.inXero(#""activateAccounts":["200"],"periodLockDate":"""#)
+        try await LedgerHand.with(running) { hand in
+            let other = try await hand.invoiceID(number: "HBR-940")
+            try await hand.call(.post, "/Invoices/\(other)", #"{"InvoiceNumber":"BY-HAND-1"}"#)
         }
+        for name in ["archived", "locked_period", "duplicate", "mapping", "too_large", "unknown"] {
+            let replay = try await obey(try #require(alerts[name]))
+            #expect(replay.status == 0 && replay.output.contains(", 0 came back"), "\(name): \(replay.output)")
+        }
+        let letters = try await desk.letters("id,class")
+        let id = letters.first { $0["class"] == "archived" }?["id"] ?? "?"
+        let show = try await desk.desk("show", id)
+        for word in ["resolved (booked)", "replayed by ana", "came back by desk", "tb-first-seen", "invoices, key"] {
+            #expect(show.output.contains(word), "\(word) in \(show.output)")
+        }
+    }
+
+    /// `value` and `parse`: the record is corrected, by a value or whole, and both are kept.
+    fileprivate func mendAtTheDesk(_ alerts: [String: DutyPhone.Message]) async throws {
+        let value = try #require(alerts["value"])
+        let id = value.command[2]
+        let refused = try await desk.desk("edit", id, "--set", "id=951", "--by", "ana")
+        #expect(refused.status == 1 && refused.output.contains("must stay so"), "\(refused.output)")
+        let words = value.command.map { ["FIELD=VALUE": "total=12.30", "WHY": "digits swapped"][$0] ?? $0 }
+        let edit = try await running.fleet.command(words + ["--by", "ana"])
+        #expect(edit.status == 0, "\(edit.output)")
+        let show = try await desk.desk("show", id)
+        #expect(show.output.contains("edited by ana: digits swapped"))
+        #expect(show.output.contains("\"total\":21.30") && show.output.contains("\"total\":12.30"))
+
+        let parse = try #require(alerts["parse"])
+        let seen = try await running.fleet.command(parse.command)
+        #expect(seen.status == 0 && seen.output.contains("{\"id\": 970"), "\(seen.output)")
+        let file = "\(running.fleet.options.folder)/970.json"
+        try Messages.body(id: "970").write(toFile: file, atomically: true, encoding: .utf8)
+        let whole = try await desk.desk("edit", parse.command[2], "--file", file, "--replay", "--by", "ana")
+        #expect(whole.status == 0, "\(whole.output)")
+    }
+
+    /// Each alert ends once, on the channels that heard of it.
+    fileprivate func checkEnds(_ alerts: [String: DutyPhone.Message]) async throws {
+        for name in alerts.keys { try await waitForEnd(of: "on the desk: \(name) ") }
+        for name in alerts.keys {
+            let told = phone.heard.filter { $0.channel == "duty" && $0.subject.contains("on the desk: \(name) ") }
+            #expect(told.count(where: \.isEnd) == 1 && told.last?.isEnd == true, "\(told.map(\.subject))")
+            #expect(told.count == 2 || name == "locked_period", "\(told.map(\.subject))")
+        }
+        try await running.wait("the second line's end") { phone.heard.contains { $0.channel == "boss" && $0.isEnd } }
+    }
+
+    /// With no handler left a writer stands in, and tells that too.
+    fileprivate func loseTheHandler() async throws {
+        try await running.stop("dead-letter-handler")
+        let alert = try await alert("no dead-letter handler is at work")
+        #expect(alert.command.isEmpty == false && alert.fields["What to do"]?.contains("Start a") == true)
+        try await startWorkers(["dead-letter-handler"])
+        try await waitForEnd(of: "no dead-letter handler is at work")
+        let again = try await running.fleet.command(["alerts", "list", "--all", "--json"])
+        #expect(again.output.contains(#""kind":"handler_down""#) && again.output.contains(#""undelivered":0"#))
+    }
+
+    fileprivate func letLakesideIn() async throws {
+        let check = try await running.fleet.command(["mapping", "check", "--organisation", "lakeside"])
+        #expect(check.status == 0, "\(check.output)")
+        let booked = (1...5).map { "LAKE-210\($0) 12.30 due 0.00" }
+        try await running.wait("Lakeside's books", within: .seconds(180)) { try await lakesideBooks() == booked }
+        try await waitForEnd(of: "no longer lets us into lakeside")
+        #expect(try await desk.unclosed() == 0)
     }
 }

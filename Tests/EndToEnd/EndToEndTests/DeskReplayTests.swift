@@ -25,6 +25,34 @@ struct DeskReplayTests {
         }
     }
 
+    @Test("a refund that Xero refused, and one whose payment it refused, are sent again and settle their letters")
+    func refunds() async throws {
+        try await DeskRunning.with("refunds") { desk in
+            try await desk.running.publish(["1071", "1073"].map { desk.messages.order(id: $0) })
+            try await desk.waitForBooks(["1071", "1073"].map { "HBR-\($0) 12.30 due 0.00" })
+            for (account, refund, sale) in [("230", "1072", "1071"), ("232", "1074", "1073")] {
+                try await desk.inXero("\"archiveAccounts\":[\"\(account)\"]")
+                try await desk.running.publish([desk.messages.order(id: refund) { Sale.refund(of: sale, $0) }])
+                try await desk.running.wait("the letter") { try await desk.unclosed() == 1 }
+                let letter = try #require(try await desk.letters("class,number,cause").last)
+                #expect(letter["class"] == "archived" && letter["number"] == "HBR-\(refund)", "\(letter)")
+                try await desk.inXero("\"activateAccounts\":[\"\(account)\"]")
+                let replay = try await desk.desk("replay", "--number", "HBR-\(refund)", "--wait", "--by", "ana")
+                #expect(replay.status == 0, "\(replay.output)")
+            }
+            let ledger = try await desk.running.ledger()
+            #expect(ledger.creditNotes.map { "\($0.number) \($0.total) \($0.due)" }.sorted() == [
+                "HBR-1072 12.30 0.00", "HBR-1074 12.30 0.00",
+            ])
+            #expect(ledger.payments.filter { $0.creditNote != nil }.map(\.amount) == ["12.30", "12.30"])
+            try await desk.waitForBooks(["1071", "1073"].map { "HBR-\($0) 12.30 due 0.00" })
+            // Sent once more by force, there is nothing left to do; the letter is settled all the same.
+            let again = try await desk.desk("replay", "--number", "HBR-1072", "--again", "--wait", "--by", "ana")
+            #expect(again.status == 0, "\(again.output)")
+            #expect(try await desk.running.ledger().creditNotes.count == 2)
+        }
+    }
+
     @Test("a payment somebody entered by hand meanwhile is not sent a second time")
     func paymentByHand() async throws {
         try await DeskRunning.with("hand") { desk in
@@ -108,21 +136,50 @@ struct DeskReplayTests {
         }
     }
 
-    @Test("an order corrected in Kounta takes the place of its parked version, which can do no harm any more")
-    func correctedInKounta() async throws {
+    /// The order as it was so many seconds after it was first seen.
+    private func version(
+        _ desk: DeskRunning, _ id: String, after seconds: Int64 = 0, total: String = "12.30"
+    ) -> AMQPMessage {
+        let seen: [String: AMQPField] = ["tb-first-seen": .int(1_760_000_000_000_000 + seconds * 1_000_000)]
+        return desk.messages.order(id: id, headers: seconds == 0 ? [:] : seen) {
+            $0.replacing("\"total\":12.30", with: "\"total\":\(total)")
+        }
+    }
+
+    @Test("of a parked order's versions the latest alone counts, in whatever order they come; neighbours go on")
+    func versions() async throws {
         try await DeskRunning.with("kounta") { desk in
+            // 1041: corrected in Kounta. 1043: changed there, and wrong again. 1044: the later version comes first.
             try await desk.running.publish([
-                desk.messages.order(id: "1041") { $0.replacing("\"total\":12.30", with: "\"total\":21.30") },
-                desk.messages.order(id: "1042"),
+                version(desk, "1041", total: "21.30"), version(desk, "1042"), version(desk, "1043", total: "21.30"),
+                version(desk, "1044", after: 5, total: "31.30"),
             ])
-            try await desk.waitForLetters(1)
-            let later: [String: AMQPField] = ["tb-first-seen": .int(1_760_000_001_000_000)]
-            try await desk.running.publish([desk.messages.order(id: "1041", headers: later)])
-            let books = ["HBR-1041 12.30 due 0.00", "HBR-1042 12.30 due 0.00"]
-            try await desk.waitForBooks(books)
-            _ = try await desk.desk("replay", "1", "--again", "--wait", "--by", "ana")
-            try await desk.waitForBooks(books)
-            #expect(try await desk.letters("outcome")[0]["outcome"]?.contains("later version") == true)
+            try await desk.waitForLetters(3)
+            try await desk.running.wait("the neighbour") { try await desk.books() == ["HBR-1042 12.30 due 0.00"] }
+            try await desk.running.publish([
+                version(desk, "1041", after: 1), version(desk, "1043", after: 1, total: "41.30"),
+                version(desk, "1044", total: "51.30"),
+            ])
+            let booked = ["HBR-1041 12.30 due 0.00", "HBR-1042 12.30 due 0.00"]
+            // Of each order that is wrong still one letter is left: its latest version's.
+            try await desk.running.wait("one letter an order") {
+                let open = try await desk.letters("source_id,amount,state").filter { $0["state"] == "open" }
+                return open.map { "\($0["source_id"] ?? "") \($0["amount"] ?? "")" }.sorted() == [
+                    "1043 41.30", "1044 31.30",
+                ]
+            }
+            try await desk.running.wait("the corrected one") { try await desk.books() == booked }
+            // What was superseded can do no harm any more, by force neither.
+            _ = try await desk.desk("replay", "--order", "1041", "--again", "--wait", "--by", "ana")
+            let outcomes = try await desk.letters("source_id,outcome").filter { $0["source_id"] == "1041" }
+            #expect(outcomes.allSatisfy { $0["outcome"]?.contains("later version") == true }, "\(outcomes)")
+            #expect(try await desk.books() == booked)
+            // A correction made at the desk counts as its version's, and a later one from Kounta as newer than that.
+            let open = try await desk.letters("id,source_id,state").filter { $0["state"] == "open" }
+            let id = open.first { $0["source_id"] == "1043" }?["id"] ?? "?"
+            _ = try await desk.desk("edit", id, "--set", "total=12.30", "--replay", "--by", "ana")
+            try await desk.running.publish([version(desk, "1044", after: 9)])
+            try await desk.waitForBooks(booked + ["HBR-1043 12.30 due 0.00", "HBR-1044 12.30 due 0.00"])
         }
     }
 
@@ -179,6 +236,11 @@ struct DeskReplayTests {
             #expect(message.headers["tb-cause"]?.stringValue?.contains("negative") == true)
             #expect(message.headers["tb-origin"] == .string("\(desk.running.fleet.run).map"))
             #expect(String(decoding: message.body, as: UTF8.self).contains("\"id\":1061"))
+            // However long it was down: it takes up what lies there, with the time at which it was first seen.
+            _ = try await desk.running.fleet.startWorker("dead-letter-handler", log: "handler-at-last")
+            try await desk.waitForLetters(1)
+            #expect(try await desk.letters("first_seen").first?["first_seen"]?.hasPrefix("2025-10-09") == true)
+            try await desk.running.wait("an empty queue") { try await desk.running.watch.queued(of: dead) == 0 }
         }
     }
 }

@@ -15,20 +15,18 @@ struct DeskRunning {
 
     /// - Parameter probeInterval: a long one where a person replays, a short one where the group heals by itself.
     static func with(
-        _ name: String, probeInterval: String = "1h", workers: [String] = tills,
+        _ name: String, probeInterval: String = "1h", workers: [String] = tills, limits: String = "off",
+        configuration: String? = nil, environment: [String: String] = [:],
         _ work: (DeskRunning) async throws -> Void
     ) async throws {
-        try await RunningFleet.with("desk-\(name)", environment: ["TILLBRIDGE_DESK_PROBE_INTERVAL": probeInterval]) {
-            running in
+        let probes = ["TILLBRIDGE_DESK_PROBE_INTERVAL": probeInterval]
+        try await RunningFleet.with(
+            "desk-\(name)", limits: limits, configuration: configuration,
+            environment: environment.merging(probes) { $1 }
+        ) { running in
             let desk = DeskRunning(running: running, messages: Messages(run: running.fleet.run))
             for worker in workers { _ = try await running.fleet.startWorker(worker, log: worker) }
-            // A worker that is ready has declared everything; a queue that is there may not be bound yet.
-            for worker in workers {
-                let log = "\(running.fleet.options.folder)/\(worker).log"
-                try await running.wait("a ready \(worker)") {
-                    try String(contentsOfFile: log, encoding: .utf8).contains("\(worker): ready")
-                }
-            }
+            try await running.fleet.waitUntilReady()
             try await work(desk)
         }
     }
@@ -82,7 +80,9 @@ struct DeskRunning {
     }
 
     /// The books of Harbour: each invoice's number, total, and what is due on it.
-    func books() async throws -> [String] {
+    func books() async throws -> [String] { try await books(of: tenant) }
+
+    func books(of tenant: String) async throws -> [String] {
         let ledger = try await running.fleet.xero.get("/_control/ledger")
         let organisation = ledger["organisations"]?.elements.first { $0["tenantId"]?.string == tenant }
         return (organisation?["invoices"]?.elements ?? []).filter { $0["Status"]?.string != "VOIDED" }.map {

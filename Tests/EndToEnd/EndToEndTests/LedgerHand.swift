@@ -62,6 +62,11 @@ struct LedgerHand {
         return answer["Invoices"]?.elements.first?["InvoiceID"]?.string ?? ""
     }
 
+    func invoiceID(number: String) async throws -> String {
+        let answer = try await call(.get, "/Invoices?InvoiceNumbers=\(number)")
+        return answer["Invoices"]?.elements.first?["InvoiceID"]?.string ?? ""
+    }
+
     func contactID(number: String) async throws -> String {
         let answer = try await call(.get, "/Contacts?where=ContactNumber%3D%3D%22\(number)%22&includeArchived=true")
         return answer["Contacts"]?.elements.first?["ContactID"]?.string ?? ""

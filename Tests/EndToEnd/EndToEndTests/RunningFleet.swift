@@ -25,8 +25,8 @@ struct RunningFleet {
         .deletingLastPathComponent().deletingLastPathComponent()
 
     static func with(
-        _ name: String, ordersPerVenue: Int = 0, ordersFile: String? = nil, configuration: String? = nil,
-        environment: [String: String] = [:],
+        _ name: String, ordersPerVenue: Int = 0, ordersFile: String? = nil, limits: String = "off",
+        configuration: String? = nil, environment: [String: String] = [:],
         _ work: (RunningFleet) async throws -> Void
     ) async throws {
         let folder = FileManager.default.temporaryDirectory
@@ -36,7 +36,7 @@ struct RunningFleet {
             folder: folder,
             rabbitMQ: try #require(Servers.rabbitMQ), database: try #require(Servers.database))
         options.run = "e2e-\(name)-\(getpid())"
-        options.limits = "off"
+        options.limits = limits
         options.ordersPerVenue = ordersPerVenue
         options.ordersFile = ordersFile
         options.duration = 0
