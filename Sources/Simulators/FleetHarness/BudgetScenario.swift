@@ -11,6 +11,8 @@ struct BudgetScenario {
     private static let organisations = BenchOrganisations(count: 4)
     private static let writers = 4
     private static let callsPerMinute = 60
+    /// Seconds.
+    private static let minute = 60.0
 
     /// One look at the ledger's counters.
     private struct Look {
@@ -26,7 +28,7 @@ struct BudgetScenario {
         try Self.organisations.write(to: options.configuration)
         let fleet = try await Fleet(options)
         let (looks, ends, refused) = try await fleet.ending { try await measure(fleet) }
-        figures.add("budget.use", Self.use(looks, ends), "share of the minute's calls, goal 0.98")
+        figures.add("budget.use", Self.use(looks, ends), "share of the permits' time, goal 0.98")
         figures.add("budget.refused_calls", Double(refused), "calls answered 429")
         let calls = looks.last?.calls.reduce(0, +) ?? 0
         figures.add("budget.calls_per_order", Double(calls) / Double(orders), "calls, goal 0.045")
@@ -78,21 +80,24 @@ struct BudgetScenario {
         }
     }
 
-    /// Each of the sixty calls of a minute may be made again 60 seconds after it was made. The share used is those 60
-    /// seconds over how long it really took, on average over all calls but the first sixty, while there was a backlog.
+    /// Each of the sixty permits of a minute is in use for the sixty seconds after its call and then free again. The
+    /// share is the time in use over all the time there was, sixty times from the first call to the moment in which the
+    /// last invoice of the organisation stood: until then there was a backlog. What is not used counts against it
+    /// wherever it lies: while the first sixty go out five at a time, between a permit's end and its next call, and at
+    /// the end.
     private static func use(_ looks: [Look], _ ends: [ContinuousClock.Instant]) -> Double {
-        var waited = 0.0
-        var slots = 0
+        var (used, available) = (0.0, 0.0)
         for index in 0..<organisations.count {
-            var times: [ContinuousClock.Instant] = []
-            for look in looks where look.at <= ends[index] {
-                while times.count < look.calls[index] { times.append(look.at) }
+            let end = ends[index]
+            guard let first = looks.first(where: { $0.calls[index] > 0 })?.at, first < end else { continue }
+            var known = 0
+            for look in looks where look.at <= end {
+                let inUse = min(minute, DrainScenario.seconds(end - look.at))
+                used += Double(look.calls[index] - known) * inUse
+                known = look.calls[index]
             }
-            for call in times.indices.dropFirst(callsPerMinute) {
-                waited += DrainScenario.seconds(times[call] - times[call - callsPerMinute])
-                slots += 1
-            }
+            available += Double(callsPerMinute) * DrainScenario.seconds(end - first)
         }
-        return slots == 0 ? 0 : 60 * Double(slots) / waited
+        return available == 0 ? 0 : used / available
     }
 }

@@ -1,5 +1,6 @@
 import Domain
 import Messaging
+import ServiceLifecycle
 import Store
 import Telemetry
 import Xero
@@ -11,7 +12,7 @@ import Xero
 actor ContactBook {
     private let organisation: OrganisationKey
     private let names: [String: String]
-    private let store: any ContactStore
+    private let store: any ContactStore & LeaseStore
     private let ledger: any Ledger
     private let patience: Patience
     private let turn = SoloTurn()
@@ -21,7 +22,7 @@ actor ContactBook {
     private var spent: Set<String> = []
 
     init(
-        organisation: OrganisationKey, names: [String: String], store: any ContactStore, ledger: any Ledger,
+        organisation: OrganisationKey, names: [String: String], store: any ContactStore & LeaseStore, ledger: any Ledger,
         patience: Patience
     ) {
         self.organisation = organisation
@@ -53,11 +54,60 @@ actor ContactBook {
     private func find(
         _ number: String, _ customer: ClaimedContact?, holding claims: [Claim]
     ) async throws -> String {
-        if let id = known[number] { return id }
-        if let id = try await store.contactID(number, in: organisation) {
-            known[number] = id
-            return id
+        if let id = try await knownID(of: number) { return id }
+        // A customer's own contact is seldom sought by two at once, and a lease for each would fill the table.
+        guard names[number] != nil, let lease = try await turn(for: number, holding: claims) else {
+            if let id = try await knownID(of: number) { return id }
+            return try await ask(number, customer, holding: claims)
         }
+        let result: Result<String, any Error>
+        do {
+            if let id = try await knownID(of: number) {
+                result = .success(id)
+            } else {
+                result = .success(try await ask(number, customer, holding: claims))
+            }
+        } catch { result = .failure(error) }
+        // A lease that cannot be given back ends by itself.
+        try? await store.giveBack(lease)
+        return try result.get()
+    }
+
+    private func knownID(of number: String) async throws -> String? {
+        if let id = known[number] { return id }
+        guard let id = try await store.contactID(number, in: organisation) else { return nil }
+        known[number] = id
+        return id
+    }
+
+    /// So long one writer of all asks for a venue's contact alone; one that needs longer, because the organisation
+    /// rests, or that died, is not waited for.
+    private static let turnMax = Duration.seconds(10)
+    private static let look = Duration.milliseconds(100)
+
+    /// All writers start at the same moment and need the same few contacts: one of them asks, and the others find the
+    /// answer in the database. Else each would spend two calls on it.
+    ///
+    /// - Returns: nil where another found it, or where its time is over.
+    private func turn(for number: String, holding claims: [Claim]) async throws -> Lease? {
+        let (store, clock, organisation) = (store, patience.clock, organisation)
+        let name = "contact/\(organisation)/\(number)"
+        return try await patience.keeping(claims) {
+            var left = Self.turnMax
+            while left > .zero {
+                if let lease = try await store.acquire(name, for: Self.turnMax) { return lease }
+                if Task.isShuttingDownGracefully { throw CancellationError() }
+                try await clock.sleep(Self.look)
+                left -= Self.look
+                if try await store.contactID(number, in: organisation) != nil { return nil }
+            }
+            return nil
+        }
+    }
+
+    private func ask(
+        _ number: String, _ customer: ClaimedContact?, holding claims: [Claim]
+    ) async throws -> String {
         var attempt = 0
         while true {
             let outcome: XeroOutcome

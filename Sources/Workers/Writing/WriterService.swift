@@ -30,7 +30,7 @@ package struct WriterService: Service {
 
     package init(
         organisation: OrganisationSettings, inbox: any Inbox, outbox: any Outbox,
-        store: any WritingStore & ContactStore, ledger: any Ledger, contactNames: [String: String],
+        store: any WritingStore & ContactStore & LeaseStore, ledger: any Ledger, contactNames: [String: String],
         settings: WritingSettings, clock: WorkClock, metrics: Metrics, logger: Logger,
         suspicion: Suspicion
     ) {

@@ -63,6 +63,36 @@ import XeroSimulator
         }
     }
 
+    @Test("writers that start together spend two calls on a venue's contact, not two each")
+    func oneAsks() async throws {
+        try await withLedger { ledger in
+            let links = SharedLinks()
+            let ids = try await withThrowingTaskGroup(of: String.self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        let writer = try ledger.writer(links, names: ["WALKIN": "Walk-in"]) { _ in await Task.yield() }
+                        return try await writer.id(of: "WALKIN", holding: [])
+                    }
+                }
+                return try await group.reduce(into: Set<String>()) { $0.insert($1) }
+            }
+            #expect(try await ledger.contacts() == Array(ids))
+            #expect(try await ledger.calls("PUT /Contacts") == 1)
+            #expect(try await ledger.calls("GET /Contacts") == 1)
+        }
+    }
+
+    @Test("a writer that died while it asked holds nobody up for good")
+    func deadAsker() async throws {
+        try await withLedger { ledger in
+            let links = SharedLinks()
+            _ = try await links.acquire("contact/harbour/WALKIN", for: .seconds(10))
+            let writer = try ledger.writer(links, names: ["WALKIN": "Walk-in"]) { _ in await Task.yield() }
+            let id = try await writer.id(of: "WALKIN", holding: [])
+            #expect(try await ledger.contacts() == [id])
+        }
+    }
+
     @Test("a refusal under the shared key may be an old one told again: it is believed under another key only")
     func oldRefusal() async throws {
         let refusal = #"{"status":400,"body":{"Message":"A validation exception occurred"}}"#
@@ -85,8 +115,15 @@ private struct LedgerWithContacts: Sendable {
 
     /// A writer that remembers nothing, nor does its database.
     func writer() throws -> ContactBook {
-        let organisation = OrganisationKey("harbour")
         let waits = Waits()
+        return try writer(NoLinks(), names: [:]) { _ in try await waits.note() }
+    }
+
+    func writer(
+        _ links: any ContactStore & LeaseStore, names: [String: String],
+        sleep: @escaping @Sendable (Duration) async throws -> Void
+    ) throws -> ContactBook {
+        let organisation = OrganisationKey("harbour")
         // Holds no documents here, so that its store is never asked.
         let patience = Patience(
             organisation: organisation,
@@ -96,11 +133,11 @@ private struct LedgerWithContacts: Sendable {
                 holder: "none"),
             lease: .seconds(60),
             clock: WorkClock(
-                now: { Instant(secondsSince1970: 0) }, sleep: { _ in try await waits.note() },
+                now: { Instant(secondsSince1970: 0) }, sleep: sleep,
                 randomInteger: { $0.lowerBound }),
             metrics: Metrics(), logger: Logger(label: "test"))
         return ContactBook(
-            organisation: organisation, names: [:], store: NoLinks(), ledger: client, patience: patience)
+            organisation: organisation, names: names, store: links, ledger: client, patience: patience)
     }
 
     func plan(_ fault: String) async throws {
@@ -145,9 +182,32 @@ private actor Waits {
     }
 }
 
-private struct NoLinks: ContactStore {
+private struct NoLinks: ContactStore, LeaseStore {
+    func acquire(_ name: String, for duration: Duration) async throws -> Lease? { Lease(name: name, fence: 1) }
+    func renew(_ lease: Lease, for duration: Duration) async throws -> Bool { true }
+    func giveBack(_ lease: Lease) async throws {}
     func contactID(_ number: String, in organisation: OrganisationKey) async throws -> String? { nil }
     func link(_ number: String, to id: String, in organisation: OrganisationKey) async throws {}
+}
+
+/// The database of several writers, as far as contacts go.
+private actor SharedLinks: ContactStore, LeaseStore {
+    private var links: [String: String] = [:]
+    private var held: [String: Int64] = [:]
+    private var fence: Int64 = 0
+
+    func contactID(_ number: String, in organisation: OrganisationKey) async throws -> String? { links[number] }
+    func link(_ number: String, to id: String, in organisation: OrganisationKey) async throws { links[number] = id }
+    func acquire(_ name: String, for duration: Duration) async throws -> Lease? {
+        guard held[name] == nil else { return nil }
+        fence += 1
+        held[name] = fence
+        return Lease(name: name, fence: fence)
+    }
+    func renew(_ lease: Lease, for duration: Duration) async throws -> Bool { held[lease.name] == lease.fence }
+    func giveBack(_ lease: Lease) async throws {
+        if held[lease.name] == lease.fence { held[lease.name] = nil }
+    }
 }
 
 /// One process calls a simulator without limits.

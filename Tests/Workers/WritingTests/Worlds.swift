@@ -61,7 +61,7 @@ actor AcceptingLedger: Ledger {
 }
 
 /// Documents in memory, each with as many payments as it is asked for.
-actor MemoryDocuments: WritingStore, ContactStore, SuspectStore {
+actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
     private var open: [DocumentID: Claim] = [:]
     private(set) var paid: Set<PaymentKey> = []
     private(set) var settled: [DocumentID] = []
@@ -107,6 +107,10 @@ actor MemoryDocuments: WritingStore, ContactStore, SuspectStore {
 
     func contactID(_ number: String, in organisation: OrganisationKey) async throws -> String? { "contact" }
     func link(_ number: String, to id: String, in organisation: OrganisationKey) async throws {}
+
+    func acquire(_ name: String, for duration: Duration) async throws -> Lease? { Lease(name: name, fence: 1) }
+    func renew(_ lease: Lease, for duration: Duration) async throws -> Bool { true }
+    func giveBack(_ lease: Lease) async throws {}
 
     func crashes(of messages: [String], in queue: String) async throws -> [String: Int] {
         crashCounts.filter { messages.contains($0.key) }
