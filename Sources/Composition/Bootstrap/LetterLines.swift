@@ -16,13 +16,15 @@ enum LetterLines {
                 group.venues == 1 ? "1 venue" : "\(group.venues) venues",
             ]
             func time(_ instant: Instant) -> String { places.time(instant, group.organisation) }
-            return [
+            let assigned = group.assignee.map { ", assigned to \(plain($0))" } ?? ""
+            let probed = group.nextProbe.map { ", tried by itself from \(time($0))" } ?? ""
+            var lines = [
                 facts.joined(separator: "  "), "  cause: \(plain(group.cause ?? group.fingerprint))",
                 "  to do: \(plain(group.remedy))",
-                "  since \(time(group.openedAt)), last seen \(time(group.lastSeen))"
-                    + (group.assignee.map { ", assigned to \(plain($0))" } ?? "")
-                    + (group.nextProbe.map { ", tried by itself from \(time($0))" } ?? ""),
-            ] + (group.closedAt == nil ? ["  $ \(command(group))"] : []) + [""]
+                "  since \(time(group.openedAt)), last seen \(time(group.lastSeen))\(assigned)\(probed)",
+            ]
+            if group.closedAt == nil { lines.append("  $ \(command(group))") }
+            return lines + [""]
         }
     }
 
