@@ -113,6 +113,7 @@ let package = Package(
             .embedInCode("Migrations/0006_mapping.sql"),
             .embedInCode("Migrations/0007_audit.sql"),
             .embedInCode("Migrations/0009_kinds.sql"),
+            .embedInCode("Migrations/0012_corrections.sql"),
             .embedInCode("Migrations/0004_credential.sql"),
             .embedInCode("Migrations/0005_desk.sql"),
             .embedInCode("Migrations/0008_governor.sql"),

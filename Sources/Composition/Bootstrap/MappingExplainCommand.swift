@@ -7,11 +7,12 @@ import Operator
 import Settings
 import Store
 
-/// `tillbridge mapping explain ORDER`: the document an order becomes, with the rule behind each line.
+/// `tillbridge mapping explain ORDER`: what is booked for an order and why, and the document it would become now, with
+/// the rule behind each line.
 struct MappingExplainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
-        abstract: "Prints the document an order becomes, and for each line the rule that decided it.",
+        abstract: "Prints what is booked for an order, why, and the document it becomes, with the rule of each line.",
         discussion: """
             The order is taken from the fleet's own records or, where it has none, from Kounta; the mapping is the \
             configuration's. Nothing is stored or posted. Ends with 0, or 3 where the order would be laid on the desk.
@@ -37,8 +38,13 @@ struct MappingExplainCommand: AsyncParsableCommand {
         guard let books = try await OperatorDatabase.books(settings)[VenueKey(company: key, site: order.site)] else {
             throw StartError("order \(order.id) is of site \(order.site), which company \(key) does not list")
         }
+        let number = DocumentNumber(prefix: books.numberPrefix, order: order.id)
+        let booked = try await OperatorDatabase.with(settings) { store in
+            try await store.booked(order: order.id.text, of: key, number: number, in: books.organisation)
+        }
         let explanation = OrderExplanation(
-            of: order, by: books, contactName: OperatorChoice.contactName(of: order.site, in: key, settings))
+            of: order, by: books, contactName: OperatorChoice.contactName(of: order.site, in: key, settings),
+            booked: booked.map(BookedDocument.init))
         if json {
             var writer = JSONWriter()
             explanation.write(to: &writer)

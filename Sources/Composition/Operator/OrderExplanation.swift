@@ -2,14 +2,16 @@ package import Domain
 package import JSON
 package import Mapping
 
-/// What the present mapping makes of one order.
+/// What is booked for one order, and what the present mapping makes of it.
 package struct OrderExplanation {
     private let order: OrderID
     private let venue: String
     private let contactName: String
     private let result: Result<OrderMapping.Outcome, Park>
+    private let booked: [BookedDocument]
 
-    package init(of order: Order, by books: VenueBooks, contactName: String) {
+    package init(of order: Order, by books: VenueBooks, contactName: String, booked: [BookedDocument] = []) {
+        self.booked = booked
         self.order = order.id
         venue = books.name
         self.contactName = contactName
@@ -22,7 +24,8 @@ package struct OrderExplanation {
     }
 
     package func lines() -> [String] {
-        var lines = ["order \(order) of \(venue)"]
+        var lines = ["order \(order) of \(venue)"] + BookedDocument.lines(booked)
+        lines += ["", "as the mapping would have it now:"]
         switch result {
         case .failure(let park):
             lines += ["is laid on the desk (\(park.deadLetterClass.rawValue)): \(park.cause)", park.remedy]
@@ -38,6 +41,8 @@ package struct OrderExplanation {
         writer.object { writer in
             writer.field("order", order.text)
             writer.field("venue", venue)
+            writer.key("booked")
+            writer.array { writer in for document in booked { document.write(to: &writer) } }
             switch result {
             case .failure(let park):
                 writer.field("class", park.deadLetterClass.rawValue)

@@ -36,9 +36,21 @@ package struct KountaClient: Sendable {
         package let next: String?
     }
 
-    /// The first page of the completed orders of a site that were created in a span of time, newest first.
-    package func firstPagePath(site: SiteID, from: Instant, until: Instant) -> String {
-        "/v1/companies/\(company)/sites/\(site)/orders/complete.json?created_gte=\(from)&created_lt=\(until)"
+    /// The lists of a site's orders that are read.
+    package enum OrderList: String, Sendable {
+        case complete
+        /// No other list shows an order that was deleted.
+        case deleted
+        /// Left on customers' accounts, not paid yet.
+        case openAccounts = "pending/accounts"
+    }
+
+    /// The first page of the orders of a site that were created in a span of time, newest first.
+    package func firstPagePath(
+        _ list: OrderList = .complete, site: SiteID, from: Instant, until: Instant
+    ) -> String {
+        "/v1/companies/\(company)/sites/\(site)/orders/\(list.rawValue).json"
+            + "?created_gte=\(from)&created_lt=\(until)"
     }
 
     package func page(_ path: String, priority: KountaBudget.Priority) async throws -> Page {

@@ -27,17 +27,20 @@ package struct OrderRecord {
     }
 
     private func order() throws(Park) -> Order {
+        let isDeleted = json["deleted"]?.isTruthful ?? false
         var order = Order(
             id: OrderID(id), site: SiteID(try identifier("site_id")), status: try text("status", of: json),
-            createdAt: try instant("created_at"), total: try total(),
-            lines: try lines(), payments: try payments())
+            createdAt: try instant("created_at"), total: isDeleted ? .zero : try total(),
+            // Of an order that is gone only that is of interest; a list's row, all there may be of it, has no lines.
+            lines: isDeleted ? [] : try lines(), payments: isDeleted ? [] : try payments())
         order.saleNumber = json["sale_number"]?.text
-        order.isDeleted = json["deleted"]?.bool ?? false
-        order.isRefund = json["is_refund"]?.bool ?? false
+        order.isDeleted = isDeleted
+        order.isRefund = json["is_refund"]?.isTruthful ?? false
         order.refundedOrder = json["refunded_order_id"]?.orderIDText.map(OrderID.init)
         order.currency = json["currency"]?.string
         order.paid = try amount("paid", of: json)
         order.totalTax = try amount("total_tax", of: json)
+        if !isDeleted { try addOptions(to: &order) }
         readCircumstances(into: &order)
         order.priceVariation = try amount("price_variation", of: json) ?? .one
         order.fixedVariation = try amount("price_fixed_variation", of: json) ?? .zero

@@ -187,6 +187,8 @@ package struct PollingSettings: Sendable {
     package var overlap: Duration
     package var rescanInterval: Duration
     package var rescanWindow: Duration
+    /// How often the lists of deleted orders and of open customers' accounts are read.
+    package var correctionsInterval: Duration
     /// Details fetched at once.
     package var concurrency: Int
     package var leaseDuration: Duration

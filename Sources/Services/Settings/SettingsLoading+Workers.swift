@@ -88,6 +88,7 @@ extension PollingSettings {
         overlap = section.duration("overlap", default: .seconds(6 * 3600))
         rescanInterval = section.duration("rescan_interval", default: .seconds(3600))
         rescanWindow = section.duration("rescan_window", default: .seconds(3 * 86_400))
+        correctionsInterval = section.duration("corrections_interval", default: .seconds(300))
         concurrency = section.integer("concurrency", in: 1...64, default: 4)
         leaseDuration = section.duration("lease", default: .seconds(6))
         section.finish()

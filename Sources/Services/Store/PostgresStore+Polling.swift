@@ -16,10 +16,13 @@ package struct PollPosition: Sendable, Equatable {
     /// Everything created before was read.
     package var readUntil: Instant
     package var rescanned: Instant?
+    /// When the lists of deleted orders and open accounts were last read.
+    package var sideListsRead: Instant?
 
-    package init(readUntil: Instant, rescanned: Instant?) {
+    package init(readUntil: Instant, rescanned: Instant?, sideListsRead: Instant? = nil) {
         self.readUntil = readUntil
         self.rescanned = rescanned
+        self.sideListsRead = sideListsRead
     }
 }
 
@@ -27,12 +30,13 @@ extension PostgresStore: PollingStore {
     package func position(company: CompanyKey, site: SiteID) async throws -> PollPosition? {
         try await pool.withSession { session in
             try session.query(
-                "SELECT position, rescanned FROM poll_cursor WHERE company = $1 AND site = $2",
+                "SELECT position, rescanned, side_lists_read FROM poll_cursor WHERE company = $1 AND site = $2",
                 [.text(company.text), .text(site.text)]
             ).first.map { row in
                 PollPosition(
                     readUntil: Instant(microseconds: try row.timestamp("position")),
-                    rescanned: try row.timestampOrNil("rescanned").map { Instant(microseconds: $0) })
+                    rescanned: try row.timestampOrNil("rescanned").map { Instant(microseconds: $0) },
+                    sideListsRead: try row.timestampOrNil("side_lists_read").map { Instant(microseconds: $0) })
             }
         }
     }
@@ -79,16 +83,18 @@ extension PostgresStore: PollingStore {
             guard held.count == 1 else { throw LeaseLost(count: 1) }
             try session.execute(
                 """
-                INSERT INTO poll_cursor (company, site, position, rescanned, fence) VALUES ($1, $2, $3, $4, $5)
+                INSERT INTO poll_cursor (company, site, position, rescanned, fence, side_lists_read)
+                VALUES ($1, $2, $3, $4, $5, $6)
                 ON CONFLICT (company, site) DO UPDATE
                    SET position = greatest(poll_cursor.position, excluded.position), rescanned = excluded.rescanned,
-                       fence = excluded.fence, updated_at = now()
+                       fence = excluded.fence, side_lists_read = excluded.side_lists_read, updated_at = now()
                 """,
                 [
                     .text(company.text), .text(site.text),
                     .timestamp(microsecondsSince1970: position.readUntil.microseconds),
                     position.rescanned.map { .timestamp(microsecondsSince1970: $0.microseconds) } ?? .null,
                     .int(lease.fence),
+                    position.sideListsRead.map { .timestamp(microsecondsSince1970: $0.microseconds) } ?? .null,
                 ])
         }
     }

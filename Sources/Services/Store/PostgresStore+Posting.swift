@@ -32,15 +32,14 @@ extension PostgresStore: PostingStore {
             let (moves, ending) = decide(order)
             var announced: [DocumentID] = []
             for move in moves {
-                if let id = try Self.apply(move, request, rows, session) { announced.append(id) }
+                announced += try Self.apply(move, request, rows, session)
             }
             // What was stored the last time and may have lost its message is announced again.
             announced += rows.filter { $0.standing.standing == .waiting }.map(\.id)
             // Said once: the next time it is asked for again.
             if !order.refusals.isEmpty {
                 _ = try session.query(
-                    "UPDATE document SET cause = NULL WHERE id = ANY($1) AND state = 'written' AND task IS NULL",
-                    [.ints(rows.map(\.id.value))])
+                    "UPDATE document SET obstacle = NULL WHERE id = ANY($1)", [.ints(rows.map(\.id.value))])
             }
             return (announced, ending)
         }
@@ -52,14 +51,14 @@ extension PostgresStore: PostingStore {
     private struct Row {
         let id: DocumentID
         var standing: StandingDocument
-        let cause: String?
+        let obstacle: String?
     }
 
     /// By number, and by the index of the few that are not their order's first. Locked: nobody may claim one of them
     /// between the look and the change.
     private static let rowsSQL = """
         SELECT d.id, d.number, d.kind, d.slot, d.revision, d.state, d.closed_at IS NULL AS is_open, d.contact_number,
-               d.trading_date, d.cause, d.is_reconciled, b.body, b.form
+               d.trading_date, d.obstacle, d.is_reconciled, b.body, b.form
           FROM document AS d JOIN document_body AS b ON b.document_id = d.id
          WHERE d.id IN (
             SELECT id FROM document WHERE number = $1 AND organisation = $2
@@ -90,7 +89,10 @@ extension PostgresStore: PostingStore {
             let own = try payments.filter { try $0.int("document_id") == id }
             var standing = try self.standing(row)
             // Of what stands in the ledger, the payments that stand there; else those that are to be sent.
-            let counted = try own.filter { try standing.standing != .written || $0.text("state") == "written" }
+            let counted = try own.filter { row in
+                let state = try row.text("state")
+                return standing.standing == .written ? state == "written" : state != "removed"
+            }
             let wanted = standing.document.payments
             standing.document.payments = try counted.filter { try $0.textOrNil("allocates") == nil }.map { row in
                 let payment = try LedgerPayment(stored: row)
@@ -105,7 +107,7 @@ extension PostgresStore: PostingStore {
                 let payment = try LedgerPayment(stored: row)
                 return LedgerAllocation(invoice: DocumentNumber(number), amount: payment.amount, date: payment.date)
             }
-            return Row(id: DocumentID(id), standing: standing, cause: try row.textOrNil("cause"))
+            return Row(id: DocumentID(id), standing: standing, obstacle: try row.textOrNil("obstacle"))
         }
     }
 
@@ -130,7 +132,7 @@ extension PostgresStore: PostingStore {
         var order = StandingOrder()
         order.documents = withReversals(rows.map(\.standing))
         for row in rows where row.standing.standing == .written {
-            if let cause = row.cause { order.refusals[row.standing.number] = cause }
+            if let obstacle = row.obstacle { order.refusals[row.standing.number] = obstacle }
         }
         let lock = try session.query(
             "SELECT locked_through FROM ledger_lock WHERE organisation = $1 AND read_at > now() - interval '1 day'",
@@ -168,8 +170,8 @@ extension PostgresStore: PostingStore {
         let rows = try session.query(
             """
             SELECT coalesce(sum(p.amount), 0) AS credited FROM payment AS p JOIN document AS d ON d.id = p.document_id
-             WHERE d.original = $1 AND d.organisation = $2 AND p.allocates = $1 AND p.state = 'written'
-            """, [.text(number.text), .text(request.organisation.text)])
+             WHERE d.original = $1 AND d.organisation = $2 AND p.allocates = $3 AND p.state = 'written'
+            """, [.text(request.number.text), .text(request.organisation.text), .text(number.text)])
         return try rows.first.map { try Money(stored: $0.numeric("credited")) } ?? .zero
     }
 
@@ -207,44 +209,69 @@ extension PostgresStore: PostingStore {
 
     // MARK: what is done
 
+    /// - Returns: the documents that a writer must hear of.
     private static func apply(
         _ move: PostingMove, _ request: PostingRequest, _ rows: [Row], _ session: PostgresSession
-    ) throws -> DocumentID? {
+    ) throws -> [DocumentID] {
         func id(_ number: DocumentNumber) -> DocumentID? { rows.first { $0.standing.number == number }?.id }
         switch move {
         case .create(let document):
             if let known = id(document.number) {
                 try replace(known, with: document, of: request, session)
-                return known
+                return [known]
             }
-            return try insert(document, of: request, session)
+            let made = try insert(document, of: request, session)
+            return try made.map { [$0] + (try settleAgain(by: document, of: request, session)) } ?? []
         case .replace(let document):
-            guard let known = id(document.number) else { return nil }
+            guard let known = id(document.number) else { return [] }
             try replace(known, with: document, of: request, session)
-            return known
+            return [known]
         case .withdraw(let number, let reason):
-            guard let known = id(number) else { return nil }
+            guard let known = id(number) else { return [] }
             _ = try session.query(
                 """
                 UPDATE document SET state = 'withdrawn', reason = $2, closed_at = now(), fencing = fencing + 1
                  WHERE id = $1
                 """, [.int(known.value), .text(reason)])
-            return nil
+            return []
         case .update(let document, let reason):
-            guard let known = id(document.number) else { return nil }
+            guard let known = id(document.number) else { return [] }
             try change(known, to: document, of: request, session)
             try begin("update", known, reason, session)
-            return known
+            return [known]
         case .pay(let number, let payments, let reason):
-            guard let known = id(number) else { return nil }
+            guard let known = id(number) else { return [] }
             try insert(try revive(payments, of: known, session), [], of: known, session)
             try begin(nil, known, reason, session)
-            return known
+            return [known]
         case .void(let number, let reason):
-            guard let known = id(number) else { return nil }
+            guard let known = id(number) else { return [] }
             try begin("void", known, reason, session)
-            return known
+            return [known]
         }
+    }
+
+    /// A sale that is posted again is settled again by the refunds that had settled what stood before.
+    private static func settleAgain(
+        by document: NewDocument, of request: PostingRequest, _ session: PostgresSession
+    ) throws -> [DocumentID] {
+        guard document.kind == .invoice, document.slot == .sale, document.revision > 0 else { return [] }
+        return try session.query(
+            """
+            WITH freed AS (
+                UPDATE payment AS p SET allocates = $1, state = 'ready', cause = NULL FROM document AS d
+                 WHERE d.original = $2 AND d.organisation = $3 AND d.state = 'written' AND p.document_id = d.id
+                   AND p.state = 'removed' AND p.allocates IS NOT NULL
+                RETURNING p.document_id
+            )
+            UPDATE document AS d SET closed_at = NULL, published_at = now(), fencing = fencing + 1, reason = $4
+              FROM (SELECT DISTINCT document_id FROM freed) AS f WHERE d.id = f.document_id RETURNING d.id
+            """,
+            [
+                .text(document.number.text), .text(request.number.text), .text(request.organisation.text),
+                .text("The sale it settles stands as \(document.number) now: set against it again."),
+            ]
+        ).map { DocumentID(try $0.int("id")) }
     }
 
     /// Opens a document that stands: a writer is to do something with it.
@@ -253,8 +280,8 @@ extension PostgresStore: PostingStore {
     ) throws {
         _ = try session.query(
             """
-            UPDATE document SET task = coalesce($2, task), reason = $3, closed_at = NULL, published_at = now(),
-                   fencing = fencing + 1
+            UPDATE document SET task = coalesce($2, task), reason = $3, obstacle = NULL, closed_at = NULL,
+                   published_at = now(), fencing = fencing + 1
              WHERE id = $1
             """, [.int(id.value), task.map { .text($0) } ?? .null, .text(reason)])
     }

@@ -1,4 +1,5 @@
 package import Domain
+package import Xero
 
 /// What the writers store. Every change of a document names the fencing number of its claim; a writer whose lease ran
 /// out changes nothing and is told so.
@@ -26,8 +27,20 @@ package protocol WritingStore: Sendable {
     func recordPayments(_ results: [PaymentResult], settled: [Claim], of call: AnsweredCall?) async throws
     /// What a document with the task ``DocumentTask/update`` is to become: its element without the contact.
     func change(of claim: Claim) async throws -> [UInt8]?
+    /// Stores key and exact bytes of a change to what stands, about to be sent.
+    ///
+    /// - Throws: ``LeaseLost`` where the claim is no longer the caller's: then nothing may be sent.
+    func recordChange(_ claim: Claim, _ attempt: PaymentAttempt) async throws
     /// Stores what became of a document's task and ends it.
     func recordTask(_ claim: Claim, _ outcome: TaskOutcome) async throws
+    /// Of a document's payments and allocations only these are left in the ledger: the others were taken away before it
+    /// refused the rest.
+    func recordRemoved(
+        _ claim: Claim, leaving payments: [String], settledBy allocations: [StandingAllocation]) async throws
+    /// Whether a document of this number will be in the ledger, as far as is known.
+    func isOnItsWay(_ number: String, in organisation: OrganisationKey) async throws -> Bool
+    /// Lets go of documents that stand and have something left to do that must wait.
+    func putOff(_ claims: [Claim]) async throws
     /// What the ledger said of its lock dates.
     func recordLock(_ organisation: OrganisationKey, through day: CalendarDate?) async throws
     /// Makes a claim last longer.
@@ -229,5 +242,5 @@ extension Claim {
 }
 
 extension ClaimedPayment {
-    package var isOpen: Bool { state != "written" && state != "refused" }
+    package var isOpen: Bool { state != "written" && state != "refused" && state != "removed" }
 }

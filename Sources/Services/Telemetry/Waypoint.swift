@@ -41,6 +41,13 @@ package enum Waypoint: String, Sendable, CaseIterable {
     case writerPaymentsStored = "writer.payments-stored"
     /// The ledger has answered about the payments; nothing of it is stored.
     case writerPaymentsAnswered = "writer.payments-answered"
+    /// Key and bytes of a change to what stands are stored (a payment or an allocation taken away, a document made void or
+    /// changed, a credit note set against an invoice); it is not sent.
+    case writerChangeStored = "writer.change-stored"
+    /// The ledger has answered about a change; nothing of it is stored.
+    case writerChangeAnswered = "writer.change-answered"
+    /// What became of a document's task is stored; its message is not acknowledged.
+    case writerTaskDone = "writer.task-done"
     /// The payments are recorded and the documents closed; the messages are not acknowledged.
     case writerPaid = "writer.paid"
     /// The messages are acknowledged.
@@ -52,6 +59,11 @@ package enum Waypoint: String, Sendable, CaseIterable {
     case handlerReceived = "handler.received"
     /// Letters are stored; their messages are not acknowledged.
     case handlerKept = "handler.kept"
+
+    /// Passed only where what stands in the ledger is corrected.
+    package var isOfCorrection: Bool {
+        [.writerChangeStored, .writerChangeAnswered, .writerTaskDone].contains(self)
+    }
 
     /// The program that passes it; `sweeper.` is a part of the writers.
     package var worker: String {

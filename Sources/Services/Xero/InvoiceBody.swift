@@ -65,6 +65,39 @@ package enum InvoiceBody {
         return bytes
     }
 
+    /// The element of a document that stands, as `POST` takes a change: with Xero's names of its lines where there are as
+    /// many as before, since a line without one is a new line, and a paid invoice takes no new lines; and without
+    /// `Status`, which stays what it is.
+    package static func change(
+        _ element: [UInt8], contact: String, lineIDs: [String]
+    ) throws -> [UInt8] {
+        let json = try JSON(parsing: self.element(element, contact: contact))
+        var writer = JSONWriter(capacity: element.count + 64 + 60 * lineIDs.count)
+        writer.object { writer in
+            for (key, value) in json.members where key != "Status" {
+                writer.key(dynamic: key)
+                guard key == "LineItems", value.elements.count == lineIDs.count else {
+                    writer.raw(value.raw)
+                    continue
+                }
+                writer.array { writer in
+                    for (line, id) in zip(value.elements, lineIDs) { append(line, named: id, to: &writer) }
+                }
+            }
+        }
+        return writer.bytes
+    }
+
+    private static func append(_ line: JSON, named id: String, to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.field("LineItemID", id)
+            for (key, value) in line.members {
+                writer.key(dynamic: key)
+                writer.raw(value.raw)
+            }
+        }
+    }
+
     /// `{"Invoices":[…]}` of elements that are JSON already.
     package static func batch(_ name: StaticString, of elements: [[UInt8]]) -> [UInt8] {
         var writer = JSONWriter(capacity: elements.reduce(32) { $0 + $1.count + 1 })

@@ -17,6 +17,8 @@ package protocol Ledger: Sendable {
     /// The documents of that kind that carry these numbers, at most ``LedgerDocument/Kind/numbersMax``.
     func documents(_ kind: LedgerDocument.Kind, numbers: [String]) async throws -> Lookup<[LedgerInvoice]>
     func document(_ kind: LedgerDocument.Kind, id: String) async throws -> Lookup<LedgerInvoice?>
+    /// One payment by itself: only there is said whether it is reconciled. Nil where there is none.
+    func payment(id: String) async throws -> Lookup<StandingPayment?>
     /// A call that changes what stands.
     func change(_ change: LedgerChange, key: String, permit: CallPermit) async throws -> XeroOutcome
     /// The last locked day: the later of the organisation's two lock dates.
@@ -41,6 +43,8 @@ package struct LedgerInvoice: Sendable {
     package let date: String?
     package let total: String?
     package let amountDue: String?
+    /// Xero's names of its lines, in their order.
+    package let lineIDs: [String]
     package let payments: [StandingPayment]
     /// Credit notes set against an invoice, or the invoices a credit note is set against.
     package let allocations: [StandingAllocation]
@@ -77,6 +81,9 @@ package struct StandingPayment: Sendable, Hashable {
     package let amount: String?
     package let account: String?
     package let reference: String?
+    package let date: CalendarDate?
+    /// Matched with the bank's statement; said only where the payment was read by itself.
+    package let isReconciled: Bool
 }
 
 /// A contact that is to be made: the venue's walk-in contact, or a customer.
@@ -152,6 +159,12 @@ extension XeroClient: Ledger {
         }
     }
 
+    package func payment(id: String) async throws -> Lookup<StandingPayment?> {
+        try await lookUp("/Payments/\(Self.percentEncoded(id))") { json in
+            json["Payments"].map { $0.elements.first.flatMap { StandingPayment($0) } }
+        }
+    }
+
     package func change(_ change: LedgerChange, key: String, permit: CallPermit) async throws -> XeroOutcome {
         let method: HTTPMethod =
             switch change.method {
@@ -175,7 +188,7 @@ extension XeroClient: Ledger {
     }
 
     /// `/Date(1743379200000+0000)/`: milliseconds since 1970, as Xero writes days.
-    private static func day(ofWire text: String) -> CalendarDate? {
+    fileprivate static func day(ofWire text: String) -> CalendarDate? {
         guard text.hasPrefix("/Date("), let end = text.dropFirst(7).firstIndex(where: { "+-)".contains($0) }),
             let milliseconds = Int64(text[text.index(text.startIndex, offsetBy: 6)..<end])
         else { return CalendarDate(String(text.prefix(10))) }
@@ -256,12 +269,8 @@ extension LedgerInvoice {
         date = json["DateString"]?.string.map { String($0.prefix(10)) }
         total = json["Total"]?.numberText
         amountDue = (json["AmountDue"] ?? json["RemainingCredit"])?.numberText
-        payments = (json["Payments"]?.elements ?? []).compactMap { payment in
-            guard let id = payment["PaymentID"]?.string, payment["Status"]?.string != "DELETED" else { return nil }
-            return StandingPayment(
-                id: id, amount: payment["Amount"]?.numberText, account: payment["Account"]?["Code"]?.string,
-                reference: payment["Reference"]?.string)
-        }
+        lineIDs = (json["LineItems"]?.elements ?? []).compactMap { $0["LineItemID"]?.string }
+        payments = (json["Payments"]?.elements ?? []).compactMap { StandingPayment($0) }
         let allocated = json[kind == .invoice ? "CreditNotes" : "Allocations"]?.elements ?? []
         allocations = allocated.filter { $0["IsDeleted"]?.bool != true }.map { allocation in
             StandingAllocation(
@@ -269,5 +278,18 @@ extension LedgerInvoice {
                 invoiceID: allocation["Invoice"]?["InvoiceID"]?.string,
                 amount: (allocation["Amount"] ?? allocation["AppliedAmount"])?.numberText)
         }
+    }
+}
+
+extension StandingPayment {
+    /// Nil for one that was taken away.
+    init?(_ json: JSON) {
+        guard let id = json["PaymentID"]?.string, json["Status"]?.string != "DELETED" else { return nil }
+        self.id = id
+        amount = json["Amount"]?.numberText
+        account = json["Account"]?["Code"]?.string
+        reference = json["Reference"]?.string
+        date = json["Date"]?.string.flatMap(XeroClient.day(ofWire:))
+        isReconciled = json["IsReconciled"]?.bool ?? false
     }
 }

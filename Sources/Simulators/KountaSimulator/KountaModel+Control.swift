@@ -23,7 +23,7 @@ extension KountaModel {
                 reset()
                 return Answer(204)
             case ("POST", "orders"?, 2):
-                let order = try put(call.body, nil)
+                let order = try put(call.body, nil, isOnAccount: Self.isOpenAccount(call.body))
                 return Answer(201, body: Answer.json { $0.field("id", order.id) })
             case ("POST", let action?, 3):
                 guard let order = Int64(parts[2]).flatMap({ book.orders[$0] }) else { return .notFound }
@@ -35,6 +35,12 @@ extension KountaModel {
         }
     }
 
+    /// A sale left on a customer's account says so; it waits for its money.
+    private static func isOpenAccount(_ record: [UInt8]) -> Bool {
+        guard let json = try? JSON(parsing: record), json["customer"]?.kind == .object else { return false }
+        return json["order_payment_type"]?.string == "Account" && json["status"]?.string == "PENDING"
+    }
+
     private func change(_ order: BookedOrder, _ action: String, _ call: Call) throws -> Answer {
         let record = try JSON(parsing: order.detail)
         switch action {
@@ -42,7 +48,8 @@ extension KountaModel {
             let patch = try JSON(parsing: call.body)
             guard patch.kind == .object else { throw RecordProblem(description: "an edit is an object of members") }
             let touched = OrderEditing.merging(try touch(isDeleted: nil), into: record)
-            try put(OrderEditing.merging(patch, into: try JSON(parsing: touched)), nil)
+            let edited = OrderEditing.merging(patch, into: try JSON(parsing: touched))
+            try put(edited, nil, isOnAccount: Self.isOpenAccount(edited))
         case "delete":
             try put(OrderEditing.merging(try touch(isDeleted: true), into: record), nil)
         case "refund":

@@ -32,6 +32,17 @@ extension Books {
                 }
             }
         }
+        writer.key("allocations")
+        writer.array { writer in
+            for allocation in allocations {
+                writer.object { writer in
+                    writer.field("CreditNoteNumber", creditNotes.documents[allocation.creditNote].number)
+                    writer.field("InvoiceNumber", invoices.documents[allocation.invoice].number)
+                    writer.field("Amount", number: allocation.amount.cents)
+                    writer.field("IsDeleted", allocation.isDeleted)
+                }
+            }
+        }
         writer.key("contacts")
         writer.array { writer in
             for contact in contacts {

@@ -70,6 +70,10 @@ extension Books {
     mutating func deletePayment(_ index: Int, now: Int64) throws(Refusal) {
         let payment = payments[index]
         guard !payment.isDeleted else { throw Refusal("Payment not of valid status for modification") }
+        // Inferred: no source shows the sentence.
+        guard !payment.isReconciled else {
+            throw Refusal("This payment cannot be deleted as it is reconciled with a bank transaction.")
+        }
         try checkLocks(payment.date)
         payments[index].isDeleted = true
         payments[index].updated = now
@@ -77,6 +81,15 @@ extension Books {
             document.paid = document.paid - payment.amount
             document.settle(at: now)
         }
+    }
+
+    /// What the bank's statement does: the payments of a document, in effect now, are matched with its lines.
+    mutating func reconcilePayments(of number: String) throws(SettingsError) {
+        let indices =
+            invoices.index(numbered: number).map { invoices.documents[$0].payments }
+            ?? creditNotes.index(numbered: number).map { creditNotes.documents[$0].payments }
+        guard let indices else { throw SettingsError("there is no document '\(number)'") }
+        for index in indices where !payments[index].isDeleted { payments[index].isReconciled = true }
     }
 
     /// Sets part of a credit note against an invoice.

@@ -185,7 +185,7 @@ extension Books {
             writer.field("Status", payment.isDeleted ? "DELETED" : "AUTHORISED")
             writer.field("UpdatedDateUTC", Moment.wire(payment.updated))
             writer.field("HasAccount", true)
-            writer.field("IsReconciled", false)
+            writer.field("IsReconciled", payment.isReconciled)
             writer.key("Account")
             writer.object { writer in
                 writer.field("AccountID", account.id.text)

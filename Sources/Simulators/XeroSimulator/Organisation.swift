@@ -110,8 +110,8 @@ actor Organisation {
     func disconnect() { books.settings.isDisconnected = true }
 
     /// Changes settings, accounts and venues while running: the members of `OrganisationSettings.apply`, and
-    /// `archiveAccounts`, `activateAccounts`, `venues`, `archiveVenues`, `activateVenues`, `restoreContacts`
-    /// (lists), `rounding: false` (takes the mark of the system account away). Throws `SettingsError`; what came before
+    /// `archiveAccounts`, `activateAccounts`, `venues`, `archiveVenues`, `activateVenues`, `restoreContacts`,
+    /// `reconcile` (lists; the last of document numbers, whose payments are then reconciled), `rounding: false` (takes the mark of the system account away). Throws `SettingsError`; what came before
     /// the mistake is done.
     func change(_ json: JSON) throws {
         var settings = books.settings
@@ -129,6 +129,9 @@ actor Organisation {
             books.tracking[0].options[index].isActive = true
         }
         for number in json["restoreContacts"]?.elements.compactMap(\.string) ?? [] { try books.restoreContact(number) }
+        for number in json["reconcile"]?.elements.compactMap(\.string) ?? [] {
+            try books.reconcilePayments(of: number)
+        }
         if json["rounding"]?.bool == false {
             for index in books.accounts.indices where books.accounts[index].systemAccount == "ROUNDING" {
                 books.accounts[index].systemAccount = ""

@@ -102,6 +102,8 @@ struct Payment: Sendable {
     let amount: Fixed
     let reference: String
     var isDeleted = false
+    /// Matched with a line of the bank statement.
+    var isReconciled = false
     var updated: Int64
 }
 

@@ -6,8 +6,8 @@ package import Settings
 package import Store
 package import Telemetry
 
-/// Reads one venue's completed orders of a span of time, page by page: what is new or changed is fetched whole and
-/// published; the cursor moves only when every page of the span is confirmed.
+/// Reads one venue's orders of a span of time, page by page: what is new or changed is fetched whole and published; the
+/// cursor moves only when every page of the span is confirmed.
 package struct VenueScanner: Sendable {
     private let client: KountaClient
     private let store: any PollingStore
@@ -31,31 +31,54 @@ package struct VenueScanner: Sendable {
         self.metrics = metrics
     }
 
-    /// New orders first; when it is time, also the last days once more, from what is left of the budget.
+    /// New orders first; when it is time, also what was deleted or left on an account, and the last days once more, from
+    /// what is left of the budget.
     package func scan(_ venue: VenueSettings, of company: CompanySettings, lease: Lease) async throws {
         let start = clock.now()
         var position =
             try await store.position(company: company.key, site: venue.site)
             ?? PollPosition(readUntil: company.startFrom, rescanned: start)
         let from = max(company.startFrom, position.readUntil.adding(.zero - settings.overlap))
-        try await read(venue, of: company, from: from, until: start.adding(seconds: 1), priority: .newOrders)
+        try await read(
+            .complete, venue, of: company, from: from, until: start.adding(seconds: 1), priority: .newOrders)
         position.readUntil = start
         let isRescanDue = start.since(position.rescanned ?? start.adding(.zero - settings.rescanInterval))
             >= settings.rescanInterval
         try await store.move(position, company: company.key, site: venue.site, lease: lease)
         pass(.pollerMoved)
+        let lastDays = max(company.startFrom, start.adding(.zero - settings.rescanWindow))
+        if position.sideListsRead.map({ start.since($0) >= settings.correctionsInterval }) ?? true {
+            // Short lists: mostly a call each.
+            for list in [KountaClient.OrderList.deleted, .openAccounts] {
+                try await readIfThere(list, venue, of: company, from: lastDays, until: start)
+            }
+            position.sideListsRead = start
+            try await store.move(position, company: company.key, site: venue.site, lease: lease)
+        }
         guard isRescanDue else { return }
-        let rescanFrom = max(company.startFrom, start.adding(.zero - settings.rescanWindow))
-        try await read(venue, of: company, from: rescanFrom, until: start, priority: .rescan)
+        try await read(.complete, venue, of: company, from: lastDays, until: start, priority: .rescan)
         position.rescanned = start
         try await store.move(position, company: company.key, site: venue.site, lease: lease)
     }
 
-    private func read(
-        _ venue: VenueSettings, of company: CompanySettings, from: Instant, until: Instant,
-        priority: KountaBudget.Priority
+    /// A list that Kounta does not have stops no venue: sales go on.
+    private func readIfThere(
+        _ list: KountaClient.OrderList, _ venue: VenueSettings, of company: CompanySettings, from: Instant,
+        until: Instant
     ) async throws {
-        var path: String? = client.firstPagePath(site: venue.site, from: from, until: until)
+        do {
+            try await read(list, venue, of: company, from: from, until: until, priority: .rescan)
+        } catch KountaError.notFound {
+            metrics.count(
+                "tillbridge_poll_lists_missing_total", ["company": company.key.text, "list": list.rawValue])
+        }
+    }
+
+    private func read(
+        _ list: KountaClient.OrderList, _ venue: VenueSettings, of company: CompanySettings, from: Instant,
+        until: Instant, priority: KountaBudget.Priority
+    ) async throws {
+        var path: String? = client.firstPagePath(list, site: venue.site, from: from, until: until)
         var pages = 0
         while let current = path {
             try Task.checkCancellation()
@@ -65,20 +88,21 @@ package struct VenueScanner: Sendable {
                 throw KountaError.unexpectedShape(path: current, "the list has more than \(Self.pagesMax) pages")
             }
             metrics.count("tillbridge_poll_rows_total", ["company": company.key.text], by: page.rows.count)
-            try await take(page.rows, venue, company, priority)
+            try await take(page.rows, of: list, venue, company, priority)
             path = page.next
         }
     }
 
     private func take(
-        _ rows: [KountaClient.Row], _ venue: VenueSettings, _ company: CompanySettings,
-        _ priority: KountaBudget.Priority
+        _ rows: [KountaClient.Row], of list: KountaClient.OrderList, _ venue: VenueSettings,
+        _ company: CompanySettings, _ priority: KountaBudget.Priority
     ) async throws {
         let hashes = rows.map { (id: $0.id, hash: Self.hash($0.bytes)) }
         let unseen = try await store.unseen(company: company.key, rows: hashes)
         guard !unseen.isEmpty else { return }
         let wanted = hashes.filter { unseen.contains($0.id) }
-        let messages = try await details(of: wanted.map(\.id), venue, company, priority)
+        let messages = try await details(
+            of: rows.filter { unseen.contains($0.id) }, in: list, venue, company, priority)
         pass(.pollerFetched)
         try await outbox.publish(messages)
         pass(.pollerPublished)
@@ -88,18 +112,24 @@ package struct VenueScanner: Sendable {
         metrics.count("tillbridge_orders_published_total", ["company": company.key.text], by: messages.count)
     }
 
-    /// The whole records, some at a time, in the order of `ids`. One that is gone meanwhile is left out.
+    /// The whole records, some at a time, in the order of the rows. One that is gone meanwhile is left out.
     private func details(
-        of ids: [OrderID], _ venue: VenueSettings, _ company: CompanySettings, _ priority: KountaBudget.Priority
+        of rows: [KountaClient.Row], in list: KountaClient.OrderList, _ venue: VenueSettings,
+        _ company: CompanySettings, _ priority: KountaBudget.Priority
     ) async throws -> [OutgoingMessage] {
         try await withThrowingTaskGroup(of: (Int, OutgoingMessage?).self) { group in
-            var waiting = ids.enumerated().makeIterator()
+            var waiting = rows.enumerated().makeIterator()
             var results: [(Int, OutgoingMessage?)] = []
             func addNext() {
-                guard let (index, id) = waiting.next() else { return }
+                guard let (index, row) = waiting.next() else { return }
                 group.addTask {
-                    let body = try await client.order(id, priority: priority)
-                    return (index, body.map { message($0, id, venue, company) })
+                    var body = try await client.order(row.id, priority: priority)
+                    switch list {
+                    case .complete: break
+                    case .deleted: body = DeletedOrder.record(body, row: row.bytes)
+                    case .openAccounts: body = body.flatMap { OpenAccountOrder.isSale($0) ? $0 : nil }
+                    }
+                    return (index, body.map { message($0, row.id, venue, company) })
                 }
             }
             for _ in 0..<settings.concurrency { addNext() }

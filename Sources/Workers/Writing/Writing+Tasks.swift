@@ -2,6 +2,7 @@ import Domain
 import Logging
 import Messaging
 import Store
+import Telemetry
 import Xero
 
 extension Writing {
@@ -15,7 +16,9 @@ extension Writing {
         var rest: [Claim] = []
         for claim in claims {
             switch claim.task {
-            case nil: rest.append(claim)
+            case nil:
+                rest.append(claim)
+                continue
             case .void:
                 do { try await makeVoid(claim) } catch let refusal as TaskRefusal { try await giveUp(claim, refusal) }
             case .update:
@@ -25,60 +28,16 @@ extension Writing {
                 }
                 rest.append(claim)
             }
+            pass(.writerTaskDone)
         }
         return rest
     }
 
     /// Xero will not do it, and would not next time either.
-    private struct TaskRefusal: Error { let sentence: String }
-
-    // MARK: void
-
-    private func makeVoid(_ claim: Claim) async throws {
-        guard let id = claim.xeroID, let document = try await standing([claim]).first, !document.isGone else {
-            return try await tools.store.recordTask(claim, .voided)
-        }
-        for payment in document.payments {
-            try await change(
-                claim, .post, "/Payments/\(payment.id)", #"{"Status":"DELETED"}"#, unless: {
-                    try await standing([claim]).first?.payments.contains { $0.id == payment.id } != true
-                })
-        }
-        for allocation in try await allocations(of: document, claim) {
-            try await change(
-                claim, .delete, "/CreditNotes/\(allocation.note)/Allocations/\(allocation.id)", nil, unless: {
-                    try await !allocations(of: document, claim).contains(allocation)
-                })
-        }
-        let body = #"{"\#(claim.kind.idField)":"\#(id)","Status":"VOIDED"}"#
-        try await change(
-            claim, .post, "/\(claim.kind.endpoint)/\(id)", body,
-            unless: { try await standing([claim]).first?.isGone == true })
-        try await tools.store.recordTask(claim, .voided)
-    }
-
-    private struct Allocated: Equatable {
-        let note: String
-        let id: String
-    }
-
-    /// An invoice names the credit notes set against it; the allocations' own ids stand on those.
-    private func allocations(of document: LedgerInvoice, _ claim: Claim) async throws -> [Allocated] {
-        if claim.kind == .creditNote {
-            return document.allocations.compactMap { allocation in
-                allocation.id.map { Allocated(note: document.id, id: $0) }
-            }
-        }
-        var found: [Allocated] = []
-        for note in Set(document.allocations.compactMap(\.creditNoteID)).sorted() {
-            let read = try await patiently(holding: [claim]) {
-                try await tools.ledger.document(.creditNote, id: note)
-            }
-            for allocation in read?.allocations ?? [] where allocation.invoiceID == document.id {
-                if let id = allocation.id { found.append(Allocated(note: note, id: id)) }
-            }
-        }
-        return found
+    struct TaskRefusal: Error {
+        let sentence: String
+        /// Nil where the sentence has to tell it.
+        var obstacle: TaskOutcome.Obstacle?
     }
 
     // MARK: update
@@ -88,7 +47,8 @@ extension Writing {
             return try await tools.store.recordTask(claim, .refused("What it is to become is not stored.", .other))
         }
         let contact = try await tools.contacts.id(of: claim, holding: [claim])
-        let body = String(decoding: InvoiceBody.element(change, contact: contact), as: UTF8.self)
+        let lineIDs = try await standing([claim]).first?.lineIDs ?? []
+        let body = String(decoding: try InvoiceBody.change(change, contact: contact, lineIDs: lineIDs), as: UTF8.self)
         // The same content twice is the same document: nothing needs to be looked for.
         try await self.change(
             claim, .post, "/\(claim.kind.endpoint)/\(id)?unitdp=4", body, unless: { false })
@@ -97,10 +57,12 @@ extension Writing {
 
     // MARK: a call
 
-    /// Makes one call that changes what stands, with its key and bytes stored first.
+    /// Makes one call that changes what stands, with its key and bytes stored first, and only while the claim is ours:
+    /// what a writer that lost its lease sends late may undo what another did meanwhile.
     ///
     /// - Parameter isDone: looked at after an unclear answer.
-    private func change(
+    /// - Throws: ``TaskRefusal``; ``LeaseLost``.
+    func change(
         _ claim: Claim, _ method: LedgerChange.Method, _ path: String, _ body: String?,
         unless isDone: () async throws -> Bool
     ) async throws {
@@ -110,11 +72,20 @@ extension Writing {
             let key = IdempotencyKey.make(tools.organisation)
             let permit = try await reserve(.payments, holding: [claim])
             let note = Array("\(method.rawValue) \(path) \(body ?? "")".utf8)
-            try await tools.store.recordSending(
-                PaymentAttempt(
-                    organisation: tools.organisation, kind: .changes, key: key, bytes: note, documents: [claim.id]))
+            do {
+                try await tools.store.recordChange(
+                    claim,
+                    PaymentAttempt(
+                        organisation: tools.organisation, kind: .changes, key: key, bytes: note,
+                        documents: [claim.id]))
+            } catch {
+                await tools.ledger.giveBack(permit)
+                throw error
+            }
+            pass(.writerChangeStored)
             let outcome = try await tools.ledger.change(
                 LedgerChange(method: method, path: path, body: bytes), key: key, permit: permit)
+            pass(.writerChangeAnswered)
             switch outcome {
             case .answered: return
             case .refused(_, let sentence):
@@ -130,20 +101,30 @@ extension Writing {
     }
 
     /// The document stays as it stands, with Xero's sentence; what to do instead is decided by whoever asked for it.
+    /// What was taken away before Xero refused the rest is gone, and is told so: what is done instead starts from there.
     private func giveUp(_ claim: Claim, _ refusal: TaskRefusal) async throws {
         let lowered = refusal.sentence.lowercased()
         tools.logger.notice("Xero will not change \(claim.name): \(refusal.sentence)")
-        if lowered.contains("lock date") {
-            let day = try await patiently(holding: [claim]) { try await tools.ledger.lockedThrough() }
-            try await tools.store.recordLock(tools.organisation, through: day)
-            return try await tools.store.recordTask(claim, .refused(refusal.sentence, .locked))
+        let isLocked = lowered.contains("lock date")
+        let obstacle = refusal.obstacle
+            ?? (isLocked ? .locked : lowered.contains("reconcil") ? .reconciled : .other)
+        if obstacle == .locked { _ = try await readLocks(holding: claim) }
+        if claim.task == .void, let document = try await standing([claim]).first {
+            try await tools.store.recordRemoved(
+                claim, leaving: document.payments.map(\.id), settledBy: document.allocations)
         }
-        let why: TaskOutcome.Obstacle = lowered.contains("reconcil") ? .reconciled : .other
-        try await tools.store.recordTask(claim, .refused(refusal.sentence, why))
+        try await tools.store.recordTask(claim, .refused(refusal.sentence, obstacle))
+    }
+
+    /// The last day that the ledger has locked, kept for whoever decides.
+    func readLocks(holding claim: Claim) async throws -> CalendarDate? {
+        let day = try await patiently(holding: [claim]) { try await tools.ledger.lockedThrough() }
+        try await tools.store.recordLock(tools.organisation, through: day)
+        return day
     }
 
     /// A read may always be tried again.
-    private func patiently<Value: Sendable>(
+    func patiently<Value: Sendable>(
         holding claims: [Claim], _ read: () async throws -> Lookup<Value>
     ) async throws -> Value {
         var attempt = 0
@@ -155,46 +136,6 @@ extension Writing {
                     ?? (.seconds(60), "Xero refuses to be read: \(outcome)")
                 attempt += 1
                 try await tools.patience.rest(wait, because: reason, holding: claims)
-            }
-        }
-    }
-
-    // MARK: credit notes set against invoices
-
-    /// Sets credit notes against the invoices they settle. What stands is looked for first: allocations have no number.
-    mutating func allocate(_ claims: [Claim]) async throws {
-        for claim in claims {
-            for item in claim.payments where item.isOpen && item.allocates != nil {
-                guard let number = item.allocates, let note = claim.xeroID else { continue }
-                let due = Due(claim: claim, payment: item, documentID: note)
-                guard let invoice = try await documents(.invoice, [number], holding: [claim]).first else {
-                    park(claim, Park(
-                        .value, "Xero holds no invoice \(number) that \(claim.name) could settle.",
-                        remedy: "Set the credit note against the right invoice in Xero, then discard this letter."))
-                    try await record(
-                        [(due, PaymentResult(id: item.id, state: .refused, cause: "no invoice \(number)"))], of: nil)
-                    continue
-                }
-                func isSet() async throws -> Bool {
-                    try await standing([claim]).first?.allocations.contains {
-                        $0.invoiceID == invoice.id && Amounts.areEqual($0.amount ?? "", item.amount)
-                    } ?? false
-                }
-                do {
-                    if try await !isSet() {
-                        let body = """
-                            {"Allocations":[{"Invoice":{"InvoiceID":"\(invoice.id)"},"Amount":\(item.amount),\
-                            "Date":"\(item.date)"}]}
-                            """
-                        try await change(claim, .put, "/CreditNotes/\(note)/Allocations", body, unless: isSet)
-                    }
-                    try await record([(due, PaymentResult(id: item.id, state: .written))], of: nil)
-                } catch let refusal as TaskRefusal {
-                    park(claim, RefusalReading.park(
-                        [refusal.sentence], document: "to set \(claim.name) against invoice \(number)"))
-                    try await record(
-                        [(due, PaymentResult(id: item.id, state: .refused, cause: refusal.sentence))], of: nil)
-                }
             }
         }
     }

@@ -190,6 +190,29 @@ private enum Before {
         #expect(open.map(\.description) == ["unallocate HBR-5000000001", "void HBR-5000000001"])
     }
 
+    private func refusedReversal(_ order: Order = Before.order()) -> StandingDocument {
+        var document = Before.document(order)
+        (document.kind, document.slot) = (.creditNote, .reversal(0))
+        document.number = DocumentNumber("\(document.number)-x")
+        return StandingDocument(.refused, document)
+    }
+
+    @Test("what takes a document back and was refused is tried again, never withdrawn, and no sale is left standing twice")
+    func refusedReversal() {
+        let reversal = "create credit HBR-5000000001-x"
+        let standing = [Before.standing(), refusedReversal()]
+        #expect(locked.steps(for: .deleted, standing: standing).map(\.description) == [reversal])
+        // Edited: the next revision was booked when the reversal of the first was refused.
+        let edited = Before.order("21.00")
+        let both = standing + [Before.standing(.written, edited, revision: 1)]
+        #expect(locked.steps(for: Before.mapping.version(of: edited), standing: both).map(\.description) == [reversal])
+        // Nothing is to be taken back any longer.
+        #expect(
+            locked.steps(for: Before.mapping.version(of: Before.order()), standing: standing).map(\.description)
+                == ["nothing"])
+        #expect(PostingDecision().steps(for: .deleted, standing: [refusedReversal()]).map(\.description) == ["nothing"])
+    }
+
     private func refund(_ total: String, paid: String) -> OrderVersion {
         var order = Before.order(total, payments: paid == "0" ? [] : [tender("Cash", paid)])
         order.id = OrderID("5000000009")

@@ -176,6 +176,12 @@ struct LedgerView {
     var invoices: [Document] = []
     var creditNotes: [Document] = []
     var payments: [Payment] = []
+    /// `credit note, invoice, amount`, those that stand, sorted.
+    var allocations: [String] = []
+    /// Of each document by its number.
+    var dates: [String: String] = [:]
+    var references: [String: String] = [:]
+    var ids: [String: String] = [:]
     /// Number, name and e-mail.
     var contacts: [(number: String, name: String, email: String)] = []
 }
@@ -189,6 +195,18 @@ extension RunningFleet {
             view.creditNotes += (books["creditNotes"]?.elements ?? []).map {
                 LedgerView.Document($0, "CreditNoteNumber")
             }
+            view.allocations += (books["allocations"]?.elements ?? []).filter { $0["IsDeleted"]?.bool != true }.map {
+                "\($0["CreditNoteNumber"]?.string ?? "") \($0["InvoiceNumber"]?.string ?? "") "
+                    + ($0["Amount"]?.numberText ?? "")
+            }
+            for (list, kind) in [("invoices", "Invoice"), ("creditNotes", "CreditNote")] {
+                for json in books[key: list]?.elements ?? [] {
+                    let number = json[key: "\(kind)Number"]?.string ?? ""
+                    view.dates[number] = json["Date"]?.string
+                    view.references[number] = json["Reference"]?.string
+                    view.ids[number] = json[key: "\(kind)ID"]?.string
+                }
+            }
             view.payments += (books["payments"]?.elements ?? []).map { json in
                 LedgerView.Payment(
                     creditNote: json["CreditNoteNumber"]?.string, account: json["AccountCode"]?.string ?? "",
@@ -201,6 +219,7 @@ extension RunningFleet {
                 )
             }
         }
+        view.allocations.sort()
         return view
     }
 

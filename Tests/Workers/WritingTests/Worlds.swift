@@ -50,6 +50,7 @@ actor AcceptingLedger: Ledger {
         .found([])
     }
     func document(_ kind: LedgerDocument.Kind, id: String) async throws -> Lookup<LedgerInvoice?> { .found(nil) }
+    func payment(id: String) async throws -> Lookup<StandingPayment?> { .found(nil) }
     func change(_ change: LedgerChange, key: String, permit: CallPermit) async throws -> XeroOutcome {
         .neverSent("nothing is changed here")
     }
@@ -102,6 +103,12 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
     }
     func extend(_ claims: [Claim], lease: Duration) async throws {}
     func change(of claim: Claim) async throws -> [UInt8]? { nil }
+    func recordChange(_ claim: Claim, _ attempt: PaymentAttempt) async throws {}
+    func recordRemoved(
+        _ claim: Claim, leaving payments: [String], settledBy allocations: [StandingAllocation]
+    ) async throws {}
+    func isOnItsWay(_ number: String, in organisation: OrganisationKey) async throws -> Bool { false }
+    func putOff(_ claims: [Claim]) async throws {}
     func recordTask(_ claim: Claim, _ outcome: TaskOutcome) async throws {}
     func recordLock(_ organisation: OrganisationKey, through day: CalendarDate?) async throws {}
 

@@ -35,8 +35,10 @@ package struct PostingDecision: Sendable {
             let why = "The rule \"\(rule)\" leaves the order out: \(reason)"
             return [PostingStep(.nothing, live.isEmpty ? why : why + " It was booked before and is left as it is.")]
         case .deleted:
-            if live.isEmpty { return [PostingStep(.nothing, "The order was deleted before it was booked.")] }
-            return live.flatMap { takeAway($0, because: "The order was deleted in Kounta") }
+            // What takes another back and was refused goes with what it takes back.
+            let own = live.filter { !$0.isReversal }
+            if own.isEmpty { return [PostingStep(.nothing, "The order was deleted before it was booked.")] }
+            return own.flatMap { takeAway($0, because: "The order was deleted in Kounta") }
         case .documents(let wanted):
             return steps(for: wanted, standing: standing, original: original)
         }
@@ -59,9 +61,13 @@ package struct PostingDecision: Sendable {
                 continue
             }
             steps += change(current, into: target.staying(onAccountOf: current.document), revision: revision)
+            // What was to take an earlier revision back was refused: the sale would stand twice.
+            for earlier in known where earlier.standing != .gone && earlier.number != current.number {
+                steps += takeAway(earlier, because: "\(current.number) stands in its place")
+            }
         }
         let slots = wanted.map(\.slot)
-        for extra in standing where extra.standing != .gone && !slots.contains(extra.document.slot) {
+        for extra in standing where extra.standing != .gone && !slots.contains(extra.document.slot) && !extra.isReversal {
             steps += takeAway(extra, because: "The order no longer has this \(extra.document.slot)")
         }
         let hasWork = steps.contains { $0.action != .nothing }

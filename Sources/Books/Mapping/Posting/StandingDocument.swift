@@ -51,6 +51,8 @@ package struct StandingDocument: Sendable, Equatable {
     }
 
     package var number: DocumentNumber { document.number }
+    /// Takes another document of the order back.
+    var isReversal: Bool { if case .reversal = document.slot { true } else { false } }
     /// Xero lets a document be changed or made void only while nothing is paid or allocated.
     var isUntouched: Bool { document.payments.isEmpty && document.allocations.isEmpty && credited.isZero }
 }
