@@ -2,8 +2,8 @@ import Domain
 import JSON
 import Money
 
-/// The order's own `options[]`: what was chosen for its lines, by `line_number`, each with a price, in sets that may hold
-/// further options. No source says whether the lines' amounts hold these prices; a public client shows the shape only.
+/// The order's own `options[]`: what was chosen for its lines, by `line_number`, each with a price, in sets that may
+/// hold further options. No source says whether the lines' amounts hold these prices; a public client shows the shape.
 extension OrderRecord {
     private struct Chosen {
         let line: Int
@@ -16,7 +16,7 @@ extension OrderRecord {
 
     /// Priced options join their lines as modifiers do: whether they come on top is found out by what adds up to the
     /// order's total. One that is a line by itself (`part_of_option_set`) says nothing new. One that is taxed otherwise
-    /// than its line cannot join it: where it comes on top the order then does not add up, and is parked with the figures.
+    /// than its line cannot join it: where it comes on top the order does not add up, and is parked with the figures.
     func addOptions(to order: inout Order) throws(Park) {
         guard let options = json["options"], options.kind == .array, !options.elements.isEmpty else { return }
         var chosen: [Chosen] = []

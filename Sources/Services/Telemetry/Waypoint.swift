@@ -41,8 +41,8 @@ package enum Waypoint: String, Sendable, CaseIterable {
     case writerPaymentsStored = "writer.payments-stored"
     /// The ledger has answered about the payments; nothing of it is stored.
     case writerPaymentsAnswered = "writer.payments-answered"
-    /// Key and bytes of a change to what stands are stored (a payment or an allocation taken away, a document made void or
-    /// changed, a credit note set against an invoice); it is not sent.
+    /// Key and bytes of a change to what stands are stored (a payment or an allocation taken away, a document made void
+    /// or changed, a credit note set against an invoice); it is not sent.
     case writerChangeStored = "writer.change-stored"
     /// The ledger has answered about a change; nothing of it is stored.
     case writerChangeAnswered = "writer.change-answered"

@@ -65,8 +65,8 @@ package enum InvoiceBody {
         return bytes
     }
 
-    /// The element of a document that stands, as `POST` takes a change: with Xero's names of its lines where there are as
-    /// many as before, since a line without one is a new line, and a paid invoice takes no new lines; and without
+    /// The element of a document that stands, as `POST` takes a change: with Xero's names of its lines where there are
+    /// as many as before, since a line without one is a new line, and a paid invoice takes no new lines; and without
     /// `Status`, which stays what it is.
     package static func change(
         _ element: [UInt8], contact: String, lineIDs: [String]

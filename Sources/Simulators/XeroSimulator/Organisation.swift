@@ -111,8 +111,8 @@ actor Organisation {
 
     /// Changes settings, accounts and venues while running: the members of `OrganisationSettings.apply`, and
     /// `archiveAccounts`, `activateAccounts`, `venues`, `archiveVenues`, `activateVenues`, `restoreContacts`,
-    /// `reconcile` (lists; the last of document numbers, whose payments are then reconciled), `rounding: false` (takes the mark of the system account away). Throws `SettingsError`; what came before
-    /// the mistake is done.
+    /// `reconcile` (lists; the last of document numbers, whose payments are then reconciled), `rounding: false`
+    /// (takes the mark of the system account away). Throws `SettingsError`; what came before the mistake is done.
     func change(_ json: JSON) throws {
         var settings = books.settings
         try settings.apply(json)

@@ -31,8 +31,8 @@ package struct VenueScanner: Sendable {
         self.metrics = metrics
     }
 
-    /// New orders first; when it is time, also what was deleted or left on an account, and the last days once more, from
-    /// what is left of the budget.
+    /// New orders first; when it is time, also what was deleted or left on an account, and the last days once more,
+    /// from what is left of the budget.
     package func scan(_ venue: VenueSettings, of company: CompanySettings, lease: Lease) async throws {
         let start = clock.now()
         var position =

@@ -101,7 +101,7 @@ extension Writing {
     }
 
     /// The document stays as it stands, with Xero's sentence; what to do instead is decided by whoever asked for it.
-    /// What was taken away before Xero refused the rest is gone, and is told so: what is done instead starts from there.
+    /// What was taken away before Xero refused the rest is noted as gone: what is done instead starts from there.
     private func giveUp(_ claim: Claim, _ refusal: TaskRefusal) async throws {
         let lowered = refusal.sentence.lowercased()
         tools.logger.notice("Xero will not change \(claim.name): \(refusal.sentence)")

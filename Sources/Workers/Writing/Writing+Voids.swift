@@ -3,8 +3,8 @@ import Store
 import Xero
 
 extension Writing {
-    /// Takes a document out of the ledger: its payments and allocations first, since Xero makes void only what nothing is
-    /// paid or set against.
+    /// Takes a document out of the ledger: its payments and allocations first, since Xero makes void only what nothing
+    /// is paid or set against.
     ///
     /// - Throws: ``TaskRefusal``, before anything was taken away where that can be seen: half of a document's payments
     ///   gone is a state nobody wants to find.

@@ -197,7 +197,7 @@ private enum Before {
         return StandingDocument(.refused, document)
     }
 
-    @Test("what takes a document back and was refused is tried again, never withdrawn, and no sale is left standing twice")
+    @Test("what takes a document back and was refused is tried again, never withdrawn; no sale is left standing twice")
     func refusedReversal() {
         let reversal = "create credit HBR-5000000001-x"
         let standing = [Before.standing(), refusedReversal()]
@@ -210,7 +210,8 @@ private enum Before {
         #expect(
             locked.steps(for: Before.mapping.version(of: Before.order()), standing: standing).map(\.description)
                 == ["nothing"])
-        #expect(PostingDecision().steps(for: .deleted, standing: [refusedReversal()]).map(\.description) == ["nothing"])
+        #expect(
+            PostingDecision().steps(for: .deleted, standing: [refusedReversal()]).map(\.description) == ["nothing"])
     }
 
     private func refund(_ total: String, paid: String) -> OrderVersion {

@@ -31,7 +31,7 @@ import Testing
             // One seed a point.
             result = .success(
                 try await series.run(
-                    Waypoint.allCases.indices.map { UInt64($0 + 1) }, within: Self.time, keepGoing: true,
+                    ChaosPlan.points.indices.map { UInt64($0 + 1) }, within: Self.time, keepGoing: true,
                     isInterrupted: { false }, say: { print($0) }))
         } catch { result = .failure(error) }
         await started.servers.stop()
@@ -62,7 +62,7 @@ import Testing
     @Test("a hundred seeds trap every point, cut every worker from every server, and restart both servers")
     func coverage() {
         let plans = (UInt64(1)...100).map { ChaosPlan(seed: $0, canRestart: true) }
-        #expect(Set(plans.flatMap(\.traps).map(\.waypoint)) == Set(Waypoint.allCases))
+        #expect(Set(plans.flatMap(\.traps).map(\.waypoint)) == Set(ChaosPlan.points))
         let words = plans.flatMap(\.lines).joined(separator: "\n")
         for wanted in [
             "rabbitmq is killed", "rabbitmq stops", "postgres is killed", "postgres stops", "every worker is killed",

@@ -59,7 +59,7 @@ struct CorrectionTests {
         }
     }
 
-    @Test("deleted or edited in a locked period or with a reconciled payment: taken back by the other kind, and said why")
+    @Test("deleted or edited where a period is locked or a payment reconciled: taken back by the other kind, and why")
     func takenBack() async throws {
         try await Self.with("taken-back") { running in
             let reconciled = TillOrder(201, 1230)
@@ -109,7 +109,7 @@ struct CorrectionTests {
         }
     }
 
-    @Test("edited after posting: changed in place where Xero allows it, else void and posted again with its settlements")
+    @Test("edited after posting: changed in place where Xero allows it, else void and posted again, and settled again")
     func edited() async throws {
         try await Self.with("edits") { running in
             let ada = TillOrder(301, 1230).onAccount(of: 5501, "Ada", "Byron")
@@ -182,8 +182,8 @@ struct CorrectionTests {
             try await running.wait("the sales") { try await running.watch.counts().settled == 3 }
             #expect(try await running.ledger().line("HBR-502") == "AUTHORISED 20.00 due 20.00")
             // One that Kounta no longer has by itself.
-            try await till.post(
-                "/_control/faults", #"{"match":{"path":"/companies/162/orders/503"},"action":{"status":404},"count":50}"#)
+            let gone = #"{"match":{"path":"/companies/162/orders/503"},"action":{"status":404},"count":50}"#
+            try await till.post("/_control/faults", gone)
             try await till.post("/_control/delete/501", "{}")
             try await till.post("/_control/delete/503", "{}")
             let paid = owed.with { $0.payments = [.cash(2000, on: "2026-11-24")] }

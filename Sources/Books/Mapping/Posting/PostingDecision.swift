@@ -67,7 +67,8 @@ package struct PostingDecision: Sendable {
             }
         }
         let slots = wanted.map(\.slot)
-        for extra in standing where extra.standing != .gone && !slots.contains(extra.document.slot) && !extra.isReversal {
+        let extras = standing.filter { $0.standing != .gone && !$0.isReversal && !slots.contains($0.document.slot) }
+        for extra in extras {
             steps += takeAway(extra, because: "The order no longer has this \(extra.document.slot)")
         }
         let hasWork = steps.contains { $0.action != .nothing }
