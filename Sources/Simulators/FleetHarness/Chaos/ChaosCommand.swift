@@ -87,9 +87,9 @@ package struct ChaosSeries: Sendable {
         var took: [Duration] = []
 
         package var lines: [String] {
-            let missed = Waypoint.allCases.map(\.rawValue).filter { sprung[$0] == nil }
+            let missed = ChaosPlan.points.map(\.rawValue).filter { sprung[$0] == nil }
             let seconds = took.map { $0 / .seconds(1) }.sorted()
-            let points = Waypoint.allCases.compactMap { point in
+            let points = ChaosPlan.points.compactMap { point in
                 sprung[point.rawValue].map { "\(point.rawValue) \($0)" }
             }
             var lines = ["points passed with an end or a stop: \(points.joined(separator: ", "))"]

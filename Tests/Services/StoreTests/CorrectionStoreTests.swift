@@ -1,0 +1,99 @@
+import Domain
+import Mapping
+import Postgres
+import Store
+import Testing
+
+@Suite(.enabled(if: Database.isThere, Database.absence), .timeLimit(.minutes(2)))
+struct CorrectionStoreTests {
+    private let harbour = OrganisationKey("harbour")
+
+    private func request(_ id: String) -> PostingRequest {
+        PostingRequest(
+            source: SourceKey(company: CompanyKey("harbour"), kind: .order, id: id), hash: hash("later"),
+            body: Array("later".utf8), firstSeen: nil, organisation: harbour, number: DocumentNumber("HBR-\(id)"),
+            original: nil)
+    }
+
+    /// An invoice that stands in the ledger with both its payments.
+    private func written(_ id: String, _ store: PostgresStore) async throws -> DocumentID {
+        let document = try await store.accept([record(id)])[0].id
+        let claims = try await store.take([document], lease: .seconds(60)).compactMap(\.claim)
+        let held = try await store.recordSending(
+            claims, SendingAttempt(organisation: harbour, key: "create \(id)", bytes: [1], lease: .seconds(60)))
+        try await store.recordInvoices(
+            held.map { InvoiceResult(claim: $0, state: .written, xeroID: "x-\(id)") }, of: nil, payments: [])
+        try await store.recordPayments(
+            held[0].payments.enumerated().map { index, payment in
+                PaymentResult(id: payment.id, state: .written, xeroID: "p-\(id)-\(index)")
+            }, settled: held, of: nil)
+        return document
+    }
+
+    /// What was decided the last time it was looked at.
+    private func standing(_ id: String, _ store: PostgresStore) async throws -> StandingOrder {
+        let posted = try await store.post(request(id)) { order in (moves: [], ending: order) }
+        return try #require(posted).ending
+    }
+
+    private func begin(_ move: PostingMove, _ id: String, _ store: PostgresStore) async throws -> Claim {
+        let posted = try await store.post(request(id)) { _ in (moves: [move], ending: true) }
+        let announced = try #require(posted).announced
+        return try #require(try await store.take(announced, lease: .seconds(60)).first?.claim)
+    }
+
+    @Test("what Xero would not do is told once to whoever decides, and no letter; what was removed before is not counted")
+    func refused() async throws {
+        try await Database.with("refused-task") { _, store in
+            let document = try await written("1", store)
+            let claim = try await begin(.void(DocumentNumber("HBR-1"), because: "it was deleted"), "1", store)
+            #expect(claim.task == .void && claim.payments.count == 2)
+            try await store.recordRemoved(claim, leaving: ["p-1-1"], settledBy: [])
+            try await store.recordTask(claim, .refused("A payment is reconciled.", .reconciled))
+            // A writer that is told of it again makes no letter of it: the mapper knows what to do instead.
+            let again = try #require(try await store.take([document], lease: .seconds(60)).first)
+            #expect(again.refusal == nil)
+            let first = try await standing("1", store)
+            #expect(first.refusals == [DocumentNumber("HBR-1"): "A payment is reconciled."])
+            #expect(first.documents.map(\.isReconciled) == [true])
+            #expect(first.documents[0].document.payments.map(\.account) == ["232"])
+            #expect(try await standing("1", store).refusals.isEmpty)
+        }
+    }
+
+    @Test("a writer that lost its claim sends no change, and stores nothing of what it did")
+    func fenced() async throws {
+        try await Database.with("fenced-task") { pool, store in
+            let document = try await written("1", store)
+            let late = try await begin(.void(DocumentNumber("HBR-1"), because: "it was deleted"), "1", store)
+            _ = try await pool.withSession { session in
+                try session.execute("UPDATE document SET lease_until = now() - interval '1 second'")
+            }
+            let present = try #require(try await store.take([document], lease: .seconds(60)).first?.claim)
+            func change(_ key: String) -> PaymentAttempt {
+                PaymentAttempt(organisation: harbour, kind: .changes, key: key, bytes: [1], documents: [document])
+            }
+            await #expect(throws: LeaseLost.self) { try await store.recordChange(late, change("late")) }
+            try await store.recordChange(present, change("present"))
+            await #expect(throws: LeaseLost.self) { try await store.recordTask(late, .voided) }
+            try await store.recordTask(present, .voided)
+            let rows = try await pool.withSession { session in
+                try session.query("SELECT state FROM payment UNION ALL SELECT idempotency_key FROM attempt ORDER BY 1")
+            }
+            #expect(try rows.map { try $0.text("state") } == ["create 1", "present", "removed", "removed"])
+        }
+    }
+
+    @Test("a change that Xero refused leaves none of its payments to be sent another time")
+    func refusedChange() async throws {
+        try await Database.with("refused-change") { pool, store in
+            _ = try await written("1", store)
+            let more = try #require(record("1", cents: 500).document?.payments)
+            let claim = try await begin(.pay(DocumentNumber("HBR-1"), more, because: "paid further"), "1", store)
+            #expect(claim.payments.filter(\.isOpen).count == 2)
+            try await store.recordTask(claim, .refused("Invoice not of valid status for modification", .other))
+            let rows = try await pool.withSession { try $0.query("SELECT state FROM payment") }
+            #expect(try rows.map { try $0.text("state") } == ["written", "written"])
+        }
+    }
+}
