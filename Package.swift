@@ -76,17 +76,19 @@ let package = Package(
         room("Composition", "Operator", ["Domain", "JSON", "Mapping", "Money", "Settings", "Xero", crypto]),
         room("Composition", "Bootstrap", [
             "AMQP", "AlertWork", "Alerting", "Consent", "Credentials", "DeadLetters", "Domain", "HTTP", "JSON", "Kounta",
-            "Mapping", "MappingWork", "Messaging", "Money", "Notices", "Operator", "Polling", "Postgres", "Settings",
-            "Store", "Telemetry", "Threads", "Writing", "Xero", arguments, crypto, lifecycle, logging, signals,
+            "Mapping", "MappingWork", "Messaging", "Money", "Notices", "Operator", "Polling", "Postgres", "Setbacks",
+            "Settings", "Store", "Telemetry", "Threads", "Writing", "Xero", arguments, crypto, lifecycle, logging, signals,
         ]),
 
         // Workers: one stage each, against protocols.
         room("Workers", "Polling", ["Domain", "Kounta", "Messaging", "Settings", "Store", "Telemetry", crypto, lifecycle]),
+        room("Workers", "Setbacks", ["Domain", "Messaging", "Store", "Telemetry", lifecycle, logging]),
         room("Workers", "MappingWork", [
-            "Domain", "Kounta", "Mapping", "Messaging", "Money", "Settings", "Store", "Telemetry", "Xero", crypto, lifecycle,
+            "Domain", "Kounta", "Mapping", "Messaging", "Money", "Setbacks", "Settings", "Store", "Telemetry", "Xero", crypto,
+            lifecycle,
         ]),
         room("Workers", "Writing", [
-            "Domain", "HTTP", "JSON", "Messaging", "Money", "Settings", "Store", "Telemetry", "Threads", "Xero",
+            "Domain", "HTTP", "JSON", "Messaging", "Money", "Setbacks", "Settings", "Store", "Telemetry", "Threads", "Xero",
             lifecycle,
         ]),
         room("Workers", "AlertWork", [
@@ -178,7 +180,7 @@ let package = Package(
         ]),
         tests("Services", "TelemetryTests", ["Telemetry"]),
         tests("Workers", "MappingWorkTests", [
-            "Domain", "Mapping", "MappingWork", "Messaging", "Money", "Settings", "Store", "Telemetry", crypto,
+            "Domain", "Mapping", "MappingWork", "Messaging", "Money", "Setbacks", "Settings", "Store", "Telemetry", crypto,
             lifecycle, logging,
         ]),
         tests("Composition", "OperatorTests", [
@@ -188,8 +190,8 @@ let package = Package(
             "AMQP", "DeadLetters", "Domain", "JSON", "Messaging", "Settings", "Store", "Telemetry", logging, lifecycle,
         ]),
         tests("Workers", "WritingTests", [
-            "Domain", "HTTP", "JSON", "Messaging", "Postgres", "Settings", "Store", "Telemetry", "Writing", "Xero",
-            "XeroSimulator", hummingbird, lifecycle, logging,
+            "Domain", "HTTP", "JSON", "Messaging", "Postgres", "Setbacks", "Settings", "Store", "Telemetry", "Writing",
+            "Xero", "XeroSimulator", hummingbird, lifecycle, logging,
         ]),
         tests("TidyTests", "TidyTests", []),
         tests("EndToEnd", "EndToEndTests", [

@@ -3,10 +3,12 @@ import Telemetry
 import DeadLetters
 import Domain
 import Kounta
+import Logging
 import MappingWork
 import Messaging
 import Polling
 import ServiceLifecycle
+import Setbacks
 import Settings
 import Store
 import Writing
@@ -51,18 +53,35 @@ extension LiveParts {
     func mappers() async throws -> [any Service] {
         let path = configuration?.path
         let file = try configuration?.bytes ?? LiveSettings.loadWithFile(path: path, for: .mapper).file
-        let loaded = try await LiveMapping.mapping(settings, file: file, store)
+        let (loaded, version) = try await waitingForDatabase {
+            let loaded = try await LiveMapping.mapping(settings, file: file, store)
+            return (loaded, try await store.mappingVersion(hash: loaded.hash, file: loaded.file))
+        }
         let mapping = MappingInEffect(
-            books: loaded.books, version: try await store.mappingVersion(hash: loaded.hash, file: loaded.file),
+            books: loaded.books, version: version,
             recordBytesMax: settings.mapping.recordBytesMax, basis: settings.mapping.basis)
         let mapper = MapperService(
             inbox: await broker.inbox(.map, prefetch: settings.mapping.prefetch), outbox: broker, store: store,
-            mapping: mapping, settings: settings.mapping, clock: clock, metrics: metrics, logger: logger)
+            mapping: mapping, settings: settings.mapping, clock: clock, metrics: metrics, logger: logger,
+            suspicion: Suspicion(store: store, turn: SoloTurn()))
         let reloading = MappingReloading(
             load: { [store] in try await LiveMapping.load(path: path, store) }, hash: { LiveMapping.hash(path: path) },
             hashAtStart: loaded.hash, hangUps: await LiveMapping.hangUps(), mapping: mapping, store: store,
             organisations: Set(settings.organisations.map(\.key)), clock: clock, metrics: metrics, logger: logger)
         return [mapper, reloading]
+    }
+
+    /// What is read before the work begins: a database that goes away at that very moment is waited for as at any other.
+    private func waitingForDatabase<Value>(_ read: () async throws -> Value) async throws -> Value {
+        while true {
+            do { return try await read() } catch {
+                guard error is AbsentCatalogue || StoreTrouble(error) == .away, !Task.isShuttingDownGracefully,
+                    !Task.isCancelled
+                else { throw error }
+                logger.warning("waiting: \(error)")
+            }
+            try await clock.sleep(.milliseconds(500))
+        }
     }
 
     func writers() async throws -> [any Service] {
@@ -103,6 +122,7 @@ extension LiveParts {
             Sweeper(
                 organisations: settings.organisations.map(\.key), store: store, outbox: broker, depth: broker,
                 clock: clock, metrics: metrics, logger: logger))
+        services.append(PermitNews(budget: budget))
         services.append(alerts(isSpare: true))
         return services
     }
@@ -154,6 +174,13 @@ extension LiveParts {
         services.append(alerts(isSpare: false))
         return services
     }
+}
+
+/// Wakes this writer's waiters when another gives a permit back. Ends with the drain: then they look for themselves.
+private struct PermitNews: Service {
+    let budget: PostgresBudget
+
+    func run() async throws { await cancelWhenGracefulShutdown { await budget.watchOthers() } }
 }
 
 extension BreakerState {

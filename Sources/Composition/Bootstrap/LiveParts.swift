@@ -131,11 +131,13 @@ struct LiveParts: Sendable {
         }
     }
 
-    /// Names this process among its replicas: worker, host and process id.
+    /// Names this process among its replicas, those before it included: worker, host, process id and a number of its
+    /// own, because in a container every process has the same id. Short enough for a connection's name (63 bytes).
     private static func holder(_ worker: Worker) -> String {
         var buffer = [CChar](repeating: 0, count: 256)
         gethostname(&buffer, buffer.count - 1)
         let host = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return "\(worker.rawValue)@\(host)/\(getpid())"
+        let own = String(UInt32.random(in: 36 * 36 * 36..<36 * 36 * 36 * 36), radix: 36)
+        return "\(worker.rawValue)@\(host.prefix(30))/\(getpid())-\(own)"
     }
 }

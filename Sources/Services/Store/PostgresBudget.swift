@@ -8,19 +8,23 @@ package import Xero
 /// `take_permit` and `return_permit` of migration 0008 hold the rules.
 ///
 /// Whoever must wait asks again, at the moment the database named: that is exact for a used-up minute, a park and an
-/// open breaker. Only for a place in flight it asks each 25 ms. A `NOTIFY` at each permit given back would save some
-/// milliseconds of a call that takes hundreds, and cost every commit a shared lock: not worth it.
+/// open breaker. Who waits for a place in flight, or for somebody of a higher priority, is woken when a permit comes
+/// back: of this process at once, of others by a notification of the database's (``watchOthers()``).
 package struct PostgresBudget: CallBudget {
     private let store: PostgresStore
     private let limits: [OrganisationKey: OrganisationLimits]
     private let appCallsPerMinute: Int
     private let sleep: @Sendable (Duration) async throws -> Void
     private let onEvent: @Sendable (OrganisationKey, BudgetEvent) -> Void
+    private let bell = PermitBell()
 
     /// A call takes at most so long (the HTTP time-out and a little): a permit not given back by then is free again.
     private static let callMax = "75 seconds"
     /// Looks again at least this often: another writer may have given a permit back, or a person lifted a limit.
     private static let waitMax = Duration.seconds(5)
+    /// So long at most a place in flight goes unnoticed where its notification is lost.
+    private static let wakeMax = Duration.milliseconds(500)
+    private static let channel = "tillbridge.permits"
 
     /// - Parameter appCallsPerMinute: over all organisations; 0 stands for no limit.
     package init(
@@ -45,6 +49,7 @@ package struct PostgresBudget: CallBudget {
         do {
             while true {
                 let kept = limits.kept(from: purpose, isRead: isRead)
+                let rings = await bell.rings(organisation)
                 let answer = try await ask(purpose, kept, limits, organisation, waiter)
                 onEvent(organisation, .breaker(answer.breaker))
                 if let permit = answer.permit {
@@ -53,7 +58,11 @@ package struct PostgresBudget: CallBudget {
                 }
                 onEvent(organisation, .waited(answer.reason))
                 waiter = answer.waiter
-                try await sleep(min(.milliseconds(answer.wait), Self.waitMax))
+                if answer.isOthers {
+                    try await beWoken(organisation, after: rings)
+                } else {
+                    try await sleep(min(.milliseconds(answer.wait), Self.waitMax))
+                }
             }
         } catch {
             if let waiter { await forget(waiter) }
@@ -68,6 +77,37 @@ package struct PostgresBudget: CallBudget {
         let reason: String
         let left: Int
         let breaker: BreakerState
+
+        /// It is over when somebody gives a permit back.
+        var isOthers: Bool { reason == "in_flight" || reason == "priority" }
+    }
+
+    /// Returns when a permit came back since `rings`, or after a while.
+    private func beWoken(_ organisation: OrganisationKey, after rings: Int) async throws {
+        let (bell, sleep) = (bell, sleep)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await bell.wait(organisation, after: rings) }
+            group.addTask { try await sleep(Self.wakeMax) }
+            defer { group.cancelAll() }
+            _ = try await group.next()
+        }
+    }
+
+    /// Hears of permits that other processes give back, on a connection of its own; until it is cancelled.
+    package func watchOthers() async {
+        let schema = try? await store.pool.withSession { session in
+            try session.query("SELECT current_schema() AS name").first?.text("name")
+        }
+        for await notification in store.pool.listen(channel: Self.channel) {
+            switch notification {
+            // Something may have been missed.
+            case .listening: for organisation in limits.keys { await bell.ring(organisation) }
+            case .received(let payload):
+                let words = payload.split(separator: " ", maxSplits: 1)
+                guard words.count == 2, String(words[0]) == schema ?? nil else { continue }
+                await bell.ring(OrganisationKey(String(words[1])))
+            }
+        }
     }
 
     private func ask(
@@ -125,6 +165,7 @@ package struct PostgresBudget: CallBudget {
                 """, parameters
             ).first?.textOrNil("breaker_state")
         }
+        await bell.ring(permit.organisation)
         if let state = state.flatMap({ $0 }).flatMap(BreakerState.init) {
             onEvent(permit.organisation, .breaker(state))
         }

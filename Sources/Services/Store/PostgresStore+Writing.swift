@@ -150,6 +150,44 @@ extension PostgresStore: WritingStore {
         }
     }
 
+    package func putOff(_ claims: [Claim], for wait: Duration) async throws {
+        guard !claims.isEmpty else { return }
+        _ = try await pool.withSession { session in
+            try session.execute(
+                """
+                UPDATE document AS d
+                   SET state = CASE WHEN d.state = 'claimed' THEN 'ready' ELSE d.state END, claimed_by = NULL,
+                       lease_until = CASE WHEN d.state IN ('ready', 'claimed') THEN NULL ELSE now() END,
+                       published_at = now() + $3 * interval '1 millisecond'
+                  FROM unnest($1::bigint[], $2::bigint[]) AS u (id, fencing)
+                 WHERE d.id = u.id AND d.fencing = u.fencing AND d.closed_at IS NULL
+                """, Self.fences(claims) + [.int(wait.milliseconds)])
+        }
+    }
+
+    package func giveUp(_ documents: [DocumentID], because cause: String) async throws {
+        let parameters: [PostgresValue] = [.ints(documents.map(\.value)), .text(cause)]
+        try await pool.transaction { session in
+            _ = try session.pipeline([
+                (
+                    """
+                    UPDATE document
+                       SET state = CASE WHEN state = 'written' THEN state ELSE 'refused' END, cause = $2,
+                           closed_at = now(), lease_until = NULL, fencing = fencing + 1
+                     WHERE id = ANY($1::bigint[]) AND closed_at IS NULL
+                    """, parameters
+                ),
+                (
+                    """
+                    UPDATE payment AS p SET state = 'refused', cause = $2 FROM document AS d
+                     WHERE p.document_id = ANY($1::bigint[]) AND d.id = p.document_id AND d.state = 'written'
+                       AND p.state NOT IN ('written', 'refused')
+                    """, parameters
+                ),
+            ])
+        }
+    }
+
     package func recordUncertain(_ claims: [Claim], key: String, cause: String) async throws {
         try await pool.transaction { session in
             _ = try session.pipeline([

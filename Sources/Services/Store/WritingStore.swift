@@ -17,6 +17,9 @@ package protocol WritingStore: Sendable {
     func recordSending(_ claims: [Claim], _ attempt: SendingAttempt) async throws -> [Claim]
     /// Gives back to `ready` those that are still `claimed`: nothing of them can have reached the ledger.
     func release(_ claims: [Claim]) async throws
+    /// Lets go of documents whose messages wait in a delay queue: whoever gets the message next may claim them, and
+    /// until then no sweeper takes them for forgotten.
+    func putOff(_ claims: [Claim], for wait: Duration) async throws
     func recordUncertain(_ claims: [Claim], key: String, cause: String) async throws
     /// Stores what the ledger said of each document, and the payments that are to be sent next.
     ///
@@ -25,6 +28,8 @@ package protocol WritingStore: Sendable {
     /// Stores key and exact bytes of payments about to be sent.
     func recordSending(_ payments: PaymentAttempt) async throws
     func recordPayments(_ results: [PaymentResult], settled: [Claim], of call: AnsweredCall?) async throws
+    /// Nobody works on these any more: what is not done of them counts as refused, whoever holds them.
+    func giveUp(_ documents: [DocumentID], because cause: String) async throws
     /// What a document with the task ``DocumentTask/update`` is to become: its element without the contact.
     func change(of claim: Claim) async throws -> [UInt8]?
     /// Stores key and exact bytes of a change to what stands, about to be sent.
@@ -126,6 +131,8 @@ package struct Claim: Sendable {
     package let body: [UInt8]
     package var xeroID: String?
     package var payments: [ClaimedPayment]
+    /// Failed attempts of its message so far.
+    package var attempt = 0
 }
 
 /// What a writer is to do with a document that stands in the ledger.

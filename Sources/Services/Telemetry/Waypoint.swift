@@ -83,54 +83,80 @@ package func pass(_ waypoint: Waypoint) {
     trap.pass(waypoint)
 }
 
+/// The process passes this point with these messages in hand. Ends or stops where a test named one of them: a message
+/// that kills whoever takes it.
+@inline(__always)
+package func pass(_ waypoint: Waypoint, with bodies: () -> [[UInt8]]) {
+    guard let trap = WaypointTrap.armed else { return }
+    trap.pass(waypoint, with: bodies())
+}
+
 /// What a test asked for: at which pass of which point the process ends or stops.
 package final class WaypointTrap: Sendable {
     // Nil in production. Written once, before the worker's first task starts, and only read ever after.
     fileprivate nonisolated(unsafe) static var armed: WaypointTrap?
 
-    private let orders: [(waypoint: Waypoint, signal: Int32)]
-    /// Passes until each order is carried out.
-    private let left: Locked<[Int]>
-
-    private init(_ orders: [(waypoint: Waypoint, signal: Int32, pass: Int)]) {
-        self.orders = orders.map { ($0.waypoint, $0.signal) }
-        left = Locked(orders.map(\.pass))
+    private struct Order {
+        let waypoint: Waypoint
+        let signal: Int32
+        /// Passes until it is carried out; nil where a message decides.
+        var left: Int?
+        /// Carried out whenever a message with this in its body is in hand.
+        let text: [UInt8]?
     }
 
+    private let orders: Locked<[Order]>
+
+    private init(_ orders: [Order]) { self.orders = Locked(orders) }
+
     /// - Parameters:
-    ///   - crashAt: `<point>[:n]`, the n-th pass ends the process; n counts from 1, which is the default.
+    ///   - crashAt: `<point>[:n]`, the n-th pass ends the process; n counts from 1, which is the default. Or
+    ///     `<point>@<text>`: every pass with a message in hand whose body has this text.
     ///   - stopAt: the same for stopping it.
     /// - Returns: what was understood, for the log; nil where nothing is asked for.
     package static func arm(crashAt: String?, stopAt: String?) throws(WaypointProblem) -> String? {
-        var orders: [(waypoint: Waypoint, signal: Int32, pass: Int)] = []
-        for (text, signal) in [(crashAt, SIGKILL), (stopAt, SIGSTOP)] {
-            guard let text, !text.isEmpty else { continue }
-            let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-            guard let waypoint = Waypoint(rawValue: String(parts[0])) else {
+        var orders: [Order] = []
+        for (order, signal) in [(crashAt, SIGKILL), (stopAt, SIGSTOP)] {
+            guard let order, !order.isEmpty else { continue }
+            let halves = order.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+            let parts = halves[0].split(separator: ":", omittingEmptySubsequences: false)
+            guard let waypoint = Waypoint(rawValue: String(parts.first ?? "")) else {
                 throw WaypointProblem(
-                    "`\(text)` names no point; there are: \(Waypoint.allCases.map(\.rawValue).joined(separator: ", "))")
+                    "`\(order)` names no point; there are: "
+                        + Waypoint.allCases.map(\.rawValue).joined(separator: ", "))
+            }
+            if halves.count == 2 {
+                guard parts.count == 1, !halves[1].isEmpty else {
+                    throw WaypointProblem("`\(order)` is not <point>@<text>")
+                }
+                orders.append(Order(waypoint: waypoint, signal: signal, left: nil, text: Array(halves[1].utf8)))
+                continue
             }
             guard parts.count <= 2, let pass = parts.count == 1 ? 1 : Int(parts[1]), pass > 0 else {
-                throw WaypointProblem("`\(text)` is not <point> or <point>:<n> with n from 1")
+                throw WaypointProblem("`\(order)` is not <point> or <point>:<n> with n from 1")
             }
-            orders.append((waypoint, signal, pass))
+            orders.append(Order(waypoint: waypoint, signal: signal, left: pass, text: nil))
         }
         guard !orders.isEmpty else { return nil }
         armed = WaypointTrap(orders)
-        return orders.map {
-            "\($0.signal == SIGKILL ? "ends" : "stops") at pass \($0.pass) of \($0.waypoint.rawValue)"
+        return orders.map { order in
+            let place = order.left.map { "at pass \($0) of" } ?? "at a named message in"
+            return "\(order.signal == SIGKILL ? "ends" : "stops") \(place) \(order.waypoint.rawValue)"
         }.joined(separator: ", ")
     }
 
-    fileprivate func pass(_ waypoint: Waypoint) {
-        for (index, order) in orders.enumerated() where order.waypoint == waypoint {
-            let isDue = left.withLock { left in
-                left[index] -= 1
-                return left[index] == 0
-            }
-            guard isDue else { continue }
+    fileprivate func pass(_ waypoint: Waypoint, with bodies: [[UInt8]] = []) {
+        let due = orders.withLock { orders in
+            orders.indices.filter { index in
+                guard orders[index].waypoint == waypoint else { return false }
+                if let text = orders[index].text { return bodies.contains { $0.firstRange(of: text) != nil } }
+                orders[index].left = orders[index].left.map { $0 - 1 }
+                return orders[index].left == 0
+            }.map { orders[$0].signal }
+        }
+        for signal in due {
             // To the whole process, from whichever thread stands here.
-            kill(getpid(), order.signal)
+            kill(getpid(), signal)
             // Another thread may be the one that takes the signal; this one must not go on meanwhile.
             usleep(50_000)
         }

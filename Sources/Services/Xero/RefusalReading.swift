@@ -60,6 +60,13 @@ package enum RefusalReading {
     }
 
     private static let readings: [Reading] = [
+        // Not Xero's sentences but our own, stored with a document in their place.
+        Reading(
+            deadLetterClass: .unknown, words: ["three workers died"],
+            remedy: { _ in "Look at the workers' logs of that time and report this to the makers; then replay." }),
+        Reading(
+            deadLetterClass: .connection, words: ["times, the last time so:"],
+            remedy: { _ in "See whether Xero has trouble with this document or with everything; then replay." }),
         Reading(
             deadLetterClass: .lockedPeriod, words: ["lock date"],
             remedy: { _ in

@@ -16,6 +16,8 @@ package struct FleetOptions: Sendable {
     package var ordersFile: String?
     /// `real`, `off` or `x<N>`.
     package var limits: String
+    /// The same for the till alone; nil: as `limits`.
+    package var tillLimits: String?
     package var ordersPerVenue: Int
     package var duration: Int
     package var writers: Int
@@ -94,7 +96,9 @@ package final class Fleet: Sendable {
     }
 
     private static func startKounta(_ options: FleetOptions, _ children: ChildList) async throws -> Int {
-        var arguments = ["--limits", options.limits, "--port-file", "\(options.folder)/kounta.port"]
+        var arguments = [
+            "--limits", options.tillLimits ?? options.limits, "--port-file", "\(options.folder)/kounta.port",
+        ]
         if let file = options.ordersFile {
             arguments += ["--csv", file]
         } else {

@@ -70,8 +70,8 @@ actor Gate {
     }
 
     /// The fault that hits a call, if any. The first that matches counts.
-    func fault(_ method: String, _ path: String, tenant: String?) -> Fault? {
-        for index in faults.indices where faults[index].strikes(method, path, tenant) { return faults[index] }
+    func fault(_ method: String, _ path: String, tenant: String?, body: [UInt8]) -> Fault? {
+        for index in faults.indices where faults[index].strikes(method, path, tenant, body) { return faults[index] }
         return nil
     }
 

@@ -75,10 +75,17 @@ actor Organisation {
     /// Answers a call that has entered: from the stored answers where its key is known, from the books otherwise.
     /// `planned` is the answer a fault puts in the place of the true one; it is stored under the key like any other.
     func answer(_ call: Call, planned: Answer? = nil) -> Answer {
-        guard let key = call.idempotencyKey, call.method != "GET" else {
+        answer(call) { books in
             let real = books.answer(call)
             return planned ?? real
         }
+    }
+
+    /// The same without an effect: a call that failed inside, and whose answer is stored all the same.
+    func answer(_ call: Call, instead answer: Answer) -> Answer { self.answer(call) { _ in answer } }
+
+    private func answer(_ call: Call, _ perform: (inout Books) -> Answer) -> Answer {
+        guard let key = call.idempotencyKey, call.method != "GET" else { return perform(&books) }
         guard !key.isEmpty, key.utf8.count <= 128 else {
             return .invalid("Idempotency-Key must have 1 to 128 characters", number: 10, type: "ValidationException")
         }
@@ -92,8 +99,7 @@ actor Organisation {
             return .invalid(
                 "The Idempotency-Key was used with another request", number: 10, type: "ValidationException")
         case .new:
-            let real = books.answer(call)
-            let answer = planned ?? real
+            let answer = perform(&books)
             replays.keep(answer, scope, request: request, now: call.now)
             return answer
         }

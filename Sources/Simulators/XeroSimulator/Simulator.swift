@@ -121,7 +121,7 @@ package struct SimulatorResponder: HTTPResponder {
         _ call: inout Call, _ exchange: Exchange, _ gate: Gate, _ organisation: Organisation,
         _ context: ConnectionContext
     ) async -> Answer {
-        let fault = await gate.fault(call.method, exchange.path, tenant: organisation.tenantID)
+        let fault = await gate.fault(call.method, exchange.path, tenant: organisation.tenantID, body: call.body)
         if let fault {
             if fault.delay > .zero { try? await Task.sleep(for: fault.delay) }
             call.part = fault.part
@@ -131,6 +131,8 @@ package struct SimulatorResponder: HTTPResponder {
             answer = Answer(
                 status: 406, contentType: "text/xml; charset=utf-8",
                 body: Array("<Response><Status>NotAcceptable</Status></Response>".utf8))
+        } else if let fault, fault.isStored {
+            answer = await organisation.answer(call, instead: fault.answer ?? Answer(status: 500, contentType: nil))
         } else if let fault, !fault.reachesBooks {
             answer = fault.answer ?? Answer(status: 500, contentType: nil)
         } else {
@@ -146,7 +148,7 @@ package struct SimulatorResponder: HTTPResponder {
     // MARK: identity
 
     private func identity(_ exchange: Exchange, _ gate: Gate, _ context: ConnectionContext) async -> Answer {
-        if let fault = await gate.fault(exchange.method, exchange.path, tenant: nil) {
+        if let fault = await gate.fault(exchange.method, exchange.path, tenant: nil, body: exchange.body) {
             if fault.delay > .zero { try? await Task.sleep(for: fault.delay) }
             if fault.drop == .before {
                 await context.close()

@@ -5,6 +5,7 @@ package import Logging
 package import Messaging
 import Money
 import ServiceLifecycle
+package import Setbacks
 package import Settings
 package import Store
 package import Telemetry
@@ -22,18 +23,18 @@ package struct MapperService: Service {
     private let versions: any MappingVersionStore
     private let settings: MappingSettings
     private let clock: WorkClock
+    private let suspicion: Suspicion
+    private let endurance: Endurance
     let metrics: Metrics
     let logger: Logger
 
     /// Batches under way at once: while one waits for the database another is mapped.
     private static let batchesInFlight = 3
-    /// The wait after the database or the broker failed, doubled up to the maximum.
-    private static let pause = Duration.milliseconds(250)
-    private static let pauseMax = Duration.seconds(10)
 
     package init(
         inbox: any Inbox, outbox: any Outbox, store: any MappingStore & PostingStore & MappingVersionStore,
-        mapping: MappingInEffect, settings: MappingSettings, clock: WorkClock, metrics: Metrics, logger: Logger
+        mapping: MappingInEffect, settings: MappingSettings, clock: WorkClock, metrics: Metrics, logger: Logger,
+        suspicion: Suspicion
     ) {
         self.inbox = inbox
         postbox = Postbox(inbox: inbox, outbox: outbox, now: clock.now)
@@ -44,6 +45,8 @@ package struct MapperService: Service {
         self.clock = clock
         self.metrics = metrics
         self.logger = logger
+        self.suspicion = suspicion
+        endurance = Endurance(worker: "mapper", clock: clock, metrics: metrics, logger: logger)
     }
 
     package func run() async throws {
@@ -62,20 +65,39 @@ package struct MapperService: Service {
         while true {
             let batch = try await inbox.nextBatch(max: settings.batch, linger: settings.linger)
             if batch.isEmpty { return }
-            var pause = Self.pause
-            while true {
-                do {
-                    try await process(batch)
-                    break
-                } catch {
-                    // Environment trouble: the messages stay in hand, nothing is counted against them.
-                    logger.warning("a batch waits: \(error)", metadata: ["messages": "\(batch.count)"])
-                    metrics.count("tillbridge_batch_retries_total", ["worker": "mapper"])
-                    try await clock.sleep(pause)
-                    pause = min(pause * 2, Self.pauseMax)
-                }
+            do { try await consider(batch) } catch is CancellationError {
+                // Draining while database or broker are away: nothing is lost, the messages go back.
+                return
             }
         }
+    }
+
+    /// What comes back from a worker that died is watched, apart from the rest.
+    private func consider(_ batch: [IncomingMessage]) async throws {
+        try await suspicion.consider(batch, endurance) {
+            metrics.count("tillbridge_suspects_tried_total", ["worker": "mapper"])
+        } condemn: { messages in
+            try await settle(messages) { Suspicion.condemned($0) }
+        } work: { messages, _ in
+            try await work(messages)
+        }
+    }
+
+    /// Until the batch is settled. Trouble with database or broker is waited for, with the messages in hand.
+    private func work(_ batch: [IncomingMessage]) async throws {
+        do { try await endurance.through(batch) { try await process(batch) } } catch let settled as Endurance.Settled {
+            guard batch.count > 1 else { return try await settle(batch) { _ in settled.verdict } }
+            // One of them is not to be done: which, is seen when each is worked on alone.
+            for message in batch { try await work([message]) }
+        }
+    }
+
+    private func settle(
+        _ messages: [IncomingMessage], _ verdict: (IncomingMessage) -> Verdict
+    ) async throws {
+        let verdicts = messages.map { (message: $0, verdict: verdict($0)) }
+        try await endurance.through(messages) { try await postbox.settle(verdicts) }
+        report(verdicts, created: 0, took: .zero)
     }
 
     private func process(_ batch: [IncomingMessage]) async throws {
@@ -83,7 +105,7 @@ package struct MapperService: Service {
         let current = await mapping.current
         let readings = batch.map { (message: $0, reading: current.reader.read($0)) }
         let latest = Self.latestOfEachDocument(readings.map(\.reading))
-        pass(.mapperMapped)
+        pass(.mapperMapped) { batch.map(\.body) }
         let accepted = try await store.accept(latest.map(\.record).filter { $0.document != nil })
         pass(.mapperCommitted)
         var outcomes: [DocumentKey: AcceptedDocument] = [:]
@@ -158,8 +180,10 @@ package struct MapperService: Service {
         switch posted.ending {
         case .done: return (posted.announced, .done)
         case .wait(let reason):
-            let delay = RetryDelay.backoff(afterAttempt: attempt).duration
-            return (posted.announced, .retry(after: delay, counted: true, cause: reason))
+            let way = Course.Way(attempt: attempt, about: mapped.subject)
+            let course = Course.of(.awaited(why: reason), tries: 0, permille: 1000, way: way)
+            guard case .settle(let verdict) = course else { preconditionFailure("a wait has no other course") }
+            return (posted.announced, verdict)
         case .again(let reason):
             return (posted.announced, .retry(after: Self.decideAgain, counted: false, cause: reason))
         case .park(let park): return (posted.announced, .park(park, about: mapped.subject))

@@ -1,6 +1,7 @@
 import Domain
 import Logging
 import Messaging
+import Setbacks
 import Store
 import Telemetry
 import Xero
@@ -27,7 +28,9 @@ struct BatchWriter: Sendable {
     ) async throws -> (verdicts: [DocumentID: Verdict], carried: CarriedPayments) {
         do {
             var writing = Writing(self, carried, mayCarry: mayCarry)
-            try await writing.run(claims)
+            do { try await writing.run(claims) } catch let putOff as PutOff {
+                try await writing.putOffRest(claims, putOff.why)
+            }
             return writing.outcome
         } catch is LeaseLost {
             // Who took over has a message of its own; ours comes back to see how it went.
@@ -110,9 +113,11 @@ struct Writing {
             }
         }
         if !doubtful.isEmpty {
-            let (adopted, absent) = try await lookUp(doubtful)
-            written += adopted
-            fresh += absent
+            do {
+                let (adopted, absent) = try await lookUp(doubtful)
+                written += adopted
+                fresh += absent
+            } catch let unseen as PutOff { try await putOff(doubtful, unseen.why) }
         }
         let addressed = try await address(fresh)
         for batch in Self.batches(addressed) { written += try await create(batch) }
@@ -145,14 +150,21 @@ struct Writing {
         var addressed: [Addressed] = []
         var refused: [InvoiceResult] = []
         var parks: [String: Park] = [:]
+        var failures: [String: String] = [:]
         for claim in claims {
-            if parks[claim.contactNumber] == nil {
+            if parks[claim.contactNumber] == nil, failures[claim.contactNumber] == nil {
                 do {
                     let id = try await tools.contacts.id(of: claim, holding: claims)
                     addressed.append(
                         Addressed(claim: claim, contactID: id, element: InvoiceBody.element(claim.body, contact: id)))
                     continue
-                } catch let park as Park { parks[claim.contactNumber] = park }
+                } catch let park as Park { parks[claim.contactNumber] = park } catch let putOff as PutOff {
+                    failures[claim.contactNumber] = putOff.why
+                }
+            }
+            if let why = failures[claim.contactNumber] {
+                try await putOff([claim], why)
+                continue
             }
             guard let park = parks[claim.contactNumber] else { continue }
             self.park(claim, park)

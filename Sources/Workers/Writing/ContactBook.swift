@@ -1,6 +1,7 @@
 import Domain
 import Messaging
 import ServiceLifecycle
+import Setbacks
 import Store
 import Telemetry
 import Xero
@@ -22,8 +23,8 @@ actor ContactBook {
     private var spent: Set<String> = []
 
     init(
-        organisation: OrganisationKey, names: [String: String], store: any ContactStore & LeaseStore, ledger: any Ledger,
-        patience: Patience
+        organisation: OrganisationKey, names: [String: String], store: any ContactStore & LeaseStore,
+        ledger: any Ledger, patience: Patience
     ) {
         self.organisation = organisation
         self.names = names
@@ -34,7 +35,7 @@ actor ContactBook {
 
     /// The contact of a document: the venue's walk-in contact, or a customer's own.
     ///
-    /// - Throws: ``Park`` where the ledger will not have the contact.
+    /// - Throws: ``Park`` where the ledger will not have the contact; ``PutOff`` where it fails time and again.
     func id(of claim: Claim, holding claims: [Claim]) async throws -> String {
         try await id(of: claim.contactNumber, claim.contact, holding: claims)
     }
@@ -108,7 +109,7 @@ actor ContactBook {
     private func ask(
         _ number: String, _ customer: ClaimedContact?, holding claims: [Claim]
     ) async throws -> String {
-        var attempt = 0
+        var tries = 0
         while true {
             let outcome: XeroOutcome
             switch try await findOrCreate(number, customer) {
@@ -123,9 +124,9 @@ actor ContactBook {
                     .value, "Xero refused the contact \(number): \(sentence)",
                     remedy: "Correct the contact in the configuration, in Kounta or in Xero, then replay.")
             }
-            guard let (wait, reason) = patience.wait(for: outcome, attempt: attempt) else { continue }
-            attempt += 1
-            try await patience.rest(wait, because: reason, holding: claims)
+            // Each attempt looks first and has a key of its own: whatever became of this one, another does no harm.
+            try await patience.bear(outcome, isRepeatable: true, tries: tries, holding: claims)
+            tries += 1
         }
     }
 

@@ -2,6 +2,7 @@ import Domain
 import Logging
 import Messaging
 import ServiceLifecycle
+import Setbacks
 import Store
 import Telemetry
 import Xero
@@ -19,13 +20,40 @@ struct Patience: Sendable {
     /// A long wait is cut in pieces in which leases are renewed and a drain is noticed.
     private static let piece = Duration.seconds(5)
 
-    /// - Returns: how long to wait before the same thing is tried again; nil where waiting does not help.
-    func wait(for outcome: XeroOutcome, attempt: Int) -> (Duration, String)? {
-        switch Course.of(.call(outcome), attempt: attempt, permille: clock.random(in: 0...1000)) {
-        case .again(let after, let why): (after, why)
-        case .settle, .pause, .stop, .proceed: nil
+    /// What is to be done about a failure of a document's.
+    func course(of trouble: Course.Trouble, tries: Int = 0, _ way: Course.Way = .init()) -> Course {
+        Course.of(trouble, tries: tries, permille: clock.random(in: 0...1000), way: way)
+    }
+
+    /// Waits as long as the outcome asks for, so that the same can be tried again.
+    ///
+    /// - Throws: ``PutOff`` where asking at once is over; ``Park`` where it will never be taken; what ``rest`` throws.
+    func bear(
+        _ outcome: XeroOutcome, isRepeatable: Bool = false, tries: Int, holding claims: [Claim]
+    ) async throws {
+        guard let trouble = Course.Trouble(outcome, isRepeatable: isRepeatable) else { return }
+        switch course(of: trouble, tries: tries) {
+        case .proceed: return
+        case .again(let after, let why), .pause(let after, let why):
+            try await rest(after, because: why, holding: claims)
+        case .settle(.retry(_, _, let why)): throw PutOff(why)
+        case .settle(.park(let park, _)): throw park
+        case .settle(.done), .settle(.unreadable), .stop: throw CancellationError()
         }
     }
+
+    /// - Returns: how long to wait before the same thing is tried again; nil where waiting does not help.
+    func wait(for outcome: XeroOutcome, attempt: Int) -> (Duration, String)? {
+        guard let trouble = Course.Trouble(outcome, isRepeatable: true) else { return nil }
+        switch course(of: trouble, tries: attempt) {
+        case .again(let after, let why), .pause(let after, let why): return (after, why)
+        case .settle(.retry(let after, _, let why)): return (max(min(after, Self.inHandMax), Self.inHandMin), why)
+        case .settle, .stop, .proceed: return nil
+        }
+    }
+
+    private static let inHandMin = Duration.milliseconds(500)
+    private static let inHandMax = Duration.seconds(30)
 
     /// Does something that may take long, and keeps the claims alive meanwhile.
     ///

@@ -3,6 +3,7 @@ import JSON
 package import Logging
 package import Messaging
 import ServiceLifecycle
+package import Setbacks
 package import Settings
 package import Store
 package import Telemetry
@@ -21,6 +22,7 @@ package struct WriterService: Service {
     private let batchWriter: BatchWriter
     private let pace = Pace()
     private let suspicion: Suspicion
+    private let endurance: Endurance
     /// Payments that wait for a full request, with their messages: shared by the loops, so that few are left over.
     private let pool = Locked(Pool())
     private let settings: WritingSettings
@@ -49,6 +51,7 @@ package struct WriterService: Service {
                 organisation: organisation.key, names: contactNames, store: store, ledger: ledger, patience: patience),
             patience: patience, pace: pace, metrics: metrics, logger: logger)
         self.suspicion = suspicion
+        endurance = Endurance(worker: "writer", clock: clock, metrics: metrics, logger: logger)
         self.settings = settings
         self.clock = clock
         self.metrics = metrics
@@ -120,40 +123,25 @@ package struct WriterService: Service {
 
     /// What comes back from a worker that died is watched, apart from the rest.
     private func consider(_ batch: [IncomingMessage]) async throws {
-        guard batch.contains(where: \.isRedelivered) else {
-            return try await work(batch, mayCarry: batch.count >= settings.batch)
-        }
-        let sorted = try await enduring(batch.count) { try await suspicion.sort(batch) }
-        if !sorted.condemned.isEmpty {
-            let verdicts = sorted.condemned.map { ($0, Self.condemned($0, organisation.key)) }
-            try await enduring(verdicts.count) { try await postbox.settle(verdicts) }
+        let isFull = batch.count >= settings.batch
+        try await suspicion.consider(batch, endurance) {
+            metrics.count("tillbridge_suspects_tried_total", ["worker": "writer"])
+        } condemn: { messages in
+            let verdicts = messages.map { ($0, Suspicion.condemned($0, organisation.key)) }
+            let documents = messages.compactMap { try? Self.document(of: $0).get() }
+            try await endurance.through(messages) {
+                // Else the sweeper would bring them back.
+                try await store.giveUp(documents, because: Suspicion.cause)
+                try await postbox.settle(verdicts)
+            }
             report(verdicts, took: .zero)
+        } work: { messages, isWhole in
+            // What failed before spoils ever fewer of its neighbours.
+            let portions = Portions.of(messages)
+            for portion in portions {
+                try await work(portion, mayCarry: isWhole && isFull && portions.count == 1 && !portion.hasFailed)
+            }
         }
-        if !sorted.fresh.isEmpty { try await work(sorted.fresh, mayCarry: false) }
-        if !sorted.together.isEmpty {
-            try await suspicion.watching(sorted.together) { try await work(sorted.together, mayCarry: false) }
-        }
-        for message in sorted.alone {
-            await suspicion.turn.take()
-            metrics.count("tillbridge_suspects_tried_total", ["organisation": organisation.key.text])
-            let result: Result<Void, any Error>
-            do {
-                try await suspicion.watching([message]) { try await work([message], mayCarry: false) }
-                result = .success(())
-            } catch { result = .failure(error) }
-            await suspicion.turn.giveBack()
-            try result.get()
-        }
-    }
-
-    private static func condemned(_ message: IncomingMessage, _ organisation: OrganisationKey) -> Verdict {
-        var subject = (try? message.envelope.get())?.subject ?? Envelope.Subject()
-        subject.organisation = organisation
-        return .park(
-            Park(
-                .unknown, "Three workers died while they had this message in hand, the last one had nothing else.",
-                remedy: "Look at the workers' logs of that time and report this to the makers; then replay."),
-            about: subject)
     }
 
     /// Until the batch is settled. Without messages it settles what was carried.
@@ -164,35 +152,28 @@ package struct WriterService: Service {
             return pool
         }
         guard !batch.isEmpty || !carried.messages.isEmpty else { return }
-        try await enduring(batch.count) {
-            do {
-                let left = try await process(batch, carried, mayCarry: mayCarry)
-                pool.withLock { $0.append(left) }
-            } catch {
-                // What was carried may have been sent before this went wrong: it is taken up anew, with a look.
-                batch += carried.messages.values.joined()
-                carried = Pool()
-                throw error
+        do {
+            try await endurance.through(batch) {
+                do {
+                    let left = try await process(batch, carried, mayCarry: mayCarry)
+                    pool.withLock { $0.append(left) }
+                } catch {
+                    // What was carried may have been sent before this went wrong: it is taken up anew, with a look.
+                    batch += carried.messages.values.joined()
+                    carried = Pool()
+                    throw error
+                }
             }
+        } catch let settled as Endurance.Settled {
+            guard batch.count > 1 else {
+                let verdicts = batch.map { ($0, settled.verdict) }
+                try await endurance.through(batch) { try await postbox.settle(verdicts) }
+                return report(verdicts, took: .zero)
+            }
+            // One of them is not to be done: which, is seen when each is worked on alone.
+            for message in batch { try await work([message], mayCarry: false) }
         }
     }
-
-    /// Trouble with database or broker is waited for, the messages stay in hand.
-    private func enduring<Value>(_ count: Int, _ work: () async throws -> Value) async throws -> Value {
-        var attempt = 0
-        while true {
-            do { return try await work() } catch {
-                let course = Course.of(.thrown(error), attempt: attempt, permille: clock.random(in: 0...1000))
-                guard case .pause(let pause, let why) = course, !isShuttingDown else { throw CancellationError() }
-                logger.warning("a batch waits: \(why)", metadata: ["messages": "\(count)"])
-                metrics.count("tillbridge_batch_retries_total", ["worker": "writer"])
-                try await clock.sleep(pause)
-                attempt += 1
-            }
-        }
-    }
-
-    private var isShuttingDown: Bool { Task.isCancelled || Task.isShuttingDownGracefully }
 
     /// - Returns: what is carried on to the next batch.
     private func process(_ batch: [IncomingMessage], _ carried: Pool, mayCarry: Bool) async throws -> Pool {
@@ -213,7 +194,9 @@ package struct WriterService: Service {
         let results = fresh.isEmpty ? [] : try await store.take(Array(fresh), lease: settings.leaseDuration)
         for result in results {
             switch result.outcome {
-            case .claimed(let claim): claims.append(claim)
+            case .claimed(var claim):
+                claim.attempt = Course.Way(of: messages[claim.id] ?? []).attempt
+                claims.append(claim)
             case .finished:
                 // Killed after a refusal was stored and before its letter was sent: the letter is made again.
                 byDocument[result.id] = result.refusal.map {
@@ -226,7 +209,7 @@ package struct WriterService: Service {
         }
         var left = Pool()
         if !claims.isEmpty || !carried.payments.due.isEmpty {
-            pass(.writerClaimed)
+            pass(.writerClaimed) { batch.map(\.body) }
             let written = try await batchWriter.write(claims, carrying: carried.payments, mayCarry: mayCarry)
             byDocument.merge(written.verdicts) { $1 }
             left.payments = written.carried
@@ -270,5 +253,18 @@ extension StandingRefusal {
         Envelope.Subject(
             organisation: organisation, company: company, venue: venue, kind: SourceKind.order.rawValue, id: sourceID,
             document: document.value)
+    }
+}
+
+extension [IncomingMessage] {
+    fileprivate var hasFailed: Bool { Course.Way(of: self).attempt > 0 }
+}
+
+extension Suspicion {
+    /// The writer's messages name nothing but a document.
+    fileprivate static func condemned(_ message: IncomingMessage, _ organisation: OrganisationKey) -> Verdict {
+        guard case .park(let park, var subject) = condemned(message) else { return condemned(message) }
+        subject.organisation = organisation
+        return .park(park, about: subject)
     }
 }

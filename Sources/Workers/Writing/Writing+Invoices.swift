@@ -1,9 +1,8 @@
-import Telemetry
-import Logging
 import Domain
 import HTTP
 import Logging
 import Messaging
+import Setbacks
 import Store
 import Telemetry
 import Xero
@@ -18,7 +17,7 @@ extension Writing {
         var batch = batch
         let kind = batch[0].claim.kind
         let body = InvoiceBody.batch(kind.endpoint, of: batch.map(\.element))
-        var attempt = 0
+        var tries = 0
         var key = IdempotencyKey.make(tools.organisation)
         while true {
             let permit = try await reserve(.invoices, holding: batch.map(\.claim))
@@ -45,20 +44,21 @@ extension Writing {
                 return try await store(results, of: batch, call: AnsweredCall(key, response))
             case .refused(let status, let sentence):
                 return try await split(batch, key: key, status, sentence)
-            case .unknown(let detail) where attempt >= Self.sameKeyAttemptsMax || detail.hasPrefix("5"):
-                // A 500 is stored under its key and would only be replayed: look, then a new key.
-                return try await settleUnknown(batch, key: key, detail)
             default: break
             }
-            guard let (wait, reason) = tools.patience.wait(for: outcome, attempt: attempt) else { continue }
-            attempt += 1
+            do {
+                try await tools.patience.bear(outcome, tries: tries, holding: withCarried(batch.map(\.claim)))
+            } catch let putOff as PutOff {
+                // Asked often enough, or failed for good under this key: what stands there decides.
+                return try await settleUnknown(batch, key: key, putOff.why)
+            }
+            tries += 1
             if case .unknown = outcome {
                 // The same bytes under the same key: if the first call was carried out, its answer is replayed.
             } else {
                 // Nothing was carried out: a new key, because refusals may be stored under the old one.
                 key = IdempotencyKey.make(tools.organisation)
             }
-            try await tools.patience.rest(wait, because: reason, holding: withCarried(batch.map(\.claim)))
         }
     }
 
@@ -69,9 +69,6 @@ extension Writing {
         }
         return batch.filter { !taken.documents.contains($0.claim.id) }
     }
-
-    /// Well inside the six minutes for which Xero remembers a key: 0.5 + 1 + 2 seconds and their time-outs.
-    static let sameKeyAttemptsMax = 3
 
     /// One bad request must not hold back its neighbours: halves are sent alone until the bad one stands by itself.
     private mutating func split(
@@ -139,17 +136,20 @@ extension Writing {
         return park.cause
     }
 
-    /// After a call whose outcome is unknown: what stands in the ledger is adopted, what does not is sent anew.
+    /// After a call whose outcome is unknown: what stands in the ledger is adopted, what does not is put off.
     private mutating func settleUnknown(_ batch: [Addressed], key: String?, _ cause: String) async throws -> [Claim] {
         let claims = batch.map(\.claim)
         if let key { try await tools.store.recordUncertain(claims, key: key, cause: cause) }
         tools.metrics.count(
             "tillbridge_invoices_looked_up_total", ["organisation": tools.organisation.text], by: claims.count)
-        let (adopted, absent) = try await lookUp(claims)
-        let missing = Set(absent.map(\.id))
-        guard !missing.isEmpty else { return adopted }
-        try await tools.patience.rest(.seconds(1), because: cause, holding: absent)
-        return adopted + (try await create(batch.filter { missing.contains($0.claim.id) }))
+        do {
+            let (adopted, absent) = try await lookUp(claims)
+            try await putOff(absent, cause)
+            return adopted
+        } catch let unseen as PutOff {
+            try await putOff(claims, unseen.why)
+            return []
+        }
     }
 
     /// Asks the ledger which of these numbers it holds.
@@ -199,10 +199,11 @@ extension Writing {
         return found
     }
 
+    /// - Throws: ``PutOff`` where the look fails time and again.
     func documents(
         _ kind: LedgerDocument.Kind, _ numbers: [String], holding claims: [Claim]
     ) async throws -> [LedgerInvoice] {
-        var attempt = 0
+        var tries = 0
         while true {
             let outcome: XeroOutcome
             let found = try await tools.patience.keeping(withCarried(claims)) { [tools] in
@@ -212,11 +213,14 @@ extension Writing {
             case .found(let invoices): return invoices
             case .failed(let failure): outcome = failure
             }
-            // A read may always be tried again; one that Xero will not answer at all waits like a disconnection.
-            let (wait, reason) = tools.patience.wait(for: outcome, attempt: attempt)
-                ?? (.seconds(60), "Xero refuses to look up \(kind.endpoint): \(outcome)")
-            attempt += 1
-            try await tools.patience.rest(wait, because: reason, holding: withCarried(claims))
+            do {
+                try await tools.patience.bear(outcome, isRepeatable: true, tries: tries, holding: withCarried(claims))
+            } catch let refusal as Park {
+                // One that Xero will not answer at all waits like a disconnection.
+                let reason = "Xero refuses to look up \(kind.endpoint): \(refusal.cause)"
+                try await tools.patience.rest(.seconds(60), because: reason, holding: withCarried(claims))
+            }
+            tries += 1
         }
     }
 

@@ -1,7 +1,7 @@
-import Telemetry
 import Domain
 import HTTP
 import Messaging
+import Setbacks
 import Store
 import Telemetry
 import Xero
@@ -48,7 +48,11 @@ extension Writing {
         let requests = prepared
         prepared = []
         for request in requests { try await send(request) }
-        if !doubtful.isEmpty { due += try await missing(of: doubtful) }
+        if !doubtful.isEmpty {
+            do { due += try await missing(of: doubtful) } catch let unseen as PutOff {
+                try await putOff(doubtful, unseen.why)
+            }
+        }
         due += carried
         let rest = mayCarry ? due.count % Self.paymentsMax : 0
         carried = due.suffix(rest)
@@ -113,7 +117,7 @@ extension Writing {
     private mutating func send(_ request: PaymentRequest) async throws {
         let due = request.due
         var sending = request.attempt
-        var attempt = 0
+        var tries = 0
         while true {
             let permit = try await reserve(.payments, holding: Self.claims(due))
             pass(.writerPaymentsStored)
@@ -122,22 +126,23 @@ extension Writing {
             switch outcome {
             case .answered(let response):
                 guard let results = ElementResult.read("Payments", idField: "PaymentID", from: response.body) else {
-                    return try await sendMissing(of: due, key: sending.key, "an answer that is not understood")
+                    return try await settleUnknown(due, key: sending.key, "an answer that is not understood")
                 }
                 return try await store(results, of: due, call: AnsweredCall(sending.key, response))
             case .refused(let status, let sentence):
                 return try await split(due, key: sending.key, "\(sentence) (status \(status))")
-            case .unknown(let detail) where attempt >= Self.sameKeyAttemptsMax || detail.hasPrefix("5"):
-                return try await sendMissing(of: due, key: sending.key, detail)
             default: break
             }
-            guard let (wait, reason) = tools.patience.wait(for: outcome, attempt: attempt) else { continue }
-            attempt += 1
+            do {
+                try await tools.patience.bear(outcome, tries: tries, holding: withCarried(Self.claims(due)))
+            } catch let putOff as PutOff {
+                return try await settleUnknown(due, key: sending.key, putOff.why)
+            }
+            tries += 1
             if case .unknown = outcome {} else {
                 // Nothing was carried out: a new key, because refusals may be stored under the old one.
                 sending = self.request(of: due).attempt
             }
-            try await tools.patience.rest(wait, because: reason, holding: withCarried(Self.claims(due)))
             try await tools.store.recordSending(sending)
         }
     }
@@ -175,13 +180,18 @@ extension Writing {
             "tillbridge_payments_written_total", ["organisation": tools.organisation.text],
             by: outcomes.count { $0.result.state == .written })
         if !excessive.isEmpty { try await adoptOrRefuse(excessive) }
-        if !unanswered.isEmpty { try await sendMissing(of: unanswered, key: call.key, "no word about these payments") }
+        if !unanswered.isEmpty {
+            try await settleUnknown(unanswered, key: call.key, "no word about these payments")
+        }
     }
 
     /// An invoice that owes nothing more may have been paid by ourselves: a call of ours that was slower than its lease
     /// arrives after another writer looked and before it sends. What stands is adopted; only the rest was refused.
     private mutating func adoptOrRefuse(_ excessive: [(due: Due, sentences: [String])]) async throws {
-        let refused = Set(try await missing(of: excessive.map(\.due)).map(\.payment.id))
+        let refused: Set<PaymentKey>
+        do { refused = Set(try await missing(of: excessive.map(\.due)).map(\.payment.id)) } catch let unseen as PutOff {
+            return try await putOff(excessive.map(\.due), unseen.why)
+        }
         var outcomes: [(due: Due, result: PaymentResult)] = []
         for (item, sentences) in excessive where refused.contains(item.payment.id) {
             outcomes.append((item, refuse(item, sentences)))
@@ -196,15 +206,20 @@ extension Writing {
         return PaymentResult(id: item.payment.id, state: .refused, cause: park.cause)
     }
 
-    private mutating func sendMissing(of due: [Due], key: String, _ cause: String) async throws {
+    /// After a call whose outcome is unknown: what stands in the ledger is adopted, what does not is put off, and
+    /// looked for once more before it is sent.
+    private mutating func settleUnknown(_ due: [Due], key: String, _ cause: String) async throws {
         try await tools.store.recordPayments(
             due.map { PaymentResult(id: $0.payment.id, state: .uncertain, cause: cause) }, settled: [],
             of: AnsweredCall(key: key))
-        try await tools.patience.rest(.seconds(1), because: cause, holding: Self.claims(due))
-        try await send(try await missing(of: due))
+        do { try await putOff(try await missing(of: due), cause) } catch let unseen as PutOff {
+            try await putOff(due, unseen.why)
+        }
     }
 
     /// Reads the documents' payments: those that stand there are recorded, the others are returned.
+    ///
+    /// - Throws: ``PutOff`` where the look fails time and again.
     private mutating func missing(of due: [Due]) async throws -> [Due] {
         let claims = Self.claims(due)
         // A payment that is known to stand cannot be one that is looked for: a customer may pay the same amount twice.
@@ -228,7 +243,7 @@ extension Writing {
         return missing
     }
 
-    private static func claims(_ due: [Due]) -> [Claim] {
+    static func claims(_ due: [Due]) -> [Claim] {
         var seen: Set<DocumentID> = []
         return due.map(\.claim).filter { seen.insert($0.id).inserted }
     }

@@ -55,7 +55,7 @@ struct AuditTests {
                 claims[0].payments.map { PaymentResult(id: $0.id, state: .written, xeroID: "p") }, settled: claims,
                 of: AnsweredCall(key: "p", correlationID: "corr-2"))
             let rows = try await pool.withSession { session in
-                try session.query("SELECT * FROM audit WHERE documents @> $1 ORDER BY id", [.ints([id.value])])
+                try session.query("SELECT * FROM audit_move WHERE document = $1 ORDER BY audit_id", [.int(id.value)])
             }
             #expect(try rows.map { try $0.textOrNil("before") ?? "-" } == ["-", "ready", "sent", "written"])
             #expect(try rows.map { try $0.text("after") } == ["ready", "sent", "written", "written"])

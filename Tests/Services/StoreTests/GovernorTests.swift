@@ -120,6 +120,38 @@ struct GovernorTests {
         }
     }
 
+    @Test("who waits for a place in flight is woken when it comes free, in this process and in another", arguments: [
+        true, false,
+    ])
+    func woken(isSameProcess: Bool) async throws {
+        try await Database.with("woken\(isSameProcess ? "same" : "other")") { pool, store in
+            let limits = [harbour: OrganisationLimits(callsPerMinute: 60, callsInFlight: 1, callsPerDay: 0)]
+            // Nobody looks by himself: a wait that is not ended by a ring never ends.
+            func sleepless() -> PostgresBudget {
+                PostgresBudget(
+                    store: store, limits: limits, sleep: { _ in try await Task.sleep(for: .seconds(3600)) })
+            }
+            let mine = sleepless()
+            let theirs = isSameProcess ? mine : sleepless()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await mine.watchOthers() }
+                for round in 0..<3 {
+                    let held = try await theirs.take(.payments, isRead: false, for: harbour)
+                    async let next = mine.take(.payments, isRead: false, for: harbour)
+                    // It waits, and the database knows.
+                    while try await pool.withSession({ try $0.query("SELECT id FROM budget_waiter") }).isEmpty {
+                        await Task.yield()
+                    }
+                    await theirs.giveBack(held, headers: nil, result: .good)
+                    let permit = try await next
+                    #expect(permit.id != held.id, "round \(round)")
+                    await mine.giveBack(permit, headers: nil, result: .good)
+                }
+                group.cancelAll()
+            }
+        }
+    }
+
     @Test("our own calls that leave the window while an answer is on its way are not taken for others'")
     func ownCallsLeaving() async throws {
         try await Database.with("leaving") { pool, store in
@@ -225,13 +257,29 @@ struct GovernorTests {
 
     @Test("a suspect's crashes are counted ahead, taken back at an orderly end, and forgiven when it is done")
     func suspects() async throws {
-        try await Database.with("suspects") { _, store in
-            for _ in 0..<2 { try await store.beginTrial(of: ["a", "b", "a"], in: "q") }
-            #expect(try await store.crashes(of: ["a", "b", "c"], in: "q") == ["a": 2, "b": 2])
+        try await Database.with("suspects") { pool, store in
+            // Of another worker's, which is gone: no connection has its name.
+            let dead = PostgresStore(pool: pool, holder: "writer@nowhere/1")
+            for isAlone in [false, true] { try await dead.beginTrial(of: ["a", "b", "a"], in: "q", isAlone: isAlone) }
+            let both = Crashes(all: 2, alone: 1)
+            #expect(try await store.crashes(of: ["a", "b", "c"], in: "q") == ["a": both, "b": both])
             try await store.abandonTrial(of: ["a"], in: "q")
             try await store.endTrial(of: ["b"], in: "q")
-            #expect(try await store.crashes(of: ["a", "b"], in: "q") == ["a": 1])
+            #expect(try await store.crashes(of: ["a", "b"], in: "q") == ["a": Crashes(all: 1, alone: 0)])
             #expect(try await store.crashes(of: ["a"], in: "other") == [:])
+        }
+    }
+
+    @Test("a trial that goes on in a worker that lives is no crash")
+    func livingTrial() async throws {
+        try await Database.with("living") { pool, store in
+            let name = try await pool.withSession { session in
+                try session.query("SELECT current_setting('application_name') AS name")[0].text("name")
+            }
+            let living = PostgresStore(pool: pool, holder: name)
+            try await living.beginTrial(of: ["a"], in: "q", isAlone: true)
+            let other = PostgresStore(pool: pool, holder: "writer@elsewhere/2")
+            #expect(try await other.crashes(of: ["a"], in: "q") == ["a": Crashes(all: 0, alone: 0)])
         }
     }
 }

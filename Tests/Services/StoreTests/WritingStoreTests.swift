@@ -47,6 +47,54 @@ struct WritingStoreTests {
         }
     }
 
+    @Test("documents that are put off can be claimed at once, and no sweeper takes them for forgotten meanwhile")
+    func putOff() async throws {
+        try await Database.with("putoff") { _, store in
+            let ids = try await store.accept((1...2).map { record("\($0)") }).map(\.id)
+            let read = try await store.take([ids[0]], lease: .seconds(60)).compactMap(\.claim)
+            let held = try await store.recordSending(read, sending("k"))
+            try await store.recordUncertain(held, key: "k", cause: "500")
+            #expect(try await store.claim([ids[0]], lease: .seconds(60)).first?.claim == nil)
+            try await store.putOff(held, for: .seconds(3600))
+            // As if five seconds had passed.
+            let forgotten = try await store.takeForgotten(of: harbour, olderThan: .seconds(-5), limit: 10)
+            #expect(forgotten == [ids[1]])
+            let again = try #require(try await store.claim([ids[0]], lease: .seconds(60)).first?.claim)
+            #expect(again.before == .uncertain)
+            // Whoever let it go changes nothing of it any more.
+            await #expect(throws: LeaseLost.self) {
+                try await store.recordInvoices(
+                    held.map { InvoiceResult(claim: $0, state: .refused, cause: "late") }, of: nil, payments: [])
+            }
+        }
+    }
+
+    @Test("what is given up counts as refused, invoice or payments, whoever holds it")
+    func giveUp() async throws {
+        try await Database.with("giveup") { pool, store in
+            let ids = try await store.accept((1...2).map { record("\($0)") }).map(\.id)
+            let read = try await store.take(ids, lease: .seconds(60)).compactMap(\.claim)
+            let held = try await store.recordSending(read, sending("k"))
+            let standing = held.filter { $0.id == ids[1] }
+            try await store.recordInvoices(
+                standing.map { InvoiceResult(claim: $0, state: .written, xeroID: "x") }, of: nil, payments: [])
+            try await store.giveUp(ids, because: "it kills")
+            let rows = try await pool.withSession { session in
+                try session.query(
+                    "SELECT state, closed_at IS NOT NULL AS closed, cause FROM document ORDER BY id")
+            }
+            #expect(try rows.map { try $0.text("state") } == ["refused", "written"])
+            #expect(try rows.allSatisfy { try $0.bool("closed") && $0.textOrNil("cause") == "it kills" })
+            let payments = try await pool.withSession { session in
+                try session.query(
+                    "SELECT state FROM payment WHERE document_id = $1", [.int(ids[1].value)])
+            }
+            #expect(try !payments.isEmpty && payments.allSatisfy { try $0.text("state") == "refused" })
+            let results = try await store.claim(ids, lease: .seconds(60))
+            #expect(results.allSatisfy { $0.claim == nil && $0.refusal?.cause == "it kills" })
+        }
+    }
+
     @Test("of many writers who want the same documents, each document goes to one")
     func claims() async throws {
         try await Database.with("claims") { _, store in

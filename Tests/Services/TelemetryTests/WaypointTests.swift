@@ -12,6 +12,7 @@ import Testing
 
     @Test("an order that names no point, or no number, is refused in words", arguments: [
         "writer.nowhere", "writer.paid:0", "writer.paid:-1", "writer.paid:x", "writer.paid:1:2", ":3",
+        "writer.paid@", "writer.paid:2@x", "@x",
     ])
     func nonsense(text: String) {
         #expect(throws: WaypointProblem.self) { try WaypointTrap.arm(crashAt: text, stopAt: nil) }
@@ -21,6 +22,9 @@ import Testing
     @Test("without an order nothing is armed, and passing a point does nothing")
     func unarmed() throws {
         #expect(try WaypointTrap.arm(crashAt: nil, stopAt: "") == nil)
-        for point in Waypoint.allCases { pass(point) }
+        for point in Waypoint.allCases {
+            pass(point)
+            pass(point) { [[1]] }
+        }
     }
 }

@@ -44,6 +44,33 @@ import XeroSimulator
         }
     }
 
+    @Test("a 400 or 500 without effect is stored under its key like any answer; a limit or an outage is not")
+    func storedWithoutEffect() async throws {
+        try await withSimulator { world in
+            for (status, isStored) in [(400, true), (500, true), (429, false), (503, false)] {
+                _ = try await world.control(.DELETE, "faults")
+                _ = try await world.control(.POST, "faults", #"{"action":{"status":\#(status)},"count":1}"#)
+                let key = ["Idempotency-Key": "k-\(status)"]
+                let body = #"{"Name":"Of \#(status)"}"#
+                #expect(try await world.call(.PUT, "Contacts", body, headers: key).status == status)
+                #expect(try await world.call(.PUT, "Contacts", body, headers: key).status == (isStored ? status : 200))
+                let other = ["Idempotency-Key": "other-\(status)"]
+                let fresh = try await world.call(.PUT, "Contacts", #"{"Name":"New \#(status)"}"#, headers: other)
+                #expect(fresh.status == 200)
+            }
+        }
+    }
+
+    @Test("a fault may hit only what has a text in its body")
+    func textual() async throws {
+        try await withSimulator { world in
+            _ = try await world.control(
+                .POST, "faults", #"{"match":{"method":"PUT","text":"Poison"},"action":{"status":500}}"#)
+            #expect(try await world.call(.PUT, "Contacts", #"{"Name":"Pie"}"#).status == 200)
+            #expect(try await world.call(.PUT, "Contacts", #"{"Name":"Poison"}"#).status == 500)
+        }
+    }
+
     @Test("after a connection dropped behind the commit, the same key gives the stored answer")
     func dropAfter() async throws {
         try await withSimulator { world in

@@ -1,5 +1,7 @@
 import Domain
 import Messaging
+import Postgres
+import Setbacks
 @testable import Store
 import Testing
 import Xero
@@ -9,57 +11,151 @@ import Xero
 struct CourseTests {
     private struct Broken: Error, CustomStringConvertible { let description = "the database is away" }
 
-    @Test("transient trouble backs off exponentially with full jitter, at most 30 s, never in a busy loop")
-    func backoff() {
-        func wait(_ attempt: Int, _ permille: Int) -> Duration? {
-            let course = Course.of(.call(.unknown("500")), attempt: attempt, permille: permille)
-            if case .again(let after, _) = course { return after }
+    private static func course(
+        _ outcome: XeroOutcome, tries: Int = 0, permille: Int = 1000, attempt: Int = 0, isRepeatable: Bool = false
+    ) -> Course? {
+        Course.Trouble(outcome, isRepeatable: isRepeatable).map {
+            Course.of($0, tries: tries, permille: permille, way: Course.Way(attempt: attempt))
+        }
+    }
+
+    @Test("a lost connection is asked again at once, three times with full jitter, then goes to the delay queues")
+    func unclear() {
+        func again(_ tries: Int, _ permille: Int) -> Duration? {
+            if case .again(let after, _) = Self.course(.unknown("timed out"), tries: tries, permille: permille) {
+                return after
+            }
             return nil
         }
-        #expect((0...7).map { wait($0, 1000) } == [0.5, 1, 2, 4, 8, 16, 30, 30].map { Duration.seconds($0) })
-        #expect(wait(3, 500) == .seconds(2))
-        #expect(wait(3, 0) == .milliseconds(50))
-        #expect(wait(.max, 1000) == .seconds(30))
-        #expect(wait(.min, 1000) == .milliseconds(500))
+        #expect((0...2).map { again($0, 1000) } == [0.5, 1, 2].map { Duration.seconds($0) })
+        #expect(again(1, 500) == .milliseconds(500))
+        #expect(again(2, 0) == .milliseconds(50))
+        #expect(again(.min, 1000) == .milliseconds(500))
+        #expect(again(3, 1000) == nil)
+        let later = Course.settle(.retry(after: .seconds(5), counted: true, cause: "timed out"))
+        #expect(Self.course(.unknown("timed out"), tries: 3) == later)
+        #expect(Self.course(.unknown("timed out"), tries: .max) == later)
     }
 
-    @Test("Retry-After is honoured, and the jitter comes on top")
+    @Test("a 5xx or 408 goes to the delay queues at once, with full jitter, further each time, and at last to the desk")
+    func failed() {
+        let seconds = [5, 30, 120, 600, 3600, 21_600]
+        for (attempt, most) in seconds.enumerated() {
+            for permille in [0, 250, 1000] {
+                let wanted = Verdict.retry(
+                    after: .seconds(most) * permille / 1000, counted: true, cause: "500: no reason given")
+                let course = Self.course(.unknown("500: no reason given"), permille: permille, attempt: attempt)
+                #expect(course == .settle(wanted))
+            }
+        }
+        let slow = Course.settle(.retry(after: .seconds(5), counted: true, cause: "408: slow"))
+        #expect(Self.course(.unknown("408: slow")) == slow)
+        guard case .settle(.park(let park, _)) = Self.course(.unknown("500: no"), attempt: attemptsMax) else {
+            Issue.record("the seventh failure is not parked")
+            return
+        }
+        #expect(park.deadLetterClass == .connection)
+        #expect(park.cause.contains("7 times") && park.cause.contains("500: no"))
+    }
+
+    @Test("a look that fails may be asked again at once, whatever the failure")
+    func looks() {
+        guard case .again = Self.course(.unknown("500: no"), tries: 2, isRepeatable: true) else {
+            Issue.record("a look is not asked again")
+            return
+        }
+        guard case .settle(.retry) = Self.course(.unknown("500: no"), tries: 3, isRepeatable: true) else {
+            Issue.record("a look is asked for ever")
+            return
+        }
+    }
+
+    @Test("Retry-After is honoured, the jitter comes on top, and no message is sent about for a limit")
     func retryAfter() {
         let limited = XeroOutcome.limited(retryAfter: .seconds(26), problem: "minute")
-        let course = Course.of(.call(limited), attempt: 0, permille: 1000)
-        #expect(course == .again(after: .milliseconds(26_500), why: "the limit (minute) is used up"))
+        #expect(Self.course(limited) == .again(after: .milliseconds(26_500), why: "the limit (minute) is used up"))
+        guard case .again(let after, _) = Self.course(limited, tries: 100, attempt: attemptsMax) else {
+            Issue.record("a limit counts against a message")
+            return
+        }
+        #expect(after == .seconds(56))
     }
 
-    @Test("an organisation that is offline or disconnected rests long; the documents have no fault")
+    @Test("an organisation that is offline, disconnected or out of reach rests; the documents have no fault")
     func environment() {
-        for (outcome, least) in [(XeroOutcome.offline("503"), 15), (.disconnected("403"), 60)] {
-            guard case .again(let after, _) = Course.of(.call(outcome), attempt: 0, permille: 0) else {
-                Issue.record("\(outcome) is no rest")
-                continue
+        for (outcome, least) in [(XeroOutcome.offline("503"), 15), (.disconnected("403"), 60), (.neverSent("dns"), 0)] {
+            for tries in [0, 50] {
+                guard case .again(let after, _) = Self.course(outcome, tries: tries, permille: 0, attempt: 6) else {
+                    Issue.record("\(outcome) is no rest")
+                    continue
+                }
+                #expect(after >= .seconds(least))
             }
-            #expect(after >= .seconds(least))
         }
-        let away = Course.of(.thrown(Broken()), attempt: 0, permille: 1000)
+        let away = Course.of(.thrown(Broken()), tries: 0, permille: 1000)
         #expect(away == .pause(.milliseconds(500), why: "the database is away"))
     }
 
     @Test("what will never succeed goes to the desk at once; a lost lease comes back uncounted; a drain stops")
     func others() {
-        let subject = Envelope.Subject(document: 7)
+        let way = Course.Way(about: Envelope.Subject(document: 7))
         let outcome = XeroOutcome.refused(status: 400, "The Account code 9 is wrong.")
-        let refused = Course.of(.call(outcome), attempt: 0, permille: 0, about: subject)
+        let refused = Course.Trouble(outcome).map { Course.of($0, tries: 0, permille: 0, way: way) }
         guard case .settle(.park(let park, let about)) = refused else {
             Issue.record("a refusal is not parked")
             return
         }
         #expect(park.deadLetterClass == .mapping)
-        #expect(about == subject)
-        let lost = Course.of(.thrown(LeaseLost(count: 1)), attempt: 9, permille: 0)
+        #expect(about == way.subject)
+        let lost = Course.of(.thrown(LeaseLost(count: 1)), tries: 9, permille: 0)
         guard case .settle(.retry(_, counted: false, _)) = lost else {
             Issue.record("a lost lease counts")
             return
         }
-        #expect(Course.of(.thrown(CancellationError()), attempt: 0, permille: 0) == .stop)
+        #expect(Course.of(.thrown(CancellationError()), tries: 0, permille: 0) == .stop)
+    }
+
+    @Test("a deadlock that stays goes to the delay queues; a value no column can hold goes to the desk")
+    func database() {
+        func thrown(_ code: PostgresError.Code, tries: Int) -> Course {
+            let error = PostgresError(code, operation: "INSERT", detail: "it says so")
+            return Course.of(.thrown(error), tries: tries, permille: 1000)
+        }
+        guard case .pause = thrown(.deadlock, tries: 2), case .settle(.retry(_, counted: true, _)) =
+            thrown(.deadlock, tries: 3)
+        else {
+            Issue.record("a deadlock has another course")
+            return
+        }
+        guard case .settle(.park(let park, _)) = thrown(.invalidText, tries: 0) else {
+            Issue.record("an impossible value is not parked")
+            return
+        }
+        #expect(park.deadLetterClass == .unknown)
+        guard case .pause = thrown(.connectionLost, tries: 90) else {
+            Issue.record("a database that is away counts against a message")
+            return
+        }
+    }
+}
+
+struct PortionsTests {
+    private func message(_ id: Int64, attempt: Int) -> IncomingMessage {
+        var envelope = Envelope(firstSeen: Instant(secondsSince1970: 0))
+        envelope.attempt = attempt
+        return IncomingMessage(body: Array("\(id)".utf8), envelope: .success(envelope), queue: "q")
+    }
+
+    @Test("what failed once goes in tens, what failed twice alone, and what is fresh in one")
+    func portions() {
+        let batch = (1...30).map { message(Int64($0), attempt: $0 <= 5 ? 0 : $0 <= 27 ? 1 : $0 - 26) }
+        let portions = Portions.of(batch)
+        #expect(portions.map(\.count) == [5, 10, 10, 2, 1, 1, 1])
+        #expect(portions.flatMap { $0 }.map(\.body) == batch.map(\.body))
+        #expect(Portions.of([]).isEmpty)
+        // What nobody understands is nobody's second attempt.
+        let unreadable = IncomingMessage(body: [], envelope: .failure(Unreadable("x")), queue: "q")
+        #expect(Portions.of([unreadable]).map(\.count) == [1])
     }
 }
 

@@ -66,7 +66,8 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
     private var open: [DocumentID: Claim] = [:]
     private(set) var paid: Set<PaymentKey> = []
     private(set) var settled: [DocumentID] = []
-    private var crashCounts: [String: Int] = [:]
+    private var crashCounts: [String: Crashes] = [:]
+    private var aloneNow: Set<String> = []
 
     func add(_ id: Int64, payments: Int) {
         let document = DocumentID(id)
@@ -94,6 +95,10 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
         }
     }
     func release(_ claims: [Claim]) async throws {}
+    private(set) var waits: [DocumentID: Duration] = [:]
+    private(set) var givenUp: Set<DocumentID> = []
+    func putOff(_ claims: [Claim], for wait: Duration) async throws { for claim in claims { waits[claim.id] = wait } }
+    func giveUp(_ documents: [DocumentID], because cause: String) async throws { givenUp.formUnion(documents) }
     func recordUncertain(_ claims: [Claim], key: String, cause: String) async throws {}
     func recordInvoices(_ results: [InvoiceResult], of call: AnsweredCall?, payments: [PaymentAttempt]) async throws {}
     func recordSending(_ payments: PaymentAttempt) async throws {}
@@ -119,17 +124,26 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
     func renew(_ lease: Lease, for duration: Duration) async throws -> Bool { true }
     func giveBack(_ lease: Lease) async throws {}
 
-    func crashes(of messages: [String], in queue: String) async throws -> [String: Int] {
+    func crashes(of messages: [String], in queue: String) async throws -> [String: Crashes] {
         crashCounts.filter { messages.contains($0.key) }
     }
-    func beginTrial(of messages: [String], in queue: String) async throws {
-        for message in messages { crashCounts[message, default: 0] += 1 }
+    func beginTrial(of messages: [String], in queue: String, isAlone: Bool) async throws {
+        for message in messages {
+            crashCounts[message, default: Crashes(all: 0, alone: 0)].all += 1
+            if isAlone {
+                crashCounts[message]?.alone += 1
+                aloneNow.insert(message)
+            }
+        }
     }
     func endTrial(of messages: [String], in queue: String) async throws {
         for message in messages { crashCounts[message] = nil }
     }
     func abandonTrial(of messages: [String], in queue: String) async throws {
-        for message in messages { crashCounts[message, default: 1] -= 1 }
+        for message in messages {
+            crashCounts[message]?.all -= 1
+            if aloneNow.remove(message) != nil { crashCounts[message]?.alone -= 1 }
+        }
     }
 }
 

@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import Messaging
 import ServiceLifecycle
+import Setbacks
 import Settings
 import Store
 import Telemetry
@@ -15,6 +16,12 @@ import Xero
 struct WriterServiceTests {
     private let documents = MemoryDocuments()
     private let ledger = AcceptingLedger()
+    private let endurance = Endurance(
+        worker: "writer",
+        clock: WorkClock(
+            now: { Instant(secondsSince1970: 0) }, sleep: { try await Task.sleep(for: $0) },
+            randomInteger: { $0.lowerBound }),
+        metrics: Metrics(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
 
     private func run(_ broker: ScriptedBroker) async throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -105,11 +112,11 @@ struct WriterServiceTests {
                 let ids = group.compactMap(\.messageID)
                 if ids.contains(poison) {
                     // Dies: the trial begins and never ends.
-                    try await documents.beginTrial(of: ids, in: "write.harbour")
+                    try await documents.beginTrial(of: ids, in: "write.harbour", isAlone: ids.count == 1)
                     crashes += 1
                     continue processes
                 }
-                try await suspicion.watching(group) { done += ids }
+                try await suspicion.watching(group, isAlone: group.count == 1, endurance) { done += ids }
                 left.removeAll { ids.contains($0.messageID ?? "") }
             }
         }
@@ -126,10 +133,32 @@ struct WriterServiceTests {
         let suspect = message(1, redelivered: true)
         for _ in 0..<5 {
             await #expect(throws: CancellationError.self) {
-                try await suspicion.watching([suspect]) { throw CancellationError() }
+                try await suspicion.watching([suspect], isAlone: true, endurance) { throw CancellationError() }
             }
         }
         #expect(try await suspicion.sort([suspect]).together.count == 1)
+    }
+
+    @Test("what only ever died in company is tried alone, and parked by no number of failing machines")
+    func company() async throws {
+        let suspicion = Suspicion(store: documents, turn: SoloTurn())
+        let batch = (1...3).map { message(Int64($0), redelivered: true) }
+        let ids = batch.compactMap(\.identity)
+        // Two workers with copies of the same messages, and a power cut; three times.
+        for _ in 0..<6 { try await documents.beginTrial(of: ids, in: "write.harbour", isAlone: false) }
+        let sorted = try await suspicion.sort(batch)
+        #expect(sorted.alone.count == 3 && sorted.condemned.isEmpty)
+    }
+
+    @Test("a message without a name is known by what it says")
+    func nameless() {
+        var envelope = Envelope(firstSeen: Instant(secondsSince1970: 0))
+        envelope.attempt = 1
+        func nameless(_ body: String) -> IncomingMessage {
+            IncomingMessage(body: Array(body.utf8), envelope: .success(envelope), queue: "q")
+        }
+        #expect(nameless("{\"document\":7}").identity == "{\"document\":7}")
+        #expect(nameless(String(repeating: "x", count: 1000)).identity == nil)
     }
 
     @Test("what was redelivered is worked on apart from what is fresh")

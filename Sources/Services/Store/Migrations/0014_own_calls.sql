@@ -1,10 +1,20 @@
--- The governor took its own calls for somebody else's.
+-- The governor took its own calls for somebody else's, and let its waiters look instead of waking them.
 --
 -- An answer's `X-MinLimit-Remaining` is compared with our own count, and a surplus counts as calls of others, for a
 -- minute. Our count was of the moment in which the permit came back; the ledger had counted when it answered, and after
 -- a burst dozens of calls leave the window between the two. Measured with four writers and a backlog: twelve of sixty
 -- calls unused for a whole minute. Now everything counts as ours that the ledger can have counted at any moment of the
 -- call: what was finished less than 60 seconds before it was taken.
+
+-- Who waits for a place in flight is woken when one comes free, instead of looking every 25 ms. Nobody is told where
+-- nobody waits: a notification takes a lock of the whole server's at commit.
+CREATE FUNCTION tell_waiters(org text, moment timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM budget_waiter WHERE organisation = org AND until > moment) THEN
+        PERFORM pg_notify('tillbridge.permits', current_schema() || ' ' || org);
+    END IF;
+END
+$$;
 
 -- Gives a permit back with what the answer told. A header that was missing is NULL.
 --
@@ -40,6 +50,7 @@ BEGIN
                           breaker = CASE WHEN mine.is_probe AND breaker = 'half_open' THEN 'open' ELSE breaker END,
                           breaker_until = CASE WHEN mine.is_probe THEN moment ELSE breaker_until END
          WHERE organisation = org RETURNING breaker INTO breaker_state;
+        PERFORM tell_waiters(org, moment);
         RETURN;
     END IF;
     UPDATE budget_call SET finished_at = moment WHERE id = permit RETURNING * INTO mine;
@@ -98,5 +109,20 @@ BEGIN
                       breaker_until = rest.breaker_until, breaker_why = rest.breaker_why
      WHERE organisation = org;
     breaker_state := rest.breaker;
+    PERFORM tell_waiters(org, moment);
 END
 $$;
+
+-- A suspect goes to the desk only if a worker died that had nothing else in hand: of several that died together, with
+-- copies of one message among them, nobody knows which it was. A trial counts as a crash once its worker is gone.
+ALTER TABLE suspect
+    ADD COLUMN alone integer NOT NULL DEFAULT 0,
+    ADD COLUMN trial_by text,
+    ADD COLUMN trial_alone boolean NOT NULL DEFAULT false;
+
+-- The audit keeps one row for all documents that moved alike in one statement: a row for each would cost the database
+-- 8.5 µs a move more (measured: 100,000 moves in fifties, 1.03 s to 0.17 s), a tenth of the drain. Here it is as one row
+-- a move: which document, from where to where, who, when, why, and Xero's correlation id.
+CREATE VIEW audit_move AS
+    SELECT m.document, a.at, a.who, a.organisation, a.before, a.after, a.is_closed, a.why, a.correlation_id, a.id AS audit_id
+      FROM audit AS a CROSS JOIN LATERAL unnest(a.documents) AS m (document);

@@ -148,7 +148,9 @@ package struct ChaosSeries: Sendable {
             programs: programs, configuration: configuration, folder: "\(folder)/seed-\(plan.seed)",
             rabbitMQ: rabbitMQ, database: database)
         options.run = "chaos-\(plan.seed)-\(ProcessInfo.processInfo.processIdentifier)"
-        options.limits = "off"
+        options.limits = plan.limits
+        // The till's would only make a seed last.
+        options.tillLimits = "off"
         options.ordersPerVenue = plan.ordersPerVenue
         options.duration = plan.duration
         options.tillArguments = [

@@ -29,7 +29,22 @@ extension ChaosPlan {
             add(.restart(numbers.percent(40) ? .rabbitmq : .postgres, hard: numbers.percent(60)), &numbers)
         }
         if numbers.percent(25) { badOrders = 3 }
+        if numbers.percent(40) { limits = "x2" }
+        if seed % Self.everyWriterDies == 1 { trapEveryWriter() }
         events.sort { $0.at < $1.at }
+    }
+
+    /// Of so many seeds one: the first of any run from 1 on.
+    private static let everyWriterDies: UInt64 = 10
+
+    /// Every writer dies of its first payments, of which some were carried out and nobody was told: of two payments of
+    /// an invoice the smaller, which Xero would take once more. Whoever takes over must look what stands before it sends
+    /// any: this does not wait for a seed that happens to try it.
+    private mutating func trapEveryWriter() {
+        let writers = slots.filter { $0.worker == "writer" }
+        traps = writers.map { Trap(slot: $0, waypoint: .writerPaymentsAnswered, pass: 1, stop: nil) } + traps
+        // Ahead of what else befalls the payments: the first fault that matches a call counts.
+        events.insert(Event(at: .zero, fault: Self.smallestOfSeveral(count: writers.count)), at: 0)
     }
 
     private mutating func add(_ fault: Fault, _ numbers: inout SeededNumbers) {
@@ -89,6 +104,13 @@ extension ChaosPlan {
         return .ledger(
             name: "\(count) × \(action) \(value) at \(place)",
             order: #"{"match":{"path":"\#(path)"},"action":{"\#(action)":"\#(value)"},"count":\#(count)}"#)
+    }
+
+    private static func smallestOfSeveral(count: Int) -> Fault {
+        .ledger(
+            name: "\(count) × the smaller of an invoice's two payments, then dropped",
+            order: #"{"match":{"path":"\#(payments)"},"action":{"halfBatch":"smallestOfSeveral","drop":"after"},"#
+                + #""count":\#(count)}"#)
     }
 
     private static let everyOther = Fault.ledger(

@@ -61,6 +61,8 @@ struct ChaosPlan: Sendable {
     var duration = 4
     /// Records nobody can book: they must end on the desk.
     var badOrders = 0
+    /// Of the ledger: `off`, or `x2` for twice the vendor's. No call may be refused for them.
+    var limits = "off"
     var slots: [Slot] = []
     var traps: [Trap] = []
     var events: [Event] = []
@@ -75,7 +77,10 @@ struct ChaosPlan: Sendable {
     }
 
     var lines: [String] {
-        ["seed \(seed): \(ordersPerVenue) orders a venue, \(slots.map(\.description).joined(separator: " "))"]
+        [
+            "seed \(seed): \(ordersPerVenue) orders a venue, limits \(limits), "
+                + slots.map(\.description).joined(separator: " ")
+        ]
             + traps.map { "  \($0)" } + events.map { "  \($0)" }
     }
 }

@@ -186,6 +186,7 @@ struct ChaosLinks: Sendable {
         for (party, link) in links[slot] ?? [:] {
             for name in names[party] ?? [] { environment[name] = link.url }
         }
+        if slot.worker == "poller" { environment["TILLBRIDGE_SIMULATION_LIMITS_MULTIPLE"] = "0" }
         if let trap {
             let name = trap.stop == nil ? "TILLBRIDGE_CRASH_AT" : "TILLBRIDGE_STOP_AT"
             environment[name] = "\(trap.waypoint.rawValue):\(trap.pass)"
