@@ -48,6 +48,11 @@ struct BatchWriter: Sendable {
         do { try await store.release(claims) } catch { logger.warning("claims wait for their lease to end: \(error)") }
     }
 
+    /// Documents that stand, and of which nothing is on its way to the ledger.
+    func letGo(_ claims: [Claim]) async {
+        do { try await store.putOff(claims) } catch { logger.warning("claims wait for their lease to end: \(error)") }
+    }
+
     static func subject(of claim: Claim, _ organisation: OrganisationKey) -> Envelope.Subject {
         Envelope.Subject(
             organisation: organisation, company: claim.company, venue: claim.venue, kind: SourceKind.order.rawValue,

@@ -118,8 +118,9 @@ extension Writing {
         let due = request.due
         var sending = request.attempt
         var tries = 0
+        var mayArriveYet = false
         while true {
-            let permit = try await reserve(.payments, holding: Self.claims(due))
+            let permit = try await payingPermit(due, mayArriveYet: mayArriveYet)
             pass(.writerPaymentsStored)
             let outcome = try await tools.ledger.createPayments(sending.bytes, key: sending.key, permit: permit)
             pass(.writerPaymentsAnswered)
@@ -139,11 +140,21 @@ extension Writing {
                 return try await settleUnknown(due, key: sending.key, putOff.why)
             }
             tries += 1
-            if case .unknown = outcome {} else {
+            if case .unknown = outcome { mayArriveYet = true } else {
                 // Nothing was carried out: a new key, because refusals may be stored under the old one.
                 sending = self.request(of: due).attempt
             }
             try await tools.store.recordSending(sending)
+        }
+    }
+
+    /// A permit for payments. Where the wait for it ends without one (a drain, the database away), nothing is on its way to
+    /// the ledger: the documents are let go of, so that whoever gets the messages next need not wait for our lease to end.
+    private func payingPermit(_ due: [Due], mayArriveYet: Bool) async throws -> CallPermit {
+        let claims = Self.claims(due)
+        do { return try await reserve(.payments, holding: claims) } catch {
+            if !mayArriveYet, !(error is LeaseLost) { await tools.letGo(withCarried(claims)) }
+            throw error
         }
     }
 

@@ -214,7 +214,8 @@ extension DutyDay {
         _ = try await self.alert("documents wait for Xero too long – lakeside")
         #expect(alert.fields["Where"] == "lakeside")
         #expect(alert.fields["What to do"]?.contains("raise the limit") == true)
-        #expect(try await lakesideBooks().count < 4)
+        let standing = try await lakesideBooks()
+        #expect(standing.count { $0.hasSuffix("due 0.00") } < 4, "\(standing)")
     }
 
     /// `mapping`, `too_large` and `rate_limit` are mended in the configuration, which a restart takes over.
