@@ -10,7 +10,7 @@ struct CorrectionTests {
     static func with(_ name: String, _ work: (RunningFleet) async throws -> Void) async throws {
         try await RunningFleet.with(name) { running in
             try await running.fleet.startWorkers(["mapper", "writer", "dead-letter-handler"])
-            try await running.wait("the queues") { try await running.watch.isDeclared() }
+            try await running.fleet.waitUntilReady()
             try await work(running)
         }
     }

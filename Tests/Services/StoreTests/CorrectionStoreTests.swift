@@ -42,7 +42,7 @@ struct CorrectionStoreTests {
         return try #require(try await store.take(announced, lease: .seconds(60)).first?.claim)
     }
 
-    @Test("what Xero would not do is told once to whoever decides, in no letter; what was removed before does not count")
+    @Test("what Xero would not do is told once to whoever decides, in no letter; what went before does not count")
     func refused() async throws {
         try await Database.with("refused-task") { _, store in
             let document = try await written("1", store)
