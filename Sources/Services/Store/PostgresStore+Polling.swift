@@ -8,6 +8,9 @@ package protocol PollingStore: LeaseStore {
     func unseen(company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)]) async throws -> Set<OrderID>
     /// The details of these rows are published and confirmed.
     func markSeen(company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)]) async throws
+    /// The orders that stood in the list of open accounts when it was last read.
+    func openAccounts(company: CompanyKey, site: SiteID) async throws -> Set<OrderID>
+    func setOpenAccounts(_ ids: Set<OrderID>, company: CompanyKey, site: SiteID) async throws
     /// Moves the cursor; refused when the lease was lost.
     func move(_ position: PollPosition, company: CompanyKey, site: SiteID, lease: Lease) async throws
 }
@@ -64,6 +67,31 @@ extension PostgresStore: PollingStore {
                 INSERT INTO poll_seen (company, id, row_hash)
                 SELECT DISTINCT ON (id) $1, id, row_hash FROM unnest($2::text[], $3::bytea[]) AS u (id, row_hash)
                 ON CONFLICT (company, id) DO UPDATE SET row_hash = excluded.row_hash, seen_at = now()
+                """, parameters)
+        }
+    }
+
+    package func openAccounts(company: CompanyKey, site: SiteID) async throws -> Set<OrderID> {
+        try await pool.withSession { session in
+            let rows = try session.query(
+                "SELECT id FROM poll_open_account WHERE company = $1 AND site = $2",
+                [.text(company.text), .text(site.text)])
+            return Set(try rows.map { OrderID(try $0.text("id")) })
+        }
+    }
+
+    package func setOpenAccounts(_ ids: Set<OrderID>, company: CompanyKey, site: SiteID) async throws {
+        let parameters: [PostgresValue] = [
+            .text(company.text), .text(site.text), .texts(ids.map(\.text).sorted()),
+        ]
+        try await pool.transaction { session in
+            _ = try session.query(
+                "DELETE FROM poll_open_account WHERE company = $1 AND site = $2 AND NOT id = ANY($3::text[])",
+                parameters)
+            _ = try session.query(
+                """
+                INSERT INTO poll_open_account (company, site, id) SELECT $1, $2, unnest($3::text[])
+                ON CONFLICT DO NOTHING
                 """, parameters)
         }
     }

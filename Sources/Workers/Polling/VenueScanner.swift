@@ -49,9 +49,8 @@ package struct VenueScanner: Sendable {
         let lastDays = max(company.startFrom, start.adding(.zero - settings.rescanWindow))
         if position.sideListsRead.map({ start.since($0) >= settings.correctionsInterval }) ?? true {
             // Short lists: mostly a call each.
-            for list in [KountaClient.OrderList.deleted, .openAccounts] {
-                try await readIfThere(list, venue, of: company, from: lastDays, until: start)
-            }
+            _ = try await readIfThere(.deleted, venue, of: company, from: lastDays, until: start)
+            try await followAccounts(venue, of: company, until: start)
             position.sideListsRead = start
             try await store.move(position, company: company.key, site: venue.site, lease: lease)
         }
@@ -62,22 +61,50 @@ package struct VenueScanner: Sendable {
     }
 
     /// A list that Kounta does not have stops no venue: sales go on.
+    ///
+    /// - Returns: nil where it does not have it.
     private func readIfThere(
         _ list: KountaClient.OrderList, _ venue: VenueSettings, of company: CompanySettings, from: Instant,
         until: Instant
-    ) async throws {
+    ) async throws -> Set<OrderID>? {
         do {
-            try await read(list, venue, of: company, from: from, until: until, priority: .rescan)
+            return try await read(list, venue, of: company, from: from, until: until, priority: .rescan)
         } catch KountaError.notFound {
             metrics.count(
                 "tillbridge_poll_lists_missing_total", ["company": company.key.text, "list": list.rawValue])
+            return nil
         }
     }
 
+    /// What no longer stands among the open accounts was paid meanwhile; it may be weeks old, and keeps the time of its
+    /// creation, so that no poll for new orders would see it.
+    private func followAccounts(
+        _ venue: VenueSettings, of company: CompanySettings, until: Instant
+    ) async throws {
+        guard let open = try await readIfThere(
+            .openAccounts, venue, of: company, from: company.startFrom, until: until)
+        else { return }
+        let known = try await store.openAccounts(company: company.key, site: venue.site)
+        var messages: [OutgoingMessage] = []
+        for id in known.subtracting(open).sorted() {
+            guard let body = try await client.order(id, priority: .rescan), OpenAccountOrder.isSale(body) else {
+                continue
+            }
+            messages.append(message(body, id, venue, company))
+        }
+        try await outbox.publish(messages)
+        // Only now: a crash before publishes them once more, which the mapper recognises by the hash.
+        try await store.setOpenAccounts(open, company: company.key, site: venue.site)
+        metrics.count("tillbridge_orders_published_total", ["company": company.key.text], by: messages.count)
+    }
+
+    /// - Returns: the orders of the list.
+    @discardableResult
     private func read(
         _ list: KountaClient.OrderList, _ venue: VenueSettings, of company: CompanySettings, from: Instant,
         until: Instant, priority: KountaBudget.Priority
-    ) async throws {
+    ) async throws -> Set<OrderID> {
+        var ids: Set<OrderID> = []
         var path: String? = client.firstPagePath(list, site: venue.site, from: from, until: until)
         var pages = 0
         while let current = path {
@@ -89,8 +116,10 @@ package struct VenueScanner: Sendable {
             }
             metrics.count("tillbridge_poll_rows_total", ["company": company.key.text], by: page.rows.count)
             try await take(page.rows, of: list, venue, company, priority)
+            ids.formUnion(page.rows.map(\.id))
             path = page.next
         }
+        return ids
     }
 
     private func take(

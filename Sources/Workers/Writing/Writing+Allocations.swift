@@ -13,7 +13,7 @@ extension Writing {
                 guard let invoice = try await documents(.invoice, [number], holding: [claim]).first, !invoice.isGone
                 else {
                     if try await tools.store.isOnItsWay(number, in: tools.organisation) {
-                        try await putOff(claim, "the invoice \(number) is not in the ledger yet")
+                        try await putOff(claim, for: .seconds(5), "the invoice \(number) is not in the ledger yet")
                         break
                     }
                     let cause = "Xero holds no invoice \(number) that \(claim.name) could settle."
@@ -54,9 +54,9 @@ extension Writing {
         }
     }
 
-    /// Another writer has the invoice in hand, or its message is on its way.
-    private mutating func putOff(_ claim: Claim, _ why: String) async throws {
-        try await tools.store.putOff([claim])
-        verdicts[claim.id] = .retry(after: .seconds(5), counted: false, cause: why)
+    /// What is left to do with a document that stands must wait: no fault of its own, so it counts against nothing.
+    mutating func putOff(_ claim: Claim, for wait: Duration, _ why: String) async throws {
+        try await tools.store.putOff([claim], for: wait)
+        verdicts[claim.id] = .retry(after: wait, counted: false, cause: why)
     }
 }

@@ -56,7 +56,11 @@ extension Writing {
         carried = []
         // Of one that stands, only its payments are left: they are looked for when it comes again.
         let standing = rest.filter { $0.before == .written || open[$0.id] != nil }
-        for claim in standing { try await putOff(claim.payments.filter(\.isOpen).map { due($0, of: claim) }, why) }
+        for claim in standing where claim.task == nil {
+            try await putOff(claim.payments.filter(\.isOpen).map { due($0, of: claim) }, why)
+        }
+        // How far a change or a void has come is looked up when it is taken up again.
+        for claim in standing where claim.task != nil { try await putOff(claim, for: .seconds(30), why) }
         let absent = Set(rest.map(\.id)).subtracting(standing.map(\.id))
         try await putOff(rest.filter { absent.contains($0.id) }, why)
     }

@@ -154,9 +154,9 @@ struct CorrectionTests {
             // The same documents as before, and the paid one's payment was left alone.
             for number in ["HBR-301", "HBR-302", "HBR-303"] { #expect(ledger.ids[number] == ids[number]) }
             #expect(ledger.payments.allSatisfy { !$0.isDeleted })
-            #expect(ledger.contacts.filter { $0.number == "5501" || $0.number == "5502" }.map(\.name).sorted() == [
-                "Ada Byron", "Ada Byron (5502)",
-            ].sorted())
+            // Whoever came first has the plain name.
+            let names = Set(ledger.contacts.filter { $0.number == "5501" || $0.number == "5502" }.map(\.name))
+            #expect(names == ["Ada Byron", "Ada Byron (5501)"] || names == ["Ada Byron", "Ada Byron (5502)"])
             let told = try await running.fleet.tillbridge(["mapping", "explain", "301"], log: "explain-301")
             #expect(told.output.contains("so Xero lets it be updated"), "\(told.output)")
             #expect(try await running.letters().isEmpty)

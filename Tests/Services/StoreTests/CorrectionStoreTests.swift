@@ -42,9 +42,9 @@ struct CorrectionStoreTests {
         return try #require(try await store.take(announced, lease: .seconds(60)).first?.claim)
     }
 
-    @Test("what Xero would not do is told once to whoever decides, in no letter; what was removed before does not count")
+    @Test("what Xero would not do is told once to whoever decides, in no letter; what went before does not count")
     func refused() async throws {
-        try await Database.with("refused-task") { _, store in
+        try await Database.with("refused_task") { _, store in
             let document = try await written("1", store)
             let claim = try await begin(.void(DocumentNumber("HBR-1"), because: "it was deleted"), "1", store)
             #expect(claim.task == .void && claim.payments.count == 2)
@@ -63,7 +63,7 @@ struct CorrectionStoreTests {
 
     @Test("a writer that lost its claim sends no change, and stores nothing of what it did")
     func fenced() async throws {
-        try await Database.with("fenced-task") { pool, store in
+        try await Database.with("fenced_task") { pool, store in
             let document = try await written("1", store)
             let late = try await begin(.void(DocumentNumber("HBR-1"), because: "it was deleted"), "1", store)
             _ = try await pool.withSession { session in
@@ -86,7 +86,7 @@ struct CorrectionStoreTests {
 
     @Test("a change that Xero refused leaves none of its payments to be sent another time")
     func refusedChange() async throws {
-        try await Database.with("refused-change") { pool, store in
+        try await Database.with("refused_change") { pool, store in
             _ = try await written("1", store)
             let more = try #require(record("1", cents: 500).document?.payments)
             let claim = try await begin(.pay(DocumentNumber("HBR-1"), more, because: "paid further"), "1", store)

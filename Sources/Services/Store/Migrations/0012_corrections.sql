@@ -11,3 +11,12 @@ ALTER TABLE poll_cursor ADD COLUMN side_lists_read timestamptz;
 ALTER TABLE payment DROP CONSTRAINT payment_state_check;
 ALTER TABLE payment ADD CONSTRAINT payment_state_check
     CHECK (state IN ('ready', 'sent', 'uncertain', 'written', 'refused', 'removed'));
+
+-- The orders that stood in a venue's list of open customers' accounts when it was last read. One that no longer stands
+-- there was paid, or is gone; weeks may have passed, so no list of recent orders shows it.
+CREATE TABLE poll_open_account (
+    company text NOT NULL,
+    site    text NOT NULL,
+    id      text NOT NULL,
+    PRIMARY KEY (company, site, id)
+);
