@@ -139,17 +139,6 @@ extension PostgresStore {
         }
     }
 
-    package func putOff(_ claims: [Claim]) async throws {
-        _ = try await pool.withSession { session in
-            try session.execute(
-                """
-                UPDATE document AS d SET lease_until = NULL
-                  FROM unnest($1::bigint[], $2::bigint[]) AS u (id, fencing)
-                 WHERE d.id = u.id AND d.fencing = u.fencing AND d.state = 'written' AND d.closed_at IS NULL
-                """, Self.fences(claims))
-        }
-    }
-
     package func recordLock(_ organisation: OrganisationKey, through day: CalendarDate?) async throws {
         _ = try await pool.withSession { session in
             try session.execute(

@@ -44,8 +44,6 @@ package protocol WritingStore: Sendable {
         _ claim: Claim, leaving payments: [String], settledBy allocations: [StandingAllocation]) async throws
     /// Whether a document of this number will be in the ledger, as far as is known.
     func isOnItsWay(_ number: String, in organisation: OrganisationKey) async throws -> Bool
-    /// Lets go of documents that stand and have something left to do that must wait.
-    func putOff(_ claims: [Claim]) async throws
     /// What the ledger said of its lock dates.
     func recordLock(_ organisation: OrganisationKey, through day: CalendarDate?) async throws
     /// Makes a claim last longer.

@@ -118,7 +118,6 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
         _ claim: Claim, leaving payments: [String], settledBy allocations: [StandingAllocation]
     ) async throws {}
     func isOnItsWay(_ number: String, in organisation: OrganisationKey) async throws -> Bool { false }
-    func putOff(_ claims: [Claim]) async throws {}
     func recordTask(_ claim: Claim, _ outcome: TaskOutcome) async throws {}
     func recordLock(_ organisation: OrganisationKey, through day: CalendarDate?) async throws {}
 
