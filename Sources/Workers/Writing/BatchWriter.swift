@@ -50,7 +50,9 @@ struct BatchWriter: Sendable {
 
     /// Documents that stand, and of which nothing is on its way to the ledger.
     func letGo(_ claims: [Claim]) async {
-        do { try await store.putOff(claims) } catch { logger.warning("claims wait for their lease to end: \(error)") }
+        do { try await store.putOff(claims, for: .zero) } catch {
+            logger.warning("claims wait for their lease to end: \(error)")
+        }
     }
 
     static func subject(of claim: Claim, _ organisation: OrganisationKey) -> Envelope.Subject {

@@ -42,19 +42,6 @@ struct Patience: Sendable {
         }
     }
 
-    /// - Returns: how long to wait before the same thing is tried again; nil where waiting does not help.
-    func wait(for outcome: XeroOutcome, attempt: Int) -> (Duration, String)? {
-        guard let trouble = Course.Trouble(outcome, isRepeatable: true) else { return nil }
-        switch course(of: trouble, tries: attempt) {
-        case .again(let after, let why), .pause(let after, let why): return (after, why)
-        case .settle(.retry(let after, _, let why)): return (max(min(after, Self.inHandMax), Self.inHandMin), why)
-        case .settle, .stop, .proceed: return nil
-        }
-    }
-
-    private static let inHandMin = Duration.milliseconds(500)
-    private static let inHandMax = Duration.seconds(30)
-
     /// Does something that may take long, and keeps the claims alive meanwhile.
     ///
     /// - Throws: what `work` throws; ``LeaseLost``.

@@ -1,5 +1,6 @@
 import Domain
 import Messaging
+import Setbacks
 import Store
 import Xero
 
@@ -7,24 +8,32 @@ extension Writing {
     /// Sets credit notes against the invoices they settle. What stands is looked for first: allocations have no number.
     mutating func allocate(_ claims: [Claim]) async throws {
         for claim in claims {
-            for item in claim.payments where item.isOpen && item.allocates != nil {
-                guard let number = item.allocates, let note = claim.xeroID else { continue }
-                let due = Due(claim: claim, payment: item, documentID: note)
-                guard let invoice = try await documents(.invoice, [number], holding: [claim]).first, !invoice.isGone
-                else {
-                    if try await tools.store.isOnItsWay(number, in: tools.organisation) {
-                        try await putOff(claim, for: .seconds(5), "the invoice \(number) is not in the ledger yet")
-                        break
-                    }
-                    let cause = "Xero holds no invoice \(number) that \(claim.name) could settle."
-                    park(claim, Park(
-                        .value, cause,
-                        remedy: "Set the credit note against the right invoice in Xero, then discard this letter."))
-                    try await record([(due, PaymentResult(id: item.id, state: .refused, cause: cause))], of: nil)
-                    continue
-                }
-                try await allocate(item, due, to: invoice, number)
+            do { try await allocate(claim) } catch let failure as PutOff {
+                let left = claim.payments.filter { $0.allocates != nil && open[claim.id]?.contains($0.id) == true }
+                try await putOff(
+                    left.map { Due(claim: claim, payment: $0, documentID: claim.xeroID ?? "") }, failure.why)
             }
+        }
+    }
+
+    private mutating func allocate(_ claim: Claim) async throws {
+        for item in claim.payments where item.isOpen && item.allocates != nil {
+            guard let number = item.allocates, let note = claim.xeroID else { continue }
+            let due = Due(claim: claim, payment: item, documentID: note)
+            guard let invoice = try await documents(.invoice, [number], holding: [claim]).first, !invoice.isGone
+            else {
+                if try await tools.store.isOnItsWay(number, in: tools.organisation) {
+                    try await putOff(claim, "the invoice \(number) is not in the ledger yet")
+                    break
+                }
+                let cause = "Xero holds no invoice \(number) that \(claim.name) could settle."
+                park(claim, Park(
+                    .value, cause,
+                    remedy: "Set the credit note against the right invoice in Xero, then discard this letter."))
+                try await record([(due, PaymentResult(id: item.id, state: .refused, cause: cause))], of: nil)
+                continue
+            }
+            try await allocate(item, due, to: invoice, number)
         }
     }
 
@@ -54,9 +63,11 @@ extension Writing {
         }
     }
 
-    /// What is left to do with a document that stands must wait: no fault of its own, so it counts against nothing.
-    mutating func putOff(_ claim: Claim, for wait: Duration, _ why: String) async throws {
-        try await tools.store.putOff([claim], for: wait)
-        verdicts[claim.id] = .retry(after: wait, counted: false, cause: why)
+    private static let invoiceWait = Duration.seconds(5)
+
+    /// Another writer has the invoice in hand, or its message is on its way.
+    private mutating func putOff(_ claim: Claim, _ why: String) async throws {
+        try await tools.store.putOff([claim], for: Self.invoiceWait)
+        verdicts[claim.id] = .retry(after: Self.invoiceWait, counted: false, cause: why)
     }
 }

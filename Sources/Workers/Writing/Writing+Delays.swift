@@ -50,18 +50,28 @@ extension Writing {
         if !given.isEmpty { try await record(given, of: nil) }
     }
 
+    /// What is to be done with a document that stands failed for now. In the end it counts as refused by Xero: whoever
+    /// asked for it decides what is done instead, and writes the letter.
+    mutating func putOff(_ claim: Claim, task why: String) async throws {
+        switch course(of: claim, why) {
+        case .settle(.retry(let after, let counted, let cause)):
+            verdicts[claim.id] = .retry(after: after, counted: counted, cause: cause)
+            try await tools.store.putOff([claim], for: RetryDelay.atLeast(after).duration)
+        case .settle(.park(let reason, _)):
+            try await tools.store.recordTask(claim, .refused(reason.cause, .other))
+        case .settle, .again, .pause, .proceed, .stop: preconditionFailure("a failure has no other course")
+        }
+    }
+
     /// Whatever of the batch has no verdict yet.
     mutating func putOffRest(_ claims: [Claim], _ why: String) async throws {
         let rest = withCarried(claims).filter { verdicts[$0.id] == nil }
         carried = []
         // Of one that stands, only its payments are left: they are looked for when it comes again.
-        let standing = rest.filter { $0.before == .written || open[$0.id] != nil }
-        for claim in standing where claim.task == nil {
-            try await putOff(claim.payments.filter(\.isOpen).map { due($0, of: claim) }, why)
-        }
-        // How far a change or a void has come is looked up when it is taken up again.
-        for claim in standing where claim.task != nil { try await putOff(claim, for: .seconds(30), why) }
-        let absent = Set(rest.map(\.id)).subtracting(standing.map(\.id))
+        for claim in rest where claim.task != nil { try await putOff(claim, task: why) }
+        let standing = rest.filter { $0.task == nil && ($0.before == .written || open[$0.id] != nil) }
+        for claim in standing { try await putOff(claim.payments.filter(\.isOpen).map { due($0, of: claim) }, why) }
+        let absent = Set(rest.lazy.filter { $0.task == nil }.map(\.id)).subtracting(standing.map(\.id))
         try await putOff(rest.filter { absent.contains($0.id) }, why)
     }
 

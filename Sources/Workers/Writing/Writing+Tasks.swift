@@ -1,6 +1,7 @@
 import Domain
 import Logging
 import Messaging
+import Setbacks
 import Store
 import Telemetry
 import Xero
@@ -15,22 +16,32 @@ extension Writing {
     mutating func carryOut(_ claims: [Claim]) async throws -> [Claim] {
         var rest: [Claim] = []
         for claim in claims {
-            switch claim.task {
-            case nil:
+            guard let task = claim.task else {
                 rest.append(claim)
                 continue
-            case .void:
-                do { try await makeVoid(claim) } catch let refusal as TaskRefusal { try await giveUp(claim, refusal) }
-            case .update:
-                do { try await update(claim) } catch let refusal as TaskRefusal {
-                    try await giveUp(claim, refusal)
-                    continue
-                }
-                rest.append(claim)
             }
-            pass(.writerTaskDone)
+            // One that fails time and again holds up none of its neighbours.
+            do { if try await carryOut(task, claim) { rest.append(claim) } } catch let failure as PutOff {
+                try await putOff(claim, task: failure.why)
+            }
         }
         return rest
+    }
+
+    /// - Returns: whether the document may have payments left to send.
+    /// - Throws: ``PutOff`` where Xero fails time and again.
+    private func carryOut(_ task: DocumentTask, _ claim: Claim) async throws -> Bool {
+        switch task {
+        case .void:
+            do { try await makeVoid(claim) } catch let refusal as TaskRefusal { try await giveUp(claim, refusal) }
+        case .update:
+            do { try await update(claim) } catch let refusal as TaskRefusal {
+                try await giveUp(claim, refusal)
+                return false
+            }
+        }
+        pass(.writerTaskDone)
+        return task == .update
     }
 
     /// Xero will not do it, and would not next time either.
@@ -61,12 +72,12 @@ extension Writing {
     /// what a writer that lost its lease sends late may undo what another did meanwhile.
     ///
     /// - Parameter isDone: looked at after an unclear answer.
-    /// - Throws: ``TaskRefusal``; ``LeaseLost``.
+    /// - Throws: ``TaskRefusal``; ``LeaseLost``; ``PutOff``.
     func change(
         _ claim: Claim, _ method: LedgerChange.Method, _ path: String, _ body: String?,
         unless isDone: () async throws -> Bool
     ) async throws {
-        var attempt = 0
+        var tries = 0
         while true {
             let bytes = body.map { Array($0.utf8) }
             let key = IdempotencyKey.make(tools.organisation)
@@ -94,9 +105,9 @@ extension Writing {
             case .unknown: if try await isDone() { return }
             default: break
             }
-            guard let (wait, reason) = tools.patience.wait(for: outcome, attempt: attempt) else { continue }
-            attempt += 1
-            try await tools.patience.rest(wait, because: reason, holding: [claim])
+            // It was looked whether it is done: whatever became of this call, another under a new key does no harm.
+            try await tools.patience.bear(outcome, isRepeatable: true, tries: tries, holding: [claim])
+            tries += 1
         }
     }
 
@@ -123,19 +134,24 @@ extension Writing {
         return day
     }
 
-    /// A read may always be tried again.
+    /// A read may be tried again at once.
+    ///
+    /// - Throws: ``PutOff`` where it fails time and again.
     func patiently<Value: Sendable>(
         holding claims: [Claim], _ read: () async throws -> Lookup<Value>
     ) async throws -> Value {
-        var attempt = 0
+        var tries = 0
         while true {
             switch try await read() {
             case .found(let value): return value
             case .failed(let outcome):
-                let (wait, reason) = tools.patience.wait(for: outcome, attempt: attempt)
-                    ?? (.seconds(60), "Xero refuses to be read: \(outcome)")
-                attempt += 1
-                try await tools.patience.rest(wait, because: reason, holding: claims)
+                do {
+                    try await tools.patience.bear(outcome, isRepeatable: true, tries: tries, holding: claims)
+                } catch let refusal as Park {
+                    let reason = "Xero refuses to be read: \(refusal.cause)"
+                    try await tools.patience.rest(.seconds(60), because: reason, holding: claims)
+                }
+                tries += 1
             }
         }
     }

@@ -70,8 +70,24 @@ import Testing
             "half a batch", "every other of a batch", "did it all the same", "dropped before", "dropped after",
             "slower than a lease",
             "gets no answer from the ledger", "gets no answer from the database", "gets no answer from the broker",
-            "nothing moves between", "cannot reach the",
+            "nothing moves between", "cannot reach the", "corrected at the till", "limits x2",
         ] { #expect(words.contains(wanted), "no seed draws: \(wanted)") }
+    }
+
+    @Test("in the first seed, as in each tenth, every writer dies of its first payments, of which some were carried out")
+    func everyWriter() {
+        for seed in UInt64(1)...100 {
+            let plan = ChaosPlan(seed: seed, canRestart: true)
+            let writers = Set(plan.slots.filter { $0.worker == "writer" })
+            // The first trap of a slot is its first process's.
+            let first = writers.filter { slot in
+                let trap = plan.traps.first { $0.slot == slot }
+                return trap?.waypoint == .writerPaymentsAnswered && trap?.pass == 1 && trap?.stop == nil
+            }
+            guard seed % 10 == 1 else { continue }
+            #expect(first == writers)
+            #expect(plan.lines.contains { $0.contains("the smaller of an invoice's two payments") })
+        }
     }
 
     @Test("where the servers are somebody else's, they are never restarted")

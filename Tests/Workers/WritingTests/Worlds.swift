@@ -14,6 +14,10 @@ import Xero
 actor AcceptingLedger: Ledger {
     private(set) var invoiceCalls: [Int] = []
     private(set) var paymentCalls: [Int] = []
+    /// Requests with this invoice in them are answered with 500, and nothing is done.
+    private var failing: String?
+
+    func fail(on number: String) { failing = number }
 
     func reserve(_ purpose: CallPurpose) async throws -> CallPermit {
         CallPermit(organisation: OrganisationKey("harbour"), id: nil)
@@ -25,6 +29,7 @@ actor AcceptingLedger: Ledger {
     ) async throws -> XeroOutcome {
         let numbers = try JSON(parsing: body)["Invoices"]?.elements.compactMap { $0["InvoiceNumber"]?.string } ?? []
         invoiceCalls.append(numbers.count)
+        if let failing, numbers.contains(failing) { return .unknown("500: it failed inside") }
         let elements = numbers.map { "{\"InvoiceNumber\":\"\($0)\",\"InvoiceID\":\"id-\($0)\"}" }
         return answer("Invoices", elements)
     }

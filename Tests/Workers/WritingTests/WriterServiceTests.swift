@@ -92,6 +92,38 @@ struct WriterServiceTests {
         #expect(await documents.paid.count == 52)
     }
 
+    @Test("a document on which Xero fails each time spoils ever fewer of its neighbours, and ends on the desk")
+    func persistentFailure() async throws {
+        for id in 1...50 { await documents.add(Int64(id), payments: 1) }
+        await ledger.fail(on: "N-7")
+        var waiting = (1...50).map { message(Int64($0)) }
+        var rounds = 0
+        var letters: [OutgoingMessage] = []
+        while !waiting.isEmpty, rounds < 20 {
+            let broker = ScriptedBroker([waiting])
+            try await run(broker)
+            #expect(await broker.acknowledged.reduce(0, +) == waiting.count)
+            let published = await broker.published
+            letters += published.filter { $0.queue == .dead }
+            let delayed = published.filter { $0.queue != .dead }
+            rounds += 1
+            #expect(delayed.allSatisfy { $0.envelope.attempt == rounds })
+            #expect(delayed.allSatisfy { $0.envelope.lastError?.contains("500") == true })
+            #expect(delayed.allSatisfy { $0.returnTo == "write.harbour" })
+            waiting = delayed.map {
+                IncomingMessage(
+                    body: $0.body, envelope: .success($0.envelope), queue: "write.harbour", messageID: $0.messageID)
+            }
+        }
+        #expect(rounds == 7)
+        #expect(letters.compactMap(\.envelope.failure?.deadLetterClass) == [.connection])
+        #expect(letters.first?.envelope.subject.document == 7)
+        // All together, then tens, then the ten alone; after that the one by itself.
+        let calls = [50] + Array(repeating: 10, count: 5) + Array(repeating: 1, count: 10 + 4)
+        #expect(await ledger.invoiceCalls == calls)
+        #expect(await documents.paid.count == 49)
+    }
+
     @Test("a message that kills its worker is parked after three crashes, and its neighbours are not")
     func poison() async throws {
         let suspicion = Suspicion(store: documents, turn: SoloTurn())

@@ -52,8 +52,12 @@ final class ChaosWatch: Sendable {
             // The schema's name is the harness's own.
             try session.query(
                 """
-                SELECT (SELECT count(*) FROM \(schema).document) AS documents,
-                       (SELECT count(*) FROM \(schema).document WHERE closed_at IS NOT NULL) AS closed,
+                SELECT (SELECT count(DISTINCT (company, source_id)) FROM \(schema).document) AS documents,
+                       (SELECT count(DISTINCT (company, source_id)) FROM \(schema).document AS d
+                         WHERE NOT EXISTS (
+                               SELECT FROM \(schema).document AS o
+                                WHERE o.company = d.company AND o.source_id = d.source_id AND o.closed_at IS NULL)
+                       ) AS closed,
                        (SELECT count(*) FROM \(schema).dead_letter
                          WHERE cause NOT LIKE '\(ChaosWatch.condemned)%') AS letters,
                        (SELECT count(*) FROM \(schema).dead_letter
@@ -127,7 +131,10 @@ struct ChaosAudit {
             queued: 0)
         if !proof.holds { problems += proof.lines }
         let open = try await watch.rows(
-            "SELECT number, state, cause FROM \(schema).document WHERE closed_at IS NULL OR state <> 'written'"
+            """
+            SELECT number, state, cause FROM \(schema).document
+             WHERE closed_at IS NULL OR state NOT IN ('written', 'voided', 'withdrawn')
+            """
         ) { "\(try $0.text("number")) is \(try $0.text("state")) (\(try $0.textOrNil("cause") ?? "no cause"))" }
         problems += Self.few("a document is not finished: ", open)
         try await payments(fleet, watch, ledger)

@@ -30,6 +30,12 @@ extension ChaosPlan {
         }
         if numbers.percent(25) { badOrders = 3 }
         if numbers.percent(40) { limits = "x2" }
+        if numbers.percent(30) {
+            let at = Duration.milliseconds(1_500 + numbers.below(2_500))
+            events.append(Event(at: at, fault: .edits(3 + numbers.below(8))))
+            // The version before comes once more, behind the correction.
+            events.append(Event(at: at + .milliseconds(1_500), fault: .duplicates(150)))
+        }
         if seed % Self.everyWriterDies == 1 { trapEveryWriter() }
         events.sort { $0.at < $1.at }
     }
@@ -38,8 +44,8 @@ extension ChaosPlan {
     private static let everyWriterDies: UInt64 = 10
 
     /// Every writer dies of its first payments, of which some were carried out and nobody was told: of two payments of
-    /// an invoice the smaller, which Xero would take once more. Whoever takes over must look what stands before it sends
-    /// any: this does not wait for a seed that happens to try it.
+    /// an invoice the smaller, which Xero would take once more. Whoever takes over must look what stands before it
+    /// sends any: this does not wait for a seed that happens to try it.
     private mutating func trapEveryWriter() {
         let writers = slots.filter { $0.worker == "writer" }
         traps = writers.map { Trap(slot: $0, waypoint: .writerPaymentsAnswered, pass: 1, stop: nil) } + traps

@@ -45,6 +45,8 @@ struct ChaosPlan: Sendable {
         case duplicates(Int)
         /// The messages that wait for the writers are lost.
         case forget
+        /// So many orders are corrected at the till.
+        case edits(Int)
         case restart(ChaosServers.Server, hard: Bool)
     }
 
@@ -102,6 +104,7 @@ extension ChaosPlan.Fault {
         case .tokensRevoked: "every token is revoked"
         case .duplicates(let count): "\(count) messages come once more, in another order"
         case .forget: "the messages waiting for the writers are lost"
+        case .edits(let count): "\(count) orders are corrected at the till"
         case .restart(let server, let hard): "\(server.rawValue) \(hard ? "is killed" : "stops") and starts again"
         }
     }

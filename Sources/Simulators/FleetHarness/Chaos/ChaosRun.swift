@@ -36,6 +36,7 @@ struct ChaosRun {
     private func play(_ fleet: Fleet, _ proxy: ChaosProxy, _ outcome: inout Outcome) async throws {
         let messages = try ChaosMessages(fleet)
         try await messages.open()
+        let edits = ChaosEdits(fleet)
         let watch = try await ChaosWatch(fleet)
         let links = try ChaosLinks(plan, fleet, proxy)
         let workers = ChaosWorkers(fleet: fleet, plan: plan, links: links) { _ in
@@ -46,12 +47,12 @@ struct ChaosRun {
         await workers.start()
         var failure: (any Error)?
         do {
-            try await befall(fleet, messages, links, workers)
+            try await befall(fleet, messages, edits, links, workers)
             proxy.healAll()
             await workers.disarm()
             try await heal(fleet)
             try await messages.hurry()
-            outcome.problems += try await settle(fleet, watch)
+            outcome.problems += try await settle(fleet, watch, edits)
         } catch { failure = error }
         await workers.stop()
         if failure == nil {
@@ -65,6 +66,7 @@ struct ChaosRun {
             do {
                 let audit = try await ChaosAudit(fleet: fleet, watch: watch)
                 outcome.problems += audit.problems
+                outcome.problems += try await edits.missing()
                 outcome.orders = audit.orders
             } catch { failure = error }
         }
@@ -76,13 +78,14 @@ struct ChaosRun {
 
     /// Every event at its time, each beside the others; returns when all are over and the trade is, too.
     private func befall(
-        _ fleet: Fleet, _ messages: ChaosMessages, _ links: ChaosLinks, _ workers: ChaosWorkers
+        _ fleet: Fleet, _ messages: ChaosMessages, _ edits: ChaosEdits, _ links: ChaosLinks, _ workers: ChaosWorkers
     ) async throws {
         let start = ContinuousClock.now
         try await withThrowingTaskGroup(of: Void.self) { group in
             for event in plan.events {
                 group.addTask {
                     try await Task.sleep(until: start + event.at, clock: .continuous)
+                    if case .edits(let count) = event.fault { return try await edits.make(count, seed: plan.seed) }
                     try await cause(event.fault, fleet, messages, links, workers)
                 }
             }
@@ -115,6 +118,7 @@ struct ChaosRun {
         // The broker may be away at this moment: then nothing is doubled or lost by hand.
         case .duplicates(let count): try? await messages.duplicate(count, seed: plan.seed)
         case .forget: try? await messages.forget()
+        case .edits: break
         case .restart(let server, let hard):
             try await servers.restart(server, hard: hard, log: "\(options.folder)/restart-\(server.rawValue).log")
         }
@@ -153,7 +157,7 @@ struct ChaosRun {
     }
 
     /// Waits until the fleet has nothing left to do.
-    private func settle(_ fleet: Fleet, _ watch: ChaosWatch) async throws -> [String] {
+    private func settle(_ fleet: Fleet, _ watch: ChaosWatch, _ edits: ChaosEdits) async throws -> [String] {
         let start = ContinuousClock.now
         let expected = try await Trade(fleet)
         var last = "nothing could be seen"
@@ -161,7 +165,7 @@ struct ChaosRun {
         while ContinuousClock.now - start < Self.settleMax {
             do {
                 let state = try await watch.state()
-                if state.isDone(expected) { return [] }
+                if state.isDone(expected), try await edits.missing().isEmpty { return [] }
                 // Everything is closed and nobody moves any more: the audit says what is wrong.
                 if state.words(expected) != last { moved = .now }
                 if state.isAtRest(expected), .now - moved > .seconds(8) { return [] }
