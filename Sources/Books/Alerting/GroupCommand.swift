@@ -1,4 +1,4 @@
-package import Domain
+import Domain
 
 /// The command that puts a group of letters right, for alerts and for the desk itself.
 package enum GroupCommand {

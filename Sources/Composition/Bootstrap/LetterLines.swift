@@ -16,13 +16,15 @@ enum LetterLines {
                 group.venues == 1 ? "1 venue" : "\(group.venues) venues",
             ]
             func time(_ instant: Instant) -> String { places.time(instant, group.organisation) }
-            return [
-                facts.joined(separator: "  "), "  cause: \(plain(group.cause ?? group.fingerprint))",
-                "  to do: \(plain(group.remedy))",
-                "  since \(time(group.openedAt)), last seen \(time(group.lastSeen))"
-                    + (group.assignee.map { ", assigned to \(plain($0))" } ?? "")
-                    + (group.nextProbe.map { ", tried by itself from \(time($0))" } ?? ""),
-            ] + (group.closedAt == nil ? ["  $ \(command(group))"] : []) + [""]
+            var since = "  since \(time(group.openedAt)), last seen \(time(group.lastSeen))"
+            if let assignee = group.assignee { since += ", assigned to \(plain(assignee))" }
+            if let probe = group.nextProbe { since += ", tried by itself from \(time(probe))" }
+            var lines = [facts.joined(separator: "  ")]
+            lines.append("  cause: \(plain(group.cause ?? group.fingerprint))")
+            lines.append("  to do: \(plain(group.remedy))")
+            lines.append(since)
+            if group.closedAt == nil { lines.append("  $ \(command(group))") }
+            return lines + [""]
         }
     }
 

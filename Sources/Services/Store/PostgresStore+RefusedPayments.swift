@@ -1,4 +1,5 @@
 import Domain
+import Money
 import Postgres
 
 /// Payments that were refused, of a document that an order's latest version is paid further by.
