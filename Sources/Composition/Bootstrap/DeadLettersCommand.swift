@@ -133,16 +133,17 @@ enum DeskSession {
 struct DeskPlaces: Sendable {
     private let clock: PlaceClock
     private let currencies: [String: String]
-
-    init(clock: PlaceClock, currencies: [String: String]) {
-        self.clock = clock
-        self.currencies = currencies
-    }
+    private let probeInterval: Duration
 
     init(_ settings: Settings) {
-        self.init(
-            clock: settings.alerts.policy.clock,
-            currencies: Dictionary(settings.organisations.map { ($0.key.text, $0.currency) }) { first, _ in first })
+        clock = settings.alerts.policy.clock
+        currencies = Dictionary(settings.organisations.map { ($0.key.text, $0.currency) }) { first, _ in first }
+        probeInterval = settings.desk.probeInterval
+    }
+
+    /// When a letter of the group is sent ahead at the earliest.
+    func probe(_ group: LetterGroup) -> Instant? {
+        group.nextProbe.map { max($0, group.openedAt.adding(probeInterval)) }
     }
 
     func time(_ instant: Instant, _ organisation: String?) -> String {

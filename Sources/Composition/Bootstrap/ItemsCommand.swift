@@ -82,7 +82,7 @@ struct ItemSync: Sendable {
         let changed = plan.changed(since: try await store.itemHashes(in: organisation.key))
         lines.append("organisation \(organisation.key): \(plan.entries.count) items, \(changed.count) new or changed")
         if isDry { return }
-        guard let client = ledgers.client(of: organisation) else {
+        guard let client = try await ledgers.client(of: organisation) else {
             return fail("organisation \(organisation.key) has neither a credential nor a connection", 2)
         }
         for start in stride(from: 0, to: changed.count, by: LedgerItem.batchMax) {

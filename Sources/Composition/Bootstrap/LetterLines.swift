@@ -12,17 +12,19 @@ enum LetterLines {
             let facts = [
                 "group \(group.id)", group.deadLetterClass,
                 plain(group.organisation.isEmpty ? "-" : group.organisation),
-                group.closedAt == nil ? count + moving : "closed", places.money(group.amount, group.organisation),
-                group.venues == 1 ? "1 venue" : "\(group.venues) venues",
+                group.closedAt == nil ? count + moving : "closed",
+                // What nobody can read has no amount, and no venue.
+                group.amount == "0" ? "amount unknown" : places.money(group.amount, group.organisation),
+                group.venues == 0 ? "venue unknown" : group.venues == 1 ? "1 venue" : "\(group.venues) venues",
             ]
             func time(_ instant: Instant) -> String { places.time(instant, group.organisation) }
-            let assigned = group.assignee.map { ", assigned to \(plain($0))" } ?? ""
-            let probed = group.nextProbe.map { ", tried by itself from \(time($0))" } ?? ""
-            var lines = [
-                facts.joined(separator: "  "), "  cause: \(plain(group.cause ?? group.fingerprint))",
-                "  to do: \(plain(group.remedy))",
-                "  since \(time(group.openedAt)), last seen \(time(group.lastSeen))\(assigned)\(probed)",
-            ]
+            var since = "  since \(time(group.openedAt)), last seen \(time(group.lastSeen))"
+            if let assignee = group.assignee { since += ", assigned to \(plain(assignee))" }
+            if let probe = places.probe(group) { since += ", tried by itself from \(time(probe))" }
+            var lines = [facts.joined(separator: "  ")]
+            lines.append("  cause: \(plain(group.cause ?? group.fingerprint))")
+            lines.append("  to do: \(plain(group.remedy))")
+            lines.append(since)
             if group.closedAt == nil { lines.append("  $ \(command(group))") }
             return lines + [""]
         }

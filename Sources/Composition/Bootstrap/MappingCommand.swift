@@ -52,7 +52,7 @@ struct MappingCheckCommand: AsyncParsableCommand {
     private func check(
         _ organisation: OrganisationSettings, _ ledgers: OperatorLedgers, _ file: String
     ) async throws -> CheckReport.Organisation {
-        guard let client = ledgers.client(of: organisation) else {
+        guard let client = try await ledgers.client(of: organisation) else {
             return .init(key: organisation.key, failure: "it has neither a credential nor a connection")
         }
         switch try await client.chart() {

@@ -4,7 +4,7 @@ import Postgres
 
 /// What the database knows about whether a person is needed.
 package protocol AlertFactStore: Sendable {
-    /// Groups of the desk that have open letters.
+    /// Groups of the desk that have letters which are not closed.
     func groupFacts() async throws -> [AlertFacts.Group]
     /// Unfinished documents made before `made`, by venue and trading day.
     func openDays(madeBefore made: Instant) async throws -> [AlertFacts.OpenDay]
@@ -44,7 +44,8 @@ extension PostgresStore: AlertFactStore {
 
     package func groupFacts() async throws -> [AlertFacts.Group] {
         try await pool.withSession { session in
-            // By the indexes dead_letter_group_open and dead_letter_open.
+            // By the indexes dead_letter_group_open and dead_letter_by_group. What is on its way counts: a letter sent
+            // ahead to see whether the cause is gone is not the end of it.
             try session.query(
                 """
                 SELECT g.id, g.class, g.remedy, g.organisation, g.assignee, g.opened_at, l.open, l.amount, l.venues,
@@ -52,9 +53,10 @@ extension PostgresStore: AlertFactStore {
                   FROM dead_letter_group AS g
                  CROSS JOIN LATERAL (
                     SELECT count(*) AS open, sum(amount) AS amount, string_agg(DISTINCT venue, ', ') AS venues
-                      FROM dead_letter WHERE group_id = g.id AND state = 'open') AS l
+                      FROM dead_letter WHERE group_id = g.id AND state IN ('open', 'queued', 'replaying')) AS l
                  CROSS JOIN LATERAL (
-                    SELECT id, cause FROM dead_letter WHERE group_id = g.id AND state = 'open' ORDER BY id LIMIT 1) AS f
+                    SELECT id, cause FROM dead_letter
+                     WHERE group_id = g.id AND state IN ('open', 'queued', 'replaying') ORDER BY id LIMIT 1) AS f
                  WHERE g.closed_at IS NULL ORDER BY g.id LIMIT $1
                 """, [.int(Int64(Self.groupsMax))]
             ).map { row in

@@ -22,6 +22,17 @@ extension PostgresStore {
         }
     }
 
+    /// A person wants to know now: the pause of an open breaker is over, and the next call finds out for all writers.
+    package func endBreakerPause(of organisation: OrganisationKey) async throws {
+        _ = try await pool.withSession {
+            try $0.execute(
+                """
+                UPDATE budget SET breaker_until = clock_timestamp()
+                 WHERE organisation = $1 AND breaker = 'open' AND breaker_until > clock_timestamp()
+                """, [.text(organisation.text)])
+        }
+    }
+
     package func closedOrganisations() async throws -> [ClosedOrganisation] {
         try await pool.withSession { session in
             try session.query("SELECT organisation, since, why FROM organisation_closed ORDER BY organisation").map {

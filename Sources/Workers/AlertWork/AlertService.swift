@@ -47,32 +47,37 @@ package struct AlertService: Service {
         if channels.isEmpty, !isSpare {
             logger.notice("no channel is configured under alerts.channels: alerts are logged only")
         }
-        await cancelWhenGracefulShutdown {
-            var lease: Lease?
-            var memory: AlertLook.Memory?
-            var nextLook = clock.now()
-            while !Task.isCancelled {
-                do {
-                    lease = try await held(lease)
-                    if let lease {
-                        var current = memory ?? AlertLook.Memory(watchingSince: clock.now())
-                        if clock.now() >= nextLook {
-                            try await lookAndDecide(&current, lease)
-                            nextLook = clock.now().adding(settings.interval)
-                        }
-                        memory = current
-                        try await deliver()
-                    } else {
-                        memory = nil
+        // Given back behind the cancelled part, in which no query would be sent: the next one looks at once.
+        let lease = await cancelWhenGracefulShutdown { await watch() }
+        if let lease { try? await store.giveBack(lease) }
+    }
+
+    /// - Returns: the lease it still holds in the end.
+    private func watch() async -> Lease? {
+        var lease: Lease?
+        var memory: AlertLook.Memory?
+        var nextLook = clock.now()
+        while !Task.isCancelled {
+            do {
+                lease = try await held(lease)
+                if let lease {
+                    var current = memory ?? AlertLook.Memory(watchingSince: clock.now())
+                    if clock.now() >= nextLook {
+                        try await lookAndDecide(&current, lease)
+                        nextLook = clock.now().adding(settings.interval)
                     }
-                } catch {
-                    if Task.isCancelled { break }
-                    logger.warning("alerts wait: \(error)")
+                    memory = current
+                    try await deliver()
+                } else {
+                    memory = nil
                 }
-                do { try await clock.sleep(Self.tick) } catch { break }
+            } catch {
+                if Task.isCancelled { break }
+                logger.warning("alerts wait: \(error)")
             }
-            if let lease { try? await store.giveBack(lease) }
+            do { try await clock.sleep(Self.tick) } catch { break }
         }
+        return lease
     }
 
     private func held(_ lease: Lease?) async throws -> Lease? {

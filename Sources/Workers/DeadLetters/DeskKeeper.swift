@@ -44,26 +44,30 @@ package struct DeskKeeper: Service {
     }
 
     package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            var lease: Lease?
-            var turn = 0
-            // A look each second: each one is a row that is written.
+        // Given back behind the cancelled part, in which no query would be sent: the next one takes over at once.
+        let lease = await cancelWhenGracefulShutdown { await keep() }
+        if let lease { try? await store.giveBack(lease) }
+    }
 
-            while !Task.isCancelled {
-                do {
-                    if turn % 4 == 0 { lease = try await held(lease) }
-                    if turn % Self.seldom == 0 { try await report() }
-                    if lease != nil { try await work(turn) }
-                    turn += 1
-                } catch {
-                    if Task.isCancelled { break }
-                    logger.warning("the desk waits: \(error)")
-                    try? await clock.sleep(.seconds(1))
-                }
-                do { try await clock.sleep(Self.tick) } catch { break }
+    /// - Returns: the lease it still holds in the end.
+    private func keep() async -> Lease? {
+        var lease: Lease?
+        var turn = 0
+        while !Task.isCancelled {
+            do {
+                // A look each second: each one is a row that is written.
+                if turn % 4 == 0 { lease = try await held(lease) }
+                if turn % Self.seldom == 0 { try await report() }
+                if lease != nil { try await work(turn) }
+                turn += 1
+            } catch {
+                if Task.isCancelled { break }
+                logger.warning("the desk waits: \(error)")
+                try? await clock.sleep(.seconds(1))
             }
-            if let lease { try? await store.giveBack(lease) }
+            do { try await clock.sleep(Self.tick) } catch { break }
         }
+        return lease
     }
 
     private func held(_ lease: Lease?) async throws -> Lease? {

@@ -24,6 +24,8 @@ struct DutyDay {
                 "TILLBRIDGE_ALERTS_RESOLVE_AFTER": "1s", "TILLBRIDGE_ALERTS_GROUP_COUNT": "3",
                 "TILLBRIDGE_ALERTS_DIGEST_AFTER": "50", "TILLBRIDGE_ALERTS_DAY_LATE": "5s",
                 "TILLBRIDGE_ALERTS_QUEUE_AGE": "5s", "TILLBRIDGE_ALERTS_HANDLER_DOWN": "5s",
+                // A writer that ends leaves its claims to this.
+                "TILLBRIDGE_WRITING_LEASE": "5s",
             ]
             try await DeskRunning.with(
                 name, workers: [], limits: "x5", configuration: configuration.path, environment: environment
