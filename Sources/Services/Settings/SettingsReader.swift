@@ -99,6 +99,14 @@ final class SettingsSection {
         }
     }
 
+    /// What stands under these keys, as YAML; empty where they are left out.
+    func yaml(of keys: [String]) -> String {
+        let pairs = keys.compactMap { key in value(key).map { (Node(key), $0) } }
+        if pairs.isEmpty { return "" }
+        // What was read can be written: it holds nothing but texts, lists and keys.
+        return (try? Yams.serialize(node: Node(pairs), width: -1, allowUnicode: true)) ?? ""
+    }
+
     // MARK: values
 
     func text(_ key: String) -> String? {
