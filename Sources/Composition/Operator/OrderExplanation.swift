@@ -2,8 +2,8 @@ package import Domain
 package import JSON
 package import Mapping
 
-/// What is booked for one order, and what the present mapping makes of it; and besides it the mapping that the order was
-/// booked by, where that is another.
+/// What is booked for one order, and what the present mapping makes of it; and what the mapping that the order was booked
+/// by makes of it, where that is another.
 package struct OrderExplanation {
     /// The mapping that an order's document was made by.
     package struct Stored: Sendable {
@@ -61,8 +61,8 @@ package struct OrderExplanation {
             if let problem = stored.problem {
                 lines.append("it was booked by \(name); that can no longer be read: \(problem)")
             } else if let storedResult {
-                lines += ["it was booked by \(name), which is not the present one", "", "as that mapping would have it:"]
-                lines += self.lines(of: storedResult)
+                lines.append("it was booked by \(name), which is not the present one")
+                lines += ["", "as that mapping would have it:"] + self.lines(of: storedResult)
             } else {
                 lines.append("it was booked by \(name), the present one")
             }

@@ -8,13 +8,6 @@ package protocol MappingVersionStore: Sendable {
     func mappingVersion(hash: ContentHash, file: [UInt8]) async throws -> Int64
     /// Stores why documents' lines are what they are. Doing it again, or again with a newer mapping, keeps the last.
     func keepBases(_ bases: [DocumentBasis]) async throws
-    /// The mapping that an order's last document was made by: the one its basis names or, where nothing but defaults
-    /// decided, the one that was taken into effect last before it was made. Nil where nothing is booked.
-    ///
-    /// - Parameter number: of the order's first document.
-    func mapping(
-        ofOrder order: String, _ company: CompanyKey, number: DocumentNumber, in organisation: OrganisationKey
-    ) async throws -> StoredMapping?
     /// Nil where nothing but defaults decided, or there is no such document.
     func basis(of document: DocumentID) async throws -> DocumentBasis?
 }
@@ -80,6 +73,10 @@ extension PostgresStore: MappingVersionStore {
         }
     }
 
+    /// The mapping that an order's last document was made by: the one its basis names or, where nothing but defaults
+    /// decided, the one that was taken into effect last before it was made. Nil where nothing is booked.
+    ///
+    /// - Parameter number: of the order's first document.
     package func mapping(
         ofOrder order: String, _ company: CompanyKey, number: DocumentNumber, in organisation: OrganisationKey
     ) async throws -> StoredMapping? {

@@ -6,6 +6,8 @@ import Xero
 
 /// Everything the mapping makes of some thousand generated orders, in both ways of posting, as the writer sends it.
 struct FleetDocuments {
+    /// Without their contacts, as they are stored; and with them, as they are sent.
+    private(set) var stored: [LedgerDocument.Kind: [[UInt8]]] = [:]
     private(set) var elements: [LedgerDocument.Kind: [[UInt8]]] = [:]
     private(set) var payments: [PaymentBody] = []
     private(set) var contacts: [NewContact] = []
@@ -46,7 +48,7 @@ struct FleetDocuments {
         for document in Self.days(summaries, entries) { add(document) }
         addRefundOfOpenSale(summaries.orders)
         for key in [LedgerDocument.Kind.invoice, .creditNote] {
-            elements[key] = elements[key]?.map { InvoiceBody.element($0, contact: Self.contact) }
+            elements[key] = stored[key]?.map { InvoiceBody.element($0, contact: Self.contact) }
         }
     }
 
@@ -74,7 +76,7 @@ struct FleetDocuments {
     }
 
     private mutating func add(_ document: LedgerDocument) {
-        elements[document.kind, default: []].append(InvoiceBody.element(document))
+        stored[document.kind, default: []].append(InvoiceBody.element(document))
         payments += document.payments.map { payment in
             PaymentBody(
                 kind: document.kind, documentID: Self.document, account: payment.account, date: payment.date,
