@@ -169,7 +169,7 @@ let package = Package(
         ]),
         tests("Services", "SettingsTests", ["Alerting", "Domain", "Mapping", "Money", "Settings"]),
         tests("Services", "MessagingTests", ["AMQP", "Domain", "Messaging"]),
-        tests("Services", "KountaTests", ["Domain", "HTTP", "JSON", "Kounta", "Money"]),
+        tests("Services", "KountaTests", ["Domain", "HTTP", "JSON", "Kounta", "Mapping", "Money"]),
         tests("Services", "XeroTests", ["Domain", "HTTP", "JSON", "Money", "Xero"]),
         tests("Services", "CredentialsTests", [
             "Credentials", "Domain", "HTTP", "JSON", "Kounta", "KountaSimulator", "Postgres", "Settings", "Store", "Xero",
@@ -184,7 +184,7 @@ let package = Package(
             lifecycle, logging,
         ]),
         tests("Composition", "OperatorTests", [
-            "Domain", "HTTP", "Mapping", "Money", "Operator", "Settings", "Xero", "XeroSimulator", hummingbird,
+            "Domain", "HTTP", "JSON", "Mapping", "Money", "Operator", "Settings", "Xero", "XeroSimulator", hummingbird,
         ]),
         tests("Workers", "DeadLettersTests", [
             "AMQP", "DeadLetters", "Domain", "JSON", "Messaging", "Settings", "Store", "Telemetry", logging, lifecycle,
@@ -207,6 +207,13 @@ let package = Package(
             "AlertWork", "Alerting", "Domain", "HTTP", "Mail", "Messaging", "Notices", "Postgres", "Settings", "Store",
             "Telemetry", crypto, logging,
         ]),
-        tests("Books", "MappingTests", ["Domain", "Mapping", "Money"]),
+        tests("Books", "MappingTests", ["Domain", "Mapping", "Money", "OrderRecipes"]),
+        tests("Services", "XeroContractTests", [
+            "Credentials", "Domain", "HTTP", "JSON", "Mapping", "Money", "OrderRecipes", "Xero", hummingbird, logging,
+            yams,
+        ]),
+        .target(
+            name: "OrderRecipes", dependencies: ["Domain", "Mapping", "Money"],
+            path: "Tests/TestSupport/OrderRecipes", swiftSettings: settings),
     ]
 )

@@ -28,6 +28,8 @@ package struct LedgerDocument: Sendable, Equatable {
     /// The customer where the contact is theirs.
     package var customer: Customer?
     package var brandingTheme: String?
+    /// Where the sale can be seen: Xero shows a link to it. Invoices only.
+    package var url: String?
     package var lines: [LedgerLine]
     /// Of an invoice: what was paid. Of a credit note: what was paid back, out of the same accounts.
     package var payments: [LedgerPayment]
@@ -123,9 +125,13 @@ package struct LedgerPayment: Sendable, Hashable {
     package var date: CalendarDate
     /// The trading day on which the money changed hands, whatever the payment had to be dated.
     package var day: CalendarDate
+    /// What the ledger shows beside it: the method, unless a rule says otherwise.
     package var reference: String
+    /// As the till calls it.
+    package var method: String
 
     package init(account: String, amount: Money, date: CalendarDate, reference: String) {
+        method = reference
         self.account = account
         self.amount = amount
         self.date = date

@@ -47,6 +47,8 @@ extension OrderMapping {
             known.sku = line.sku ?? catalogue?.sku
             known.categories = line.categories.isEmpty ? catalogue?.categories ?? [] : line.categories
             known.tags = line.tags.isEmpty ? catalogue?.tags ?? [] : line.tags
+            known.modifiers = line.modifiers.compactMap(\.name)
+            known.notes = line.notes
             treatment = books.rules.treatment(of: known, in: facts)
             let place = "line \(line.number) (\(line.name))"
             guard try isBooked(treatment, amount, place, order, &warnings) else { return }

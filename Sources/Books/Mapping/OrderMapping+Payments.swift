@@ -69,32 +69,33 @@ extension OrderMapping {
     ) throws(Park) -> [LedgerPayment] {
         var payments: [LedgerPayment] = []
         for tender in tenders where !tender.amount.isZero {
-            guard let account = try account(of: tender, order, context, &warnings) else { continue }
-            payments.append(
-                LedgerPayment(
-                    account: account, amount: tender.amount,
-                    date: tender.paidAt.map(calendar.day(at:)) ?? context.date, reference: tender.method))
+            let treatment = context.facts.map { facts in
+                books.rules.treatment(of: TenderFacts(method: tender.method, amount: tender.amount), in: facts)
+            } ?? .standard
+            guard let account = try account(of: tender, treatment, order, &warnings) else { continue }
+            var payment = LedgerPayment(
+                account: account, amount: tender.amount,
+                date: tender.paidAt.map(calendar.day(at:)) ?? context.date,
+                reference: treatment.reference ?? tender.method)
+            payment.method = tender.method
+            payments.append(payment)
         }
         return payments
     }
 
     /// Nil where a rule says that the tender is booked elsewhere.
     private func account(
-        of tender: SaleFigures.Part, _ order: Order, _ context: Context, _ warnings: inout [String]
+        of tender: SaleFigures.Part, _ treatment: Treatment, _ order: Order, _ warnings: inout [String]
     ) throws(Park) -> String? {
-        if let facts = context.facts {
-            let treatment = books.rules.treatment(
-                of: TenderFacts(method: tender.method, amount: tender.amount), in: facts)
-            if let warning = treatment.warning { warnings.append(warning) }
-            switch treatment.action {
-            case .book: if let account = treatment.account { return account }
-            case .park(let reason): throw parked(treatment.rule, reason, of: order, "payment by \(tender.method)")
-            case .skip(let reason):
-                warnings.append(
-                    "The rule \"\(treatment.rule)\" leaves the payment of \(tender.amount) by \(tender.method) to be "
-                        + "booked elsewhere: \(reason)")
-                return nil
-            }
+        if let warning = treatment.warning { warnings.append(warning) }
+        switch treatment.action {
+        case .book: if let account = treatment.account { return account }
+        case .park(let reason): throw parked(treatment.rule, reason, of: order, "payment by \(tender.method)")
+        case .skip(let reason):
+            warnings.append(
+                "The rule \"\(treatment.rule)\" leaves the payment of \(tender.amount) by \(tender.method) to be "
+                    + "booked elsewhere: \(reason)")
+            return nil
         }
         if let account = books.clearingAccounts[tender.method.lowercased()] { return account }
         guard let account = books.fallbackClearingAccount else {

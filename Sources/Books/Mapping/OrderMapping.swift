@@ -33,13 +33,14 @@ package struct OrderMapping: Sendable {
         try requireBookable(order)
         let (sale, isRefund) = order.oriented()
         let figures = try SaleFigures(order: sale, isRefund: isRefund, books: books)
-        let context = context(of: sale, figures)
+        var context = context(of: sale, figures)
         let treatment = context.facts.map(books.rules.treatment(of:)) ?? .standard
         switch treatment.action {
         case .book: break
         case .skip(let reason): return .skipped(rule: treatment.rule, reason: reason)
         case .park(let reason): throw parked(treatment.rule, reason, of: order, "the order")
         }
+        context.tracking = context.tracking.replaced(by: treatment.tracking)
         var document = header(of: sale, context, treatment)
         document.lines = try lines(of: sale, figures, context, &document.warnings)
         if isRefund {
@@ -130,7 +131,8 @@ package struct OrderMapping: Sendable {
     /// What the parts of one order's mapping share.
     struct Context {
         let date: CalendarDate
-        let tracking: [Tracking]
+        /// Of every line that no rule says otherwise of.
+        var tracking: [Tracking]
         /// Nil where no rule could look at it.
         let facts: OrderFacts?
     }
@@ -148,6 +150,8 @@ package struct OrderMapping: Sendable {
         facts.staff = order.staff.map { Named(id: $0, name: books.staff[$0]) }
         facts.customer = order.customer.map { Named(id: $0.id, name: $0.name.isEmpty ? nil : $0.name) }
         facts.customerTags = order.customer?.tags ?? []
+        facts.customerEmail = order.customer?.email
+        facts.notes = order.notes
         facts.paymentMethods = order.payments.map(\.method)
         return Context(date: date, tracking: tracking, facts: facts)
     }
@@ -169,14 +173,25 @@ package struct OrderMapping: Sendable {
         var document = LedgerDocument(
             number: DocumentNumber(prefix: books.numberPrefix, order: order.id),
             reference: treatment.reference ?? reference(of: order), date: context.date,
-            dueDate: context.date.adding(days: books.paymentTermDays),
+            dueDate: context.date.adding(days: treatment.dueDays ?? books.paymentTermDays),
             currency: order.currency ?? currency,
             contactNumber: treatment.contact ?? books.contactNumber, lines: [], payments: [])
         document.contactName = treatment.contactName
-        document.brandingTheme = books.brandingTheme
+        document.brandingTheme = treatment.brandingTheme ?? books.brandingTheme
+        if let url = treatment.url {
+            if Self.isAddress(url) { document.url = url } else {
+                document.warnings.append("The rule \"\(treatment.rule)\" gives the address \(url), which is none.")
+            }
+        }
         document.tillTax = order.totalTax.flatMap(Money.init(rounding:))
         if let warning = treatment.warning { document.warnings.append(warning) }
         return document
+    }
+
+    /// Xero takes whole addresses only.
+    private static func isAddress(_ text: String) -> Bool {
+        let rest = text.hasPrefix("https://") ? text.dropFirst(8) : text.hasPrefix("http://") ? text.dropFirst(7) : ""
+        return !rest.isEmpty && rest.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"\"<>\\^`{|}".utf8.contains($0) }
     }
 
     private func reference(of order: Order) -> String {

@@ -13,6 +13,8 @@ package struct SalePolicy: Sendable {
     /// Kounta's ids of the products that are gift cards or deposits, besides those whose tags or categories say so.
     package var giftCardProducts: Set<String> = []
     package var depositProducts: Set<String> = []
+    /// Likewise surcharges that the till sells as a product: for a weekend, a public holiday, a card.
+    package var surchargeProducts: Set<String> = []
     /// What Kounta's company keeps its money in; nil: as the organisation's base currency.
     package var companyCurrency: String?
     /// The currencies the organisation has switched on besides its base currency.
@@ -24,12 +26,14 @@ package struct SalePolicy: Sendable {
 
     private static let giftCardWords: Set<String> = ["gift card", "gift cards", "gift-card", "gift voucher"]
     private static let depositWords: Set<String> = ["deposit", "deposits", "lay-by", "layby"]
+    private static let surchargeWords: Set<String> = ["surcharge", "surcharges"]
 
     /// The part that a product plays in the books, by its id, or by what the record or the catalogue call it.
     func part(of line: OrderLine, catalogue: Product?) -> LineFacts.Part? {
         if let product = line.product {
             if giftCardProducts.contains(product) { return .giftCard }
             if depositProducts.contains(product) { return .deposit }
+            if surchargeProducts.contains(product) { return .surcharge }
         }
         if line.tags.isEmpty, line.categories.isEmpty, catalogue == nil { return nil }
         let words = line.tags + line.categories + (catalogue?.tags ?? []) + (catalogue?.categories ?? [])
@@ -37,6 +41,7 @@ package struct SalePolicy: Sendable {
             let word = word.lowercased()
             if Self.giftCardWords.contains(word) { return .giftCard }
             if Self.depositWords.contains(word) { return .deposit }
+            if Self.surchargeWords.contains(word) { return .surcharge }
         }
         return nil
     }

@@ -2,7 +2,6 @@ import ArgumentParser
 import Domain
 import Kounta
 import Mapping
-import Operator
 import Settings
 import Store
 import Xero
@@ -13,9 +12,10 @@ struct ItemsCommand: AsyncParsableCommand {
         commandName: "items",
         abstract: "Reads Kounta's products and keeps them as items in Xero, where `items.sync` is on.",
         discussion: """
-            Only what changed since the last time is sent, at most 500 items a call; doing it again changes nothing. \
-            Also where it is off the catalogue is stored, for rules about categories and tags. Ends with 0, 1 where a \
-            product could not become an item, 2 where Kounta or Xero could not be asked.
+            Only what is not in Xero as it should be is sent, at most 500 items a call. Doing it again changes \
+            nothing, and an item that somebody edited there becomes what the till says again. Also where it is off \
+            the catalogue is stored, for rules about categories and tags. Ends with 0, 1 where a product could not \
+            become an item, 2 where Kounta or Xero could not be asked.
             """)
 
     @OptionGroup var options: WorkerOptions
@@ -77,38 +77,14 @@ struct ItemSync: Sendable {
     }
 
     private mutating func sync(_ organisation: OrganisationSettings, _ products: [Product]) async throws {
-        let plan = ItemPlan(organisation, products: products)
-        for problem in plan.problems { fail("organisation \(organisation.key): \(problem)", 1) }
-        let changed = plan.changed(since: try await store.itemHashes(in: organisation.key))
-        lines.append("organisation \(organisation.key): \(plan.entries.count) items, \(changed.count) new or changed")
-        if isDry { return }
         guard let client = try await ledgers.client(of: organisation) else {
             return fail("organisation \(organisation.key) has neither a credential nor a connection", 2)
         }
-        for start in stride(from: 0, to: changed.count, by: LedgerItem.batchMax) {
-            let batch = Array(changed[start..<min(start + LedgerItem.batchMax, changed.count)])
-            switch try await client.upsertItems(batch.map(\.item)) {
-            case .failed(let outcome): return fail("organisation \(organisation.key): \(outcome.sentence)", 2)
-            case .found(let results): try await link(batch, results, organisation.key)
-            }
-        }
-    }
-
-    /// Found again by their code, never by their place.
-    private mutating func link(
-        _ batch: [ItemPlan.Entry], _ results: [ItemResult], _ organisation: OrganisationKey
-    ) async throws {
-        let byCode = Dictionary(results.map { ($0.code, $0) }) { first, _ in first }
-        var links: [ItemLink] = []
-        for entry in batch {
-            guard let result = byCode[entry.item.code], let id = result.id else {
-                let why = byCode[entry.item.code]?.errors.joined(separator: " ") ?? "Xero's answer does not name it"
-                fail("organisation \(organisation): item \(entry.item.code) (\(entry.item.name)): \(why)", 1)
-                continue
-            }
-            links.append(ItemLink(code: entry.item.code, product: entry.product, hash: entry.hash, xeroID: id))
-        }
-        try await store.linkItems(links, in: organisation)
+        var upsert = ItemUpsert(organisation, client: client, store: store, isDry: isDry)
+        let failure = try await upsert.run(products)
+        lines += upsert.lines
+        for problem in upsert.problems { fail("organisation \(organisation.key): \(problem)", 1) }
+        if let failure { fail("organisation \(organisation.key): \(failure.sentence)", 2) }
     }
 
     private mutating func fail(_ line: String, _ code: Int32) {

@@ -36,9 +36,19 @@ extension LiveParts {
             http: http, base: settings.connections.kounta, company: company.kountaID, access: access, budget: budget)
         let scanner = VenueScanner(
             client: client, store: store, outbox: broker, settings: settings.polling, clock: clock, metrics: metrics)
+        let catalogue = CatalogueReading(company: company, client: client, store: store, clock: clock, logger: logger)
         return CompanyPoller(
-            company: company, settings: settings.polling, store: store, scanner: scanner, clock: clock,
-            metrics: metrics, logger: logger)
+            company: company, settings: settings.polling, store: store, scanner: scanner,
+            catalogue: usesCatalogue(company) ? catalogue : nil, clock: clock, metrics: metrics, logger: logger)
+    }
+
+    /// Whether anything looks at what the catalogue says of the company's products.
+    private func usesCatalogue(_ company: CompanySettings) -> Bool {
+        guard let organisation = settings.organisation(company.organisation) else { return false }
+        let isGrouped = settings.books.contains {
+            $0.key.company == company.key && $0.value.posting.grouping.contains(.category)
+        }
+        return organisation.items.isOn || !organisation.rules.isEmpty || isGrouped
     }
 
     private func connected(
@@ -108,13 +118,15 @@ extension LiveParts {
         var services: [any Service] = []
         for organisation in settings.organisations {
             guard let tokens = connections.tokens(of: organisation) else { continue }
+            let ledger = ledger(of: organisation, tokens, budget)
+            services += ledgerServices(of: organisation, ledger)
             if organisation.credential != nil {
-                services.append(await writer(of: organisation, tokens, budget, suspicion))
+                services.append(await writer(of: organisation, ledger, suspicion))
             } else {
                 // Its queue is not even subscribed to before somebody has connected it.
                 services.append(
                     connected(.xero, organisation.key.text, tokens) {
-                        await writer(of: organisation, tokens, budget, suspicion)
+                        await writer(of: organisation, ledger, suspicion)
                     })
             }
         }
@@ -127,12 +139,21 @@ extension LiveParts {
         return services
     }
 
-    private func writer(
-        of organisation: OrganisationSettings, _ tokens: any AccessTokens, _ budget: any CallBudget,
-        _ suspicion: Suspicion
-    ) async -> WriterService {
+    /// What is done with an organisation's ledger besides writing.
+    private func ledgerServices(of organisation: OrganisationSettings, _ ledger: XeroClient) -> [any Service] {
+        let path = configuration?.path
+        return [
+            ItemKeeping(
+                organisation: organisation.key, ledger: ledger, store: store,
+                load: { try LiveSettings.load(path: path, for: .writer) }, clock: clock, logger: logger)
+        ]
+    }
+
+    private func ledger(
+        of organisation: OrganisationSettings, _ tokens: any AccessTokens, _ budget: any CallBudget
+    ) -> XeroClient {
         let (metrics, key) = (metrics, organisation.key)
-        let ledger = XeroClient(
+        return XeroClient(
             organisation: key, http: http, base: settings.connections.xero, tenant: organisation.tenant,
             tokens: tokens, budget: budget,
             onCall: { endpoint, status, duration in
@@ -141,6 +162,12 @@ extension LiveParts {
                     ["organisation": key.text, "endpoint": endpoint, "status": String(status)])
                 metrics.time("tillbridge_xero_call_seconds", ["endpoint": endpoint], took: duration)
             })
+    }
+
+    private func writer(
+        of organisation: OrganisationSettings, _ ledger: XeroClient, _ suspicion: Suspicion
+    ) async -> WriterService {
+        let key = organisation.key
         // A batch for each loop, as much carried by each, and one that gathers.
         let prefetch = settings.writing.batch * (2 * settings.writing.batchesInFlight + 1)
         return WriterService(

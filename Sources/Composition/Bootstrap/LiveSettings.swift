@@ -12,18 +12,23 @@ enum LiveSettings {
 
     /// The settings with the bytes they were read from.
     static func loadWithFile(path: String?, for worker: Worker?) throws -> (settings: Settings, file: [UInt8]) {
-        let environment = ProcessInfo.processInfo.environment
         guard let path = self.path(path) else {
             throw StartError("no configuration file is named: pass --config FILE or set TILLBRIDGE_CONFIG")
         }
         guard let yaml = read(path) else { throw StartError("the configuration file \(path) cannot be read") }
+        return (try load(file: yaml, named: path, for: worker), yaml)
+    }
+
+    /// A configuration whose bytes are at hand, with today's environment.
+    static func load(file yaml: [UInt8], named name: String, for worker: Worker? = nil) throws -> Settings {
         let sources = Settings.Sources(
-            file: path, yaml: String(decoding: yaml, as: UTF8.self), environment: environment,
+            file: name, yaml: String(decoding: yaml, as: UTF8.self),
+            environment: ProcessInfo.processInfo.environment,
             readFile: { read($0).map { String(decoding: $0, as: UTF8.self) } }, readTimeZone: timeZone)
         do throws(SettingsError) {
             let settings = try Settings(loading: sources)
             try requireCredentials(settings, worker)
-            return (settings, yaml)
+            return settings
         } catch {
             let count = error.problems.count
             throw StartError("the configuration has \(count) problem\(count == 1 ? "" : "s"):\n\(error)")

@@ -12,7 +12,7 @@ import Xero
 struct MappingCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mapping", abstract: "Checks the mapping against Xero, and explains what it does to an order.",
-        subcommands: [MappingCheckCommand.self, MappingExplainCommand.self])
+        subcommands: [MappingCheckCommand.self, MappingExplainCommand.self, MappingMeasureCommand.self])
 }
 
 struct MappingCheckCommand: AsyncParsableCommand {

@@ -15,7 +15,8 @@ struct MappingExplainCommand: AsyncParsableCommand {
         abstract: "Prints what is booked for an order, why, and the document it becomes, with the rule of each line.",
         discussion: """
             The order is taken from the fleet's own records or, where it has none, from Kounta; the mapping is the \
-            configuration's. Nothing is stored or posted. Ends with 0, or 3 where the order would be laid on the desk.
+            configuration's, and besides it the one that the order was booked by, where that is another. Nothing is \
+            stored or posted. Ends with 0, or 3 where the order would be laid on the desk.
             """)
 
     @Argument(help: "Kounta's id of the order.")
@@ -44,7 +45,7 @@ struct MappingExplainCommand: AsyncParsableCommand {
         }
         let explanation = OrderExplanation(
             of: order, by: books, contactName: OperatorChoice.contactName(of: order.site, in: key, settings),
-            booked: booked.map(BookedDocument.init))
+            booked: booked.map(BookedDocument.init), stored: try await storedMapping(of: order, books, settings))
         if json {
             var writer = JSONWriter()
             explanation.write(to: &writer)
@@ -53,6 +54,28 @@ struct MappingExplainCommand: AsyncParsableCommand {
             explanation.lines().forEach { print($0) }
         }
         if explanation.exitCode != 0 { throw ExitCode(explanation.exitCode) }
+    }
+
+    /// The mapping by which the order was booked, with its books where it is another than the present one.
+    private func storedMapping(
+        of order: Order, _ books: VenueBooks, _ settings: Settings
+    ) async throws -> OrderExplanation.Stored? {
+        let present = LiveMapping.hash(path: options.config)
+        return try await OperatorDatabase.with(settings) { store in
+            let number = DocumentNumber(prefix: books.numberPrefix, order: order.id)
+            guard let mapping = try await store.mapping(
+                ofOrder: order.id.text, books.company, number: number, in: books.organisation)
+            else { return nil }
+            var stored = OrderExplanation.Stored(version: mapping.version, isExact: mapping.isExact)
+            if mapping.hash == present { return stored }
+            do {
+                let old = try LiveSettings.load(file: mapping.file, named: "mapping \(mapping.version)")
+                let all = try await LiveCatalogue.completed(old.books, by: old, from: store)
+                stored.books = all[VenueKey(company: books.company, site: order.site)]
+                if stored.books == nil { stored.problem = "it has no site \(order.site)" }
+            } catch let error as StartError { stored.problem = "\(error)" }
+            return stored
+        }
     }
 
     private func record(

@@ -2,6 +2,7 @@ import Alerting
 import Money
 import Domain
 import Mapping
+import Operator
 import Settings
 
 extension Settings {
@@ -58,8 +59,9 @@ extension OrganisationSettings {
             "    currency: \(currency)", "    timezone: \(timeZoneName)", "    accounts:",
             "      sales: \(quoted(accounts.sales))", "      tips: \(quoted(accounts.tips))",
             "      rounding: \(quoted(accounts.rounding))", "      outside_tax_type: \(accounts.outsideTaxType)",
-            "    taxes:",
         ]
+        lines += accounts.renderedOptional(indent: "      ")
+        lines.append("    taxes:")
         lines += taxTypes.sorted { $0.key < $1.key }.map { "      \(quoted($0.key.description)): \($0.value)" }
         lines.append("    payment_methods:")
         lines += clearingAccounts.sorted { $0.key < $1.key }.map { "      \(quoted($0.key)): \(quoted($0.value))" }
@@ -68,6 +70,7 @@ extension OrganisationSettings {
         }
         lines += ["    rounding_max: \(roundingMax)", "    payment_term_days: \(paymentTermDays)"]
         if let trackingCategory { lines.append("    tracking_category: \(quoted(trackingCategory))") }
+        lines += renderedMapping(indent: "    ")
         lines += [
             "    limits:", "      calls_per_minute: \(limits.callsPerMinute)",
             "      calls_in_flight: \(limits.callsInFlight)", "      calls_per_day: \(limits.callsPerDay)",
@@ -94,6 +97,7 @@ extension CompanySettings {
             ]
             if let hours = venue.tradingHours { lines.append("        trading_hours: \(quoted(hours.description))") }
             if let tracking = venue.tracking { lines.append("        tracking: \(quoted(tracking))") }
+            lines += venue.posting.rendered().map { "        " + $0 }
         }
         return lines
     }

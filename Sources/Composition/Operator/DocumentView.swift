@@ -57,6 +57,7 @@ package struct DocumentView {
             writer.field("contact_number", document.contactNumber)
             writer.field("contact_name", contactName)
             if let theme = document.brandingTheme { writer.field("branding_theme", theme) }
+            if let url = document.url { writer.field("url", url) }
             writer.field("total", number: "\(document.total)")
             writer.field("tax", number: "\(document.tax)")
             writer.field("due", number: "\(document.due)")
@@ -103,7 +104,8 @@ package struct DocumentView {
 
     private static func write(_ payment: LedgerPayment, to writer: inout JSONWriter) {
         writer.object { writer in
-            writer.field("method", payment.reference)
+            writer.field("method", payment.method)
+            writer.field("reference", payment.reference)
             writer.field("amount", number: "\(payment.amount)")
             writer.field("date", "\(payment.date)")
             writer.field("account", payment.account)

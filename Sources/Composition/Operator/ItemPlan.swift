@@ -72,8 +72,23 @@ package struct ItemPlan {
         return rules.treatment(of: line, in: order)
     }
 
-    /// Those that Xero does not have as they are now.
-    package func changed(since known: [String: ContentHash]) -> [Entry] {
-        entries.filter { known[$0.item.code] != $0.hash }
+    /// Which items are to be sent, and which stand in Xero as they should though the fleet did not know it.
+    ///
+    /// - Parameter known: code → the hash the item was last linked over.
+    package func changes(
+        over standing: [StandingItem], known: [String: ContentHash]
+    ) -> (changed: [Entry], settled: [(entry: Entry, id: String)]) {
+        let byCode = Dictionary(standing.map { ($0.code, $0) }) { first, _ in first }
+        var changed: [Entry] = []
+        var settled: [(entry: Entry, id: String)] = []
+        for entry in entries {
+            guard let item = byCode[entry.item.code], item.isAlready(entry.item) else {
+                changed.append(entry)
+                continue
+            }
+            if known[entry.item.code] == entry.hash { continue }
+            settled.append((entry, item.id))
+        }
+        return (changed, settled)
     }
 }

@@ -2,20 +2,51 @@ package import Domain
 package import JSON
 package import Mapping
 
-/// What is booked for one order, and what the present mapping makes of it.
+/// What is booked for one order, and what the present mapping makes of it; and what the mapping that the order was booked
+/// by makes of it, where that is another.
 package struct OrderExplanation {
+    /// The mapping that an order's document was made by.
+    package struct Stored: Sendable {
+        package var version: Int64
+        /// Whether the document names it; else it is the one that was in effect when the document was made.
+        package var isExact: Bool
+        /// Nil where it is the present one.
+        package var books: VenueBooks?
+        /// Why its configuration can no longer be read.
+        package var problem: String?
+
+        package init(version: Int64, isExact: Bool, books: VenueBooks? = nil, problem: String? = nil) {
+            self.version = version
+            self.isExact = isExact
+            self.books = books
+            self.problem = problem
+        }
+    }
+
+    private let stored: Stored?
+    private let storedResult: Result<OrderMapping.Outcome, Park>?
     private let order: OrderID
     private let venue: String
     private let contactName: String
     private let result: Result<OrderMapping.Outcome, Park>
     private let booked: [BookedDocument]
 
-    package init(of order: Order, by books: VenueBooks, contactName: String, booked: [BookedDocument] = []) {
+    /// - Parameter stored: nil where nothing is booked for the order.
+    package init(
+        of order: Order, by books: VenueBooks, contactName: String, booked: [BookedDocument] = [],
+        stored: Stored? = nil
+    ) {
         self.booked = booked
+        self.stored = stored
+        storedResult = stored?.books.map { Self.result(of: order, by: $0) }
         self.order = order.id
         venue = books.name
         self.contactName = contactName
-        do { result = .success(try OrderMapping(books: books).outcome(for: order)) } catch { result = .failure(error) }
+        result = Self.result(of: order, by: books)
+    }
+
+    private static func result(of order: Order, by books: VenueBooks) -> Result<OrderMapping.Outcome, Park> {
+        do { return .success(try OrderMapping(books: books).outcome(for: order)) } catch { return .failure(error) }
     }
 
     /// 0: it is booked, or a rule leaves it out. 3: it is laid on the desk.
@@ -25,7 +56,22 @@ package struct OrderExplanation {
 
     package func lines() -> [String] {
         var lines = ["order \(order) of \(venue)"] + BookedDocument.lines(booked)
-        lines += ["", "as the mapping would have it now:"]
+        if let stored {
+            let name = "mapping \(stored.version)" + (stored.isExact ? "" : ", which was in effect then")
+            if let problem = stored.problem {
+                lines.append("it was booked by \(name); that can no longer be read: \(problem)")
+            } else if let storedResult {
+                lines.append("it was booked by \(name), which is not the present one")
+                lines += ["", "as that mapping would have it:"] + self.lines(of: storedResult)
+            } else {
+                lines.append("it was booked by \(name), the present one")
+            }
+        }
+        return lines + ["", "as the mapping would have it now:"] + self.lines(of: result)
+    }
+
+    private func lines(of result: Result<OrderMapping.Outcome, Park>) -> [String] {
+        var lines: [String] = []
         switch result {
         case .failure(let park):
             lines += ["is laid on the desk (\(park.deadLetterClass.rawValue)): \(park.cause)", park.remedy]
@@ -43,19 +89,33 @@ package struct OrderExplanation {
             writer.field("venue", venue)
             writer.key("booked")
             writer.array { writer in for document in booked { document.write(to: &writer) } }
-            switch result {
-            case .failure(let park):
-                writer.field("class", park.deadLetterClass.rawValue)
-                writer.field("cause", park.cause)
-                writer.field("remedy", park.remedy)
-            case .success(.skipped(let rule, let reason)):
-                writer.field("rule", rule)
-                writer.field("skipped", reason)
-            case .success(.documents(let documents)):
-                writer.key("documents")
-                writer.array { writer in
-                    for document in documents { DocumentView(document, contactName: contactName).write(to: &writer) }
+            if let stored {
+                writer.key("booked_by")
+                writer.object { writer in
+                    writer.field("mapping", stored.version)
+                    writer.field("is_exact", stored.isExact)
+                    writer.field("is_present", stored.books == nil && stored.problem == nil)
+                    if let problem = stored.problem { writer.field("problem", problem) }
+                    if let storedResult { write(storedResult, to: &writer) }
                 }
+            }
+            write(result, to: &writer)
+        }
+    }
+
+    private func write(_ result: Result<OrderMapping.Outcome, Park>, to writer: inout JSONWriter) {
+        switch result {
+        case .failure(let park):
+            writer.field("class", park.deadLetterClass.rawValue)
+            writer.field("cause", park.cause)
+            writer.field("remedy", park.remedy)
+        case .success(.skipped(let rule, let reason)):
+            writer.field("rule", rule)
+            writer.field("skipped", reason)
+        case .success(.documents(let documents)):
+            writer.key("documents")
+            writer.array { writer in
+                for document in documents { DocumentView(document, contactName: contactName).write(to: &writer) }
             }
         }
     }

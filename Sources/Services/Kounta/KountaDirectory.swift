@@ -1,5 +1,5 @@
 package import HTTP
-import JSON
+package import JSON
 package import Settings
 
 /// Which company a grant opens: Kounta's `companies/me`.
@@ -15,6 +15,13 @@ package struct KountaDirectory: Sendable {
     package struct Company: Sendable {
         package let id: String
         package let name: String
+
+        /// Nil for a record without an id.
+        package init?(_ json: JSON) {
+            guard let id = json["id"]?.numberText ?? json["id"]?.string else { return nil }
+            self.id = id
+            name = json["name"]?.string ?? id
+        }
     }
 
     package func company(_ token: Secret) async throws(KountaError) -> Company {
@@ -26,10 +33,10 @@ package struct KountaDirectory: Sendable {
         switch await http.send(request) {
         case .neverSent(let error), .unknown(let error): throw .unreachable("\(error)")
         case .answered(let response) where response.status == 200:
-            guard let json = try? JSON(parsing: response.body),
-                let id = json["id"]?.numberText ?? json["id"]?.string
-            else { throw .unexpectedShape(path: path, "it has no `id`") }
-            return Company(id: id, name: json["name"]?.string ?? id)
+            guard let company = (try? JSON(parsing: response.body)).flatMap({ Company($0) }) else {
+                throw .unexpectedShape(path: path, "it has no `id`")
+            }
+            return company
         case .answered(let response): throw .answered(status: response.status, path: path)
         }
     }

@@ -64,6 +64,8 @@ package struct OrganisationSettings: Sendable {
     package var brandingTheme: String?
     package var posting: PostingPlan
     package var rules: RuleBook
+    /// Tables and rules as they were read, in YAML, for people; empty where there are none.
+    package var ruleText: String
     package var sales: SalePolicy
     /// Which of Kounta's products become Xero's items.
     package var items: ItemSettings
@@ -91,6 +93,7 @@ package struct OrganisationSettings: Sendable {
         books.sales = sales
         books.sales.giftCardProducts = company.giftCardProducts
         books.sales.depositProducts = company.depositProducts
+        books.sales.surchargeProducts = company.surchargeProducts
         books.sales.companyCurrency = company.currency
         return books
     }
@@ -157,6 +160,7 @@ package struct CompanySettings: Sendable {
     /// Kounta's ids of the products that are gift cards or deposits, besides those whose tags say so.
     package var giftCardProducts: Set<String>
     package var depositProducts: Set<String>
+    package var surchargeProducts: Set<String>
     /// What Kounta's company keeps its money in; nil: as the organisation.
     package var currency: String?
     package var venues: [VenueSettings]

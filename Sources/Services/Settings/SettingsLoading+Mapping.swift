@@ -123,9 +123,13 @@ extension SettingsSection {
 
     private func identifier(_ key: String) -> String? {
         value(key, "an id of Xero's such as dd8bf9e4-41f6-4b5c-8a2b-0f6b7d3c1a01") { text in
-            let isPlain = text.allSatisfy { $0.isASCII && ($0.isHexDigit || $0 == "-") }
-            return isPlain && text.count == 36 ? text : nil
+            Self.isIdentifier(text) ? text : nil
         }
+    }
+
+    /// As Xero names what it holds.
+    static func isIdentifier(_ text: String) -> Bool {
+        text.count == 36 && text.allSatisfy { $0.isASCII && ($0.isHexDigit || $0 == "-") }
     }
 
     func trackingCategory(_ chart: ChartNotes) -> String? {
@@ -187,6 +191,9 @@ extension RuleReader {
                 ? .clearingAccount(account)
                 : .account(account, types.isEmpty ? .ofGoods : .only(types))
             chart.note(target, placed.places["account"] ?? placed.place)
+        }
+        for theme in outcome.brandingTheme?.possibleValues ?? [] {
+            chart.note(.brandingTheme(theme), placed.places["branding_theme"] ?? placed.place)
         }
         for type in types { chart.note(.taxType(type), placed.places["tax_type"] ?? placed.place) }
         for choice in outcome.tracking {

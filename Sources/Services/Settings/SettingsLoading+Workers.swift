@@ -34,6 +34,7 @@ extension CompanySettings {
         staff = section.names("staff")
         giftCardProducts = Set(section.texts("gift_card_products"))
         depositProducts = Set(section.texts("deposit_products"))
+        surchargeProducts = Set(section.texts("surcharge_products"))
         currency = section.currency("currency")
         let index = organisations.firstIndex { $0.key.text == organisationText }
         let chart = ChartNotes()

@@ -167,6 +167,7 @@ extension OrganisationSettings {
         posting = PostingPlan(reading: section.section("posting"), default: PostingPlan())
         items = ItemSettings(reading: section.optionalSection("items"))
         self.rules = section.ruleBook(rules)
+        ruleText = section.yaml(of: ["tables", "rules"])
         sales = SalePolicy(reading: section, rules.chart)
         references = rules.chart.references
         let limitSection = section.section("limits")

@@ -99,6 +99,16 @@ final class SettingsSection {
         }
     }
 
+    /// What stands under these keys, as YAML; empty where they are left out, and where the file has problems: an alias
+    /// of an alias may stand for more than any machine can write, and that is one of them.
+    func yaml(of keys: [String]) -> String {
+        guard reader.problems.isEmpty else { return "" }
+        let pairs = keys.compactMap { key in value(key).map { (Node(key), $0) } }
+        if pairs.isEmpty { return "" }
+        // What was read can be written: it holds nothing but texts, lists and keys.
+        return (try? Yams.serialize(node: Node(pairs), width: -1, allowUnicode: true)) ?? ""
+    }
+
     // MARK: values
 
     func text(_ key: String) -> String? {

@@ -12,6 +12,15 @@ package protocol MappingVersionStore: Sendable {
     func basis(of document: DocumentID) async throws -> DocumentBasis?
 }
 
+/// A mapping that was in effect, with its configuration's bytes.
+package struct StoredMapping: Sendable {
+    package let version: Int64
+    package let hash: ContentHash
+    package let file: [UInt8]
+    /// Whether the document names it.
+    package let isExact: Bool
+}
+
 /// Why each line of a document is what it is.
 package struct DocumentBasis: Sendable, Hashable {
     package let document: DocumentID
@@ -61,6 +70,42 @@ extension PostgresStore: MappingVersionStore {
                     .ints(sorted.map(\.document.value)), .ints(sorted.map(\.mappingVersion)),
                     .jsons(sorted.map { Self.json($0.rules) }), .jsons(sorted.map { Self.json($0.warnings) }),
                 ])
+        }
+    }
+
+    /// The mapping that an order's last document was made by: the one its basis names or, where nothing but defaults
+    /// decided, the one that was taken into effect last before it was made. Nil where nothing is booked.
+    ///
+    /// - Parameter number: of the order's first document.
+    package func mapping(
+        ofOrder order: String, _ company: CompanyKey, number: DocumentNumber, in organisation: OrganisationKey
+    ) async throws -> StoredMapping? {
+        try await pool.withSession { session in
+            // Two looks, each by its index: at the order's first document, and at those that came after it.
+            let row = try session.query(
+                """
+                SELECT v.version, v.hash, v.file, b.mapping_version IS NOT NULL AS is_exact
+                  FROM (SELECT id, created_at FROM document WHERE organisation = $1 AND number = $2
+                         UNION ALL
+                        SELECT id, created_at FROM document
+                         WHERE company = $3 AND source_id = $4 AND (slot <> 'sale' OR revision > 0)
+                         ORDER BY id DESC LIMIT 1) d
+                  LEFT JOIN document_line_basis b ON b.document_id = d.id
+                  JOIN LATERAL (
+                       SELECT version, hash, file FROM mapping_version
+                        WHERE CASE WHEN b.mapping_version IS NULL THEN first_used <= d.created_at
+                                   ELSE version = b.mapping_version END
+                        ORDER BY first_used DESC LIMIT 1) v ON true
+                """, [.text(organisation.text), .text(number.text), .text(company.text), .text(order)]
+            ).first
+            return try row.map { row in
+                guard let hash = ContentHash(bytes: try row.bytes("hash")) else {
+                    preconditionFailure("the table has hashes of 32 bytes only")
+                }
+                return StoredMapping(
+                    version: try row.int("version"), hash: hash, file: try row.bytes("file"),
+                    isExact: try row.bool("is_exact"))
+            }
         }
     }
 

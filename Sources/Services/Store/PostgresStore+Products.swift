@@ -10,6 +10,8 @@ package protocol ProductStore: Sendable {
     /// Item code → the hash it was last made over.
     func itemHashes(in organisation: OrganisationKey) async throws -> [String: ContentHash]
     func linkItems(_ links: [ItemLink], in organisation: OrganisationKey) async throws
+    /// The catalogue was read: whoever keeps the items looks at them soon.
+    func letItemsBeCompared(_ organisation: OrganisationKey) async throws
     /// Product → the code of its item.
     func itemCodes(in organisation: OrganisationKey) async throws -> [String: String]
 }
@@ -19,6 +21,9 @@ package struct ItemLink: Sendable, Hashable {
     package let product: String
     package let hash: ContentHash
     package let xeroID: String
+
+    /// Whoever holds it has compared the organisation's items lately.
+    package static func lease(_ organisation: OrganisationKey) -> String { "items/\(organisation)" }
 
     package init(code: String, product: String, hash: ContentHash, xeroID: String) {
         self.code = code
@@ -79,6 +84,14 @@ extension PostgresStore: ProductStore {
             var hashes: [String: ContentHash] = [:]
             for row in rows { hashes[try row.text("code")] = ContentHash(bytes: try row.bytes("hash")) }
             return hashes
+        }
+    }
+
+    package func letItemsBeCompared(_ organisation: OrganisationKey) async throws {
+        _ = try await pool.withSession { session in
+            try session.execute(
+                "UPDATE lease SET until = now() - interval '1 second' WHERE name = $1",
+                [.text(ItemLink.lease(organisation))])
         }
     }
 

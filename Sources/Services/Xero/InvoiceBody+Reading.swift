@@ -28,6 +28,7 @@ extension InvoiceBody {
             contactNumber: contact, lines: lines, payments: [])
         document.kind = kind
         document.brandingTheme = json["BrandingThemeID"]?.string
+        document.url = json["Url"]?.string
         return document
     }
 

@@ -20,6 +20,7 @@ package enum InvoiceBody {
             writer.field("LineAmountTypes", "Inclusive")
             writer.field("Status", "AUTHORISED")
             if let theme = invoice.brandingTheme { writer.field("BrandingThemeID", theme) }
+            if isInvoice, let url = invoice.url { writer.field("Url", url) }
             writer.key("LineItems")
             writer.array { writer in
                 for line in invoice.lines { append(line, to: &writer) }

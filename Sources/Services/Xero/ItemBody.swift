@@ -70,10 +70,14 @@ package struct ItemResult: Sendable, Hashable {
 extension XeroClient {
     /// Creates or changes items by their code, at most ``LedgerItem/batchMax`` of them. Doing it again changes nothing,
     /// so a call without an answer is simply repeated.
-    package func upsertItems(_ items: [LedgerItem]) async throws -> Lookup<[ItemResult]> {
+    ///
+    /// - Parameter permit: of a call that waits behind others than those about items.
+    package func upsertItems(
+        _ items: [LedgerItem], permit: CallPermit? = nil
+    ) async throws -> Lookup<[ItemResult]> {
         precondition(items.count <= LedgerItem.batchMax, "\(items.count) items in one call")
         let outcome = try await call(
-            .post, "/Items?summarizeErrors=false&unitdp=4", body: LedgerItem.body(items))
+            .post, "/Items?summarizeErrors=false&unitdp=4", body: LedgerItem.body(items), permit: permit)
         guard case .answered(let response) = outcome else { return .failed(outcome) }
         guard let json = try? JSON(parsing: response.body), let list = json["Items"], list.kind == .array else {
             return .failed(.unknown("the answer to POST /Items is not understood"))

@@ -7,9 +7,9 @@ package struct BenchCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures the fleet against real servers.")
 
-    private static let scenarios = ["drain", "ready", "replay", "budget", "isolation"]
+    private static let scenarios = ["mapping", "drain", "ready", "replay", "budget", "isolation"]
 
-    @Option(help: "Run this scenario only: drain, ready, replay, budget or isolation.")
+    @Option(help: "Run this scenario only: mapping, drain, ready, replay, budget or isolation.")
     var only: String?
     @Option(help: "Where the figures go.")
     var output = ".local/bench.json"
@@ -47,6 +47,10 @@ package struct BenchCommand: AsyncParsableCommand {
             if only == nil || only == "ready" {
                 say("ready, run \(run) of \(runs)…")
                 try await ReadyScenario(options: options).run(into: &figures)
+            }
+            if only == nil || only == "mapping" {
+                say("mapping, run \(run) of \(runs)…")
+                try await MappingScenario(options: options).run(into: &figures)
             }
             if only == nil || only == "drain" {
                 say("drain, run \(run) of \(runs)…")

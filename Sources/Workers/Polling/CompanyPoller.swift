@@ -16,6 +16,8 @@ package struct CompanyPoller: Service {
     private let settings: PollingSettings
     private let store: any PollingStore
     private let scanner: VenueScanner
+    /// Nil where nobody needs the products.
+    private let catalogue: CatalogueReading?
     private let clock: WorkClock
     private let metrics: Metrics
     private let logger: Logger
@@ -25,12 +27,13 @@ package struct CompanyPoller: Service {
 
     package init(
         company: CompanySettings, settings: PollingSettings, store: any PollingStore, scanner: VenueScanner,
-        clock: WorkClock, metrics: Metrics, logger: Logger
+        catalogue: CatalogueReading? = nil, clock: WorkClock, metrics: Metrics, logger: Logger
     ) {
         self.company = company
         self.settings = settings
         self.store = store
         self.scanner = scanner
+        self.catalogue = catalogue
         self.clock = clock
         self.metrics = metrics
         var logger = logger
@@ -62,6 +65,7 @@ package struct CompanyPoller: Service {
         metrics.set("tillbridge_poller_active", ["company": company.key.text], to: 1)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await renew(lease) }
+            if let catalogue { group.addTask { await catalogue.run() } }
             for venue in company.venues { group.addTask { await poll(venue, lease) } }
             // The first to end is the renewal (the lease is lost) or a venue (the process ends): all end with it.
             await group.next()

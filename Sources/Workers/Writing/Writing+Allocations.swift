@@ -48,11 +48,9 @@ extension Writing {
         }
         do {
             if try await !isSet() {
-                let body = """
-                    {"Allocations":[{"Invoice":{"InvoiceID":"\(invoice.id)"},"Amount":\(item.amount),\
-                    "Date":"\(item.date)"}]}
-                    """
-                try await change(claim, .put, "/CreditNotes/\(due.documentID)/Allocations", body, unless: isSet)
+                let change = LedgerChange.allocate(
+                    item.amount, of: due.documentID, to: invoice.id, on: "\(item.date)")
+                try await self.change(claim, change, unless: isSet)
             }
             try await record([(due, PaymentResult(id: item.id, state: .written))], of: nil)
         } catch let refusal as TaskRefusal {

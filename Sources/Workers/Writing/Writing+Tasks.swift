@@ -59,10 +59,9 @@ extension Writing {
         }
         let contact = try await tools.contacts.id(of: claim, holding: [claim])
         let lineIDs = try await standing([claim]).first?.lineIDs ?? []
-        let body = String(decoding: try InvoiceBody.change(change, contact: contact, lineIDs: lineIDs), as: UTF8.self)
+        let element = try InvoiceBody.change(change, contact: contact, lineIDs: lineIDs)
         // The same content twice is the same document: nothing needs to be looked for.
-        try await self.change(
-            claim, .post, "/\(claim.kind.endpoint)/\(id)?unitdp=4", body, unless: { false })
+        try await self.change(claim, .update(claim.kind, id, to: element), unless: { false })
         try await tools.store.recordTask(claim, .updated)
     }
 
@@ -74,15 +73,14 @@ extension Writing {
     /// - Parameter isDone: looked at after an unclear answer.
     /// - Throws: ``TaskRefusal``; ``LeaseLost``; ``PutOff``.
     func change(
-        _ claim: Claim, _ method: LedgerChange.Method, _ path: String, _ body: String?,
+        _ claim: Claim, _ change: LedgerChange,
         unless isDone: () async throws -> Bool
     ) async throws {
         var tries = 0
         while true {
-            let bytes = body.map { Array($0.utf8) }
             let key = IdempotencyKey.make(tools.organisation)
             let permit = try await reserve(.payments, holding: [claim])
-            let note = Array("\(method.rawValue) \(path) \(body ?? "")".utf8)
+            let note = Array("\(change.method.rawValue) \(change.path) ".utf8) + (change.body ?? [])
             do {
                 try await tools.store.recordChange(
                     claim,
@@ -94,8 +92,7 @@ extension Writing {
                 throw error
             }
             pass(.writerChangeStored)
-            let outcome = try await tools.ledger.change(
-                LedgerChange(method: method, path: path, body: bytes), key: key, permit: permit)
+            let outcome = try await tools.ledger.change(change, key: key, permit: permit)
             pass(.writerChangeAnswered)
             switch outcome {
             case .answered: return

@@ -16,19 +16,18 @@ extension Writing {
         try await requireUnreconciled(claim, document)
         for payment in document.payments {
             try await change(
-                claim, .post, "/Payments/\(payment.id)", #"{"Status":"DELETED"}"#, unless: {
+                claim, .removePayment(payment.id), unless: {
                     try await standing([claim]).first?.payments.contains { $0.id == payment.id } != true
                 })
         }
         for allocation in try await allocations(of: document, claim) {
             try await change(
-                claim, .delete, "/CreditNotes/\(allocation.note)/Allocations/\(allocation.id)", nil, unless: {
+                claim, .removeAllocation(allocation.id, of: allocation.note), unless: {
                     try await !allocations(of: document, claim).contains(allocation)
                 })
         }
-        let body = #"{"\#(claim.kind.idField)":"\#(id)","Status":"VOIDED"}"#
         try await change(
-            claim, .post, "/\(claim.kind.endpoint)/\(id)", body,
+            claim, .void(claim.kind, id),
             unless: { try await standing([claim]).first?.isGone == true })
         try await tools.store.recordTask(claim, .voided)
     }

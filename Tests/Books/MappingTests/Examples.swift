@@ -1,16 +1,7 @@
 import Domain
 import Mapping
 import Money
-
-extension VenueBooks {
-    static let example = VenueBooks(
-        company: CompanyKey("harbour"), organisation: OrganisationKey("harbour"), site: SiteID("923"),
-        name: "Harbour Bistro", numberPrefix: "HBR", currency: "AUD", timeZone: .utc, contactNumber: "WALKIN-HBR",
-        tracking: Tracking(category: "Venue", option: "Harbour Bistro"),
-        accounts: Accounts(sales: "230", tips: "825", rounding: "860", outsideTaxType: "BASEXCLUDED"),
-        taxTypes: [ExactDecimal("0.1")!: "OUTPUT", .zero: "EXEMPTOUTPUT"],
-        clearingAccounts: ["cash": "231", "card": "232"], fallbackClearingAccount: "232")
-}
+import OrderRecipes
 
 extension OrderLine {
     static func example(_ name: String, _ quantity: String, _ amount: String, rates: [String] = ["0.1"]) -> OrderLine {
@@ -60,19 +51,5 @@ extension Order {
             ]
         }
         return order
-    }
-}
-
-/// SplitMix64: the same numbers on every machine.
-struct Seeded: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

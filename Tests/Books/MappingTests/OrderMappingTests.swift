@@ -2,6 +2,7 @@ import Domain
 import FoundationEssentials
 import Mapping
 import Money
+import OrderRecipes
 import Testing
 
 @Suite struct OrderMappingTests {

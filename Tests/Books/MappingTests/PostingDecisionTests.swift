@@ -1,6 +1,7 @@
 import Domain
 import Mapping
 import Money
+import OrderRecipes
 import Testing
 
 /// What stands in the ledger for order 5000000001 when an event comes.

@@ -1,6 +1,7 @@
 import Domain
 import Mapping
 import Money
+import OrderRecipes
 import Testing
 
 /// How the operator's rules show on a document.
@@ -55,6 +56,93 @@ import Testing
         var outcome = Rule.Outcome()
         change(&outcome)
         return RuleBook(rules: [Rule(name: "ours", subject: subject, condition: condition, outcome: outcome)])
+    }
+
+    @Test("a rule writes any field of the document from any of the order: reference, due day, theme, link, tracking")
+    func customFields() throws {
+        var order = order
+        order.notes = "PO 4711 / Ms Lee"
+        order.customer = Customer(id: "77", firstName: "Ann", lastName: "Lee", email: "ann@lee.example")
+        order.lines[0].notes = "no onion"
+        order.lines[0].modifiers = [Modifier(id: "1", name: "Gluten free")]
+        let theme = "dd8bf9e4-41f6-4b5c-8a2b-0f6b7d3c1a01"
+        let terms = TextTable([("ann@lee.example", "30")])
+        var whole = Rule.Outcome()
+        whole.reference = TextTemplate(parts: [.field(.text(.notes), [.first(7)])])
+        whole.dueDays = TextTemplate(parts: [.field(.text(.customerEmail), [.lookup(terms)])])
+        whole.brandingTheme = TextTemplate(theme)
+        whole.url = TextTemplate(parts: [.literal("https://till.example/sales/"), .field(.text(.order), [])])
+        whole.tracking = [.init(category: "Project", option: TextTemplate("Fete"))]
+        var line = Rule.Outcome()
+        line.description = TextTemplate(parts: [
+            .field(.text(.product), []), .literal(", "), .field(.text(.modifier), []), .literal(", "),
+            .field(.text(.lineNotes), []),
+        ])
+        line.tracking = [.init(category: "Project", option: TextTemplate("Kitchen"))]
+        let rules = RuleBook(rules: [
+            Rule(
+                name: "purchase order", subject: .order, condition: .text(.notes, .begins(FoldedText("po "))),
+                outcome: whole),
+            Rule(
+                name: "free", subject: .line, condition: .text(.modifier, .equals(FoldedText("gluten FREE"))),
+                outcome: line),
+        ])
+        let invoice = try mapping { $0.rules = rules }.invoice(for: order)
+        #expect(invoice.reference == "PO 4711" && invoice.dueDate == invoice.date.adding(days: 30))
+        #expect(invoice.brandingTheme == theme && invoice.url == "https://till.example/sales/5000000001")
+        #expect(invoice.lines[0].description == "Pie, Gluten free, no onion")
+        #expect(invoice.lines[0].tracking == [
+            Tracking(category: "Project", option: "Kitchen"), Tracking(category: "Venue", option: "Harbour Bistro"),
+        ])
+        var tipped = order
+        tipped.payments[0].amount = decimal("13.00")
+        tipped.payments[0].tip = decimal("1.00")
+        let tip = try #require(try mapping { $0.rules = rules }.invoice(for: tipped).lines.last)
+        #expect(tip.tracking.first == Tracking(category: "Project", option: "Fete"))
+        // Another customer is in no table of terms: the rule does not apply at all.
+        order.customer?.email = "other@lee.example"
+        #expect(try mapping { $0.rules = rules }.invoice(for: order).reference == "5000000001")
+    }
+
+    @Test("an address made of what the till holds must be one: else it is left out, with a warning")
+    func addresses() throws {
+        for (notes, isTaken) in [("a", true), ("a b", false), ("\u{e9}", false), ("\"><script>", false)] {
+            var order = order
+            order.notes = notes
+            let rules = rule(.order) {
+                $0.url = TextTemplate(parts: [.literal("https://x/"), .field(.text(.notes), [])])
+            }
+            let invoice = try mapping { $0.rules = rules }.invoice(for: order)
+            #expect((invoice.url != nil) == isTaken, "\(notes)")
+            #expect(invoice.warnings.contains { $0.contains("which is none") } != isTaken)
+        }
+    }
+
+    @Test("a rule's reference stands on the payment, and the till's own name of the method stays beside it")
+    func paymentReference() throws {
+        let rules = rule(.payment, .text(.paymentMethod, .equals(FoldedText("Barter")))) {
+            $0.account = TextTemplate("231")
+            $0.reference = TextTemplate(parts: [.field(.text(.saleNumber), [.otherwise("no number")])])
+        }
+        let payment = try #require(try mapping { $0.rules = rules }.invoice(for: order).payments.first)
+        #expect(payment.account == "231" && payment.reference == "no number" && payment.method == "Barter")
+        #expect(try LedgerPayment(stored: payment.stored) == payment)
+        // A day's payments are one a method all the same, whatever stands beside each order's.
+        var books = VenueBooks.example
+        books.rules = rules
+        let summaries = SummaryMapping(books: books)
+        let entries = try ["S1", "S2"].flatMap { number -> [DayEntry] in
+            var order = order
+            order.saleNumber = number
+            return summaries.orders.entries(of: try summaries.orders.documents(for: order), for: order)
+        }
+        #expect(entries.map { $0.payments[0].reference } == ["S1", "S2"])
+        guard case .documents(let made) = summaries.close(entries[0].day, entries) else {
+            Issue.record("the day has no document")
+            return
+        }
+        #expect(made.map { $0.payments.map(\.amount.cents) } == [[2400]])
+        #expect(made[0].payments[0].reference == "Barter")
     }
 
     @Test("what a rule says of a line stands on it, tax worked out by the tax type it chose, and its name beside it")

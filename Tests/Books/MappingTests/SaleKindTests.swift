@@ -1,9 +1,8 @@
 import Domain
 import Mapping
 import Money
+import OrderRecipes
 import Testing
-
-func decimal(_ text: String) -> ExactDecimal { ExactDecimal(text)! }
 
 func tender(_ method: String, _ amount: String, tip: String = "0", at time: String? = nil) -> Tender {
     Tender(method: method, amount: decimal(amount), tip: decimal(tip), paidAt: time.flatMap { Instant(iso8601: $0) })
@@ -41,6 +40,72 @@ extension OrderMapping {
         #expect(invoice.lines.map(\.account) == ["230", "231D"])
         #expect(invoice.lines.map(\.tax.cents) == [82, -18])
         #expect(invoice.total.cents == 700)
+    }
+
+    @Test("a weekend, public holiday or card surcharge is the till's own, however it is written", arguments: [
+        "order", "line", "product",
+    ])
+    func surcharges(written: String) throws {
+        var books = VenueBooks.example
+        books.accounts.surcharges = "241"
+        books.sales.surchargeProducts = ["615"]
+        let mapping = OrderMapping(books: books)
+        var order = Order.example(total: "23.00", lines: [.example("Pie", "1", "20.00")])
+        switch written {
+        case "order": order.priceVariation = decimal("1.15")
+        case "line": order.lines[0].priceVariation = decimal("1.15")
+        default:
+            var line = OrderLine.example("Public holiday 15 %", "1", "3.00")
+            line.product = "615"
+            order.lines.append(line)
+        }
+        let invoice = try mapping.invoice(for: order)
+        #expect(invoice.total.cents == 2300 && invoice.tax.cents == 209, "\(invoice.lines)")
+        // On the line itself it is the price of the goods on that day.
+        #expect(invoice.lines.map(\.account) == (written == "line" ? ["230"] : ["230", "241"]))
+        #expect(invoice.lines.map(\.amount.cents) == (written == "line" ? [2300] : [2000, 300]))
+    }
+
+    @Test("a surcharge by tag goes to its account too, and a rule may send each day's to another")
+    func surchargeRules() throws {
+        var books = VenueBooks.example
+        books.accounts.surcharges = "241"
+        var sunday = Rule.Outcome()
+        sunday.account = TextTemplate("242")
+        books.rules = RuleBook(rules: [
+            Rule(
+                name: "Sundays", subject: .line,
+                condition: .all([.text(.part, .equals(FoldedText("surcharge"))), .weekday(Rule.Weekdays([7]))]),
+                outcome: sunday),
+        ])
+        var line = OrderLine.example("Card 1.5 %", "1", "0.30")
+        line.tags = ["Surcharge"]
+        var order = Order.example(total: "20.30", lines: [.example("Pie", "1", "20.00"), line])
+        let mapping = OrderMapping(books: books)
+        #expect(try mapping.invoice(for: order).lines.map(\.account) == ["230", "241"])
+        order.createdAt = Instant(iso8601: "2026-11-29T10:00:00Z")!
+        #expect(try mapping.invoice(for: order).lines.map(\.account) == ["230", "242"])
+    }
+
+    @Test("a voucher sold is owed; taken in, it is a payment through its own account, or a product that takes off")
+    func vouchers() throws {
+        var books = VenueBooks.example
+        books.accounts.giftCardLiability = "875"
+        books.accounts.discounts = "240"
+        books.clearingAccounts["voucher"] = "236"
+        let mapping = OrderMapping(books: books)
+        var sold = OrderLine.example("Dinner for two", "1", "120.00", rates: [])
+        sold.categories = ["Gift voucher"]
+        #expect(try mapping.invoice(for: .example(total: "120.00", lines: [sold])).lines.map(\.account) == ["875"])
+        let pie = OrderLine.example("Pie", "1", "30.00")
+        let paid = try mapping.invoice(
+            for: .example(
+                total: "30.00", lines: [pie], payments: [tender("Voucher", "25.00"), tender("Cash", "5.00")]))
+        #expect(paid.total.cents == 3000 && paid.payments.map(\.account) == ["236", "231"])
+        // A voucher of the house's is a product with a negative price: less is sold, and less tax owed.
+        let off = try mapping.invoice(
+            for: .example(total: "20.00", lines: [pie, .example("House voucher", "1", "-10.00")]))
+        #expect(off.lines.map(\.account) == ["230", "240"] && off.tax.cents == 273 - 91)
     }
 
     @Test("a fixed amount off the order is spread over the tax types by largest remainder")

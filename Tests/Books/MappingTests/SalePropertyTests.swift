@@ -1,36 +1,8 @@
 import Domain
-import FoundationEssentials
 import Mapping
 import Money
+import OrderRecipes
 import Testing
-
-/// How many cases the property tests play, and from which seed: `make property N=…` plays more.
-enum PropertyRun {
-    private static let environment = ProcessInfo.processInfo.environment
-    static let seed = environment["TILLBRIDGE_PROPERTY_SEED"].flatMap { UInt64($0) } ?? 2026
-
-    static func cases(_ usual: Int) -> Int {
-        environment["TILLBRIDGE_PROPERTY_CASES"].flatMap { Int($0) } ?? usual
-    }
-
-    /// Plays `cases` recipes; the first that fails is made as simple as it can be and shown with its seed.
-    static func play(_ usual: Int, _ check: (Recipe) -> String?) -> String? {
-        var generator = Seeded(seed: seed)
-        for round in 0..<cases(usual) {
-            let recipe = Recipe.random(&generator)
-            guard var failure = check(recipe) else { continue }
-            var simplest = recipe
-            var candidates = simplest.simpler[...]
-            while let candidate = candidates.popFirst() {
-                guard let still = check(candidate) else { continue }
-                (simplest, failure) = (candidate, still)
-                candidates = candidate.simpler[...]
-            }
-            return "\(failure)\n  \(simplest)\n  round \(round); again: TILLBRIDGE_PROPERTY_SEED=\(seed)"
-        }
-        return nil
-    }
-}
 
 /// Whole orders with everything a sale can hold, by the hundred thousand.
 @Suite struct SalePropertyTests {
@@ -80,20 +52,20 @@ enum PropertyRun {
     }
 
     private func mismatchInLines(_ document: LedgerDocument, _ recipe: Recipe) -> String? {
-        var byType: [String: Int64] = [:]
+        var byType: [String: Recipe.TypeSum] = [:]
         var tips: Int64 = 0
         for line in document.lines {
             if let wrong = mismatch(in: line) { return wrong }
             switch line.account {
             case "860": guard line.amount.magnitude.cents <= 5 else { return "rounding of \(line.amount)" }
             case "825": tips += line.amount.cents
-            default: byType[line.taxType, default: 0] += line.amount.cents
+            default: byType[line.taxType, default: .init()].add(line.amount.cents, tax: line.tax.cents)
             }
         }
         guard tips == recipe.tip else { return "tips \(tips)" }
-        byType = byType.filter { $0.value != 0 }
-        guard byType == recipe.amountsByType || recipe.isAmbiguous else {
-            return "by tax type \(byType), should be \(recipe.amountsByType)"
+        byType = byType.filter { $0.value != .init() }
+        guard byType == recipe.sumsByType || recipe.isAmbiguous else {
+            return "by tax type \(byType), should be \(recipe.sumsByType)"
         }
         return nil
     }

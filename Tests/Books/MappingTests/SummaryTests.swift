@@ -1,6 +1,7 @@
 import Domain
 import Mapping
 import Money
+import OrderRecipes
 import Testing
 
 @Suite struct SummaryTests {

@@ -2,6 +2,7 @@ import Domain
 import Foundation
 import Mapping
 import Money
+import OrderRecipes
 import Testing
 
 /// The real orders of a takeaway, four years of them. They are no part of the project.

@@ -53,6 +53,20 @@ import Testing
         #expect(preview.lines().contains { $0.contains("1 document, 11.00 in all") })
     }
 
+    @Test("a day's preview says the same as a table and as JSON: every line's account, tax, amount and rule")
+    func forms() throws {
+        var preview = DayPreview(of: Self.day, at: try books(.dailySummary), contactName: "Walk-in")
+        preview.add(try order("1", "11.00"))
+        preview.add(try order("2", "5.50", method: "Cash"))
+        let json = String(decoding: preview.json(), as: UTF8.self)
+        let table = preview.lines().joined(separator: "\n")
+        for part in ["16.50", "1.50", "200", "OUTPUT", "231", "232", "Harbour Bistro", "2026-11-23", "daily_summary"] {
+            #expect(json.contains(part), "\(part) in \(json)")
+            #expect(table.contains(part), "\(part) in \(table)")
+        }
+        #expect(preview.exitCode == 0)
+    }
+
     @Test("a name from the till cannot command the terminal")
     func controlCharacters() {
         var columns = Columns(["name", "amount"], rightAligned: [1])

@@ -50,20 +50,50 @@ import Xero
         #expect(plan.problems[0].contains("goes by its id"))
     }
 
+    @Test("an item that somebody edited in Xero is sent again; one that stands there already is linked, not sent")
+    func standing() async throws {
+        let settings = try organisation()
+        try await SimulatedLedger.with { client, _, _ in
+            let products = (1...3).map { product("\($0)", "Product \($0)", sku: "P\($0)") }
+            let plan = ItemPlan(settings.organisations[0], products: products)
+            // Somebody had made one of them before, as it should be, and another at an old price.
+            let dear = try #require(
+                LedgerItem(
+                    code: "P2", name: "Product 2", price: ExactDecimal("9.99"), account: "230", taxType: "OUTPUT"))
+            _ = try await client.upsertItems([plan.entries[0].item, dear]).value()
+            let found = plan.changes(over: try await client.items().value(), known: [:])
+            #expect(found.changed.map(\.item.code) == ["P2", "P3"])
+            #expect(found.settled.map(\.entry.item.code) == ["P1"])
+            #expect(found.settled.allSatisfy { !$0.id.isEmpty })
+            _ = try await client.upsertItems(found.changed.map(\.item)).value()
+            let known = Dictionary(uniqueKeysWithValues: plan.entries.map { ($0.item.code, $0.hash) })
+            let edited = try #require(
+                LedgerItem(
+                    code: "P3", name: "Renamed", price: ExactDecimal("4.50"), account: "230", taxType: "OUTPUT"))
+            _ = try await client.upsertItems([edited]).value()
+            let again = plan.changes(over: try await client.items().value(), known: known)
+            #expect(again.changed.map(\.item.code) == ["P3"] && again.settled.isEmpty)
+        }
+    }
+
     @Test("items reach Xero once; only what changed is sent again; a refused one does not hold up its neighbours")
     func upsert() async throws {
         let settings = try organisation()
         try await SimulatedLedger.with { client, _, _ in
             let products = (1...3).map { product("\($0)", "Product \($0)", sku: "P\($0)") }
             let plan = ItemPlan(settings.organisations[0], products: products)
-            let results = try await client.upsertItems(plan.changed(since: [:]).map(\.item)).value()
+            let first = plan.changes(over: try await client.items().value(), known: [:])
+            let results = try await client.upsertItems(first.changed.map(\.item)).value()
             #expect(results.map(\.code) == ["P1", "P2", "P3"])
             #expect(Set(results.compactMap(\.id)).count == 3)
             let known = Dictionary(uniqueKeysWithValues: plan.entries.map { ($0.item.code, $0.hash) })
-            #expect(plan.changed(since: known).isEmpty)
+            let standing = try await client.items().value()
+            let second = plan.changes(over: standing, known: known)
+            #expect(second.changed.isEmpty && second.settled.isEmpty)
             var dearer = products
             dearer[1].price = ExactDecimal("5.00")
-            let changed = ItemPlan(settings.organisations[0], products: dearer).changed(since: known)
+            let changed = ItemPlan(settings.organisations[0], products: dearer)
+                .changes(over: standing, known: known).changed
             #expect(changed.map(\.item.code) == ["P2"])
             let again = try await client.upsertItems(changed.map(\.item)).value()
             #expect(again[0].id == results[1].id)

@@ -98,6 +98,42 @@ enum RulesExample {
         #expect(book.treatment(of: order).reference == "none")
     }
 
+    @Test("custom fields of the document are read, and those that can be known beforehand are checked")
+    func customFields() throws {
+        let theme = "dd8bf9e4-41f6-4b5c-8a2b-0f6b7d3c1a01"
+        let rules = """
+            tables:
+              terms: {Gold: 30, Silver: 14}
+            rules:
+              - name: purchase orders
+                for: order
+                when: {notes: {begins: "PO "}}
+                set:
+                  reference: "{notes | first 20}"
+                  due_days: "{customer_tag | lookup terms | else '0'}"
+                  branding_theme: \(theme)
+                  url: "https://till.example/{order}"
+                  tracking: {Venue: Functions}
+            """
+        var order = RulesExample.order
+        order.notes = "PO 4711"
+        order.customerTags = ["silver"]
+        let treatment = try RulesExample.book(rules).treatment(of: order)
+        #expect((treatment.reference, treatment.dueDays, treatment.brandingTheme) == ("PO 4711", 14, theme))
+        #expect(treatment.url == "https://till.example/7000016118")
+        #expect(treatment.tracking == [Tracking(category: "Venue", option: "Functions")])
+        let settings = try SettingsExample.load(RulesExample.yaml(rules))
+        #expect(settings.organisations[0].references.contains { $0.target == .brandingTheme(theme) })
+        for (old, new, message) in [
+            ("Gold: 30", "Gold: 400", "number of days"), ("Gold: 30", "Gold: soon", "number of days"),
+            (theme, "nice", "no id of Xero's"), ("https://till", "till", "begins with https"),
+            ("lookup terms | else '0'", "lower", "goes through a table"),
+        ] {
+            let found = RulesExample.problems(rules.replacing(old, with: new))
+            #expect(found.contains { $0.message.contains(message) }, "\(new): \(found)")
+        }
+    }
+
     @Test("every problem of the rules is told at once, each with its own line and the nearest valid word")
     func allAtOnce() throws {
         let found = RulesExample.problems(

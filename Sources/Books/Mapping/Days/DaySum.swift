@@ -17,7 +17,8 @@ struct DaySum {
         let isNegative = entry.isRefund != isTakenBack
         for part in entry.parts { groups[part.group, default: .zero] += isNegative ? -part.amount : part.amount }
         for payment in entry.payments {
-            let tender = Tender(account: payment.account, reference: payment.reference, day: payment.day)
+            // By method: what a rule writes beside one order's payment says nothing of a day's.
+            let tender = Tender(account: payment.account, reference: payment.method, day: payment.day)
             tenders[tender, default: .zero] += isNegative ? -payment.amount : payment.amount
         }
     }

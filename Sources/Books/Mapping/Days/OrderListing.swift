@@ -20,7 +20,7 @@ package struct OrderListing: Sendable {
     package mutating func add(_ order: Order, _ documents: [LedgerDocument]) {
         for document in documents {
             let sign: (Money) -> Money = { document.kind == .creditNote ? -$0 : $0 }
-            let payments = document.payments.map { "\($0.reference) \(sign($0.amount))" }.joined(separator: "; ")
+            let payments = document.payments.map { "\($0.method) \(sign($0.amount))" }.joined(separator: "; ")
             rows.append(
                 Self.row([
                     Self.text(order.id.text), Self.text(order.saleNumber ?? ""),

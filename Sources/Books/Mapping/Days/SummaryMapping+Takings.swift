@@ -45,7 +45,7 @@ extension SummaryMapping {
         for entry in entries {
             guard case .order = entry.source else { continue }
             for payment in entry.payments {
-                taken[payment.reference.lowercased(), default: .zero] += entry.isRefund
+                taken[payment.method.lowercased(), default: .zero] += entry.isRefund
                     ? -payment.amount : payment.amount
             }
         }

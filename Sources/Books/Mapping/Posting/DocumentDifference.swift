@@ -8,7 +8,7 @@ struct DocumentDifference: CustomStringConvertible {
     private(set) var changesFigures = false
     /// Another account or tracking of a line: a paid invoice may still change it.
     private(set) var changesAccounts = false
-    /// Reference, due date, contact, descriptions, theme.
+    /// Reference, due date, contact, descriptions, theme, link.
     private(set) var changesWords = false
     private(set) var addedPayments: [LedgerPayment] = []
     private(set) var removesPayments = false
@@ -29,7 +29,7 @@ struct DocumentDifference: CustomStringConvertible {
         // A document that had to be dated later than its day had its due date moved along.
         let changesDueDate = old.dueDate != new.dueDate && old.date == old.day
         if old.reference != new.reference || changesDueDate || old.contactNumber != new.contactNumber
-            || old.brandingTheme != new.brandingTheme {
+            || old.brandingTheme != new.brandingTheme || old.url != new.url {
             changesWords = true
         }
         var missing = old.payments

@@ -28,6 +28,9 @@ package struct OrderFacts: Sendable {
     package var staff: Named?
     package var customer: Named?
     package var customerTags: [String] = []
+    package var customerEmail: String?
+    /// What was typed on the order: some venues keep a purchase order's number there.
+    package var notes: String?
     /// The methods of all the order's tenders; a rule for lines matches where any of them does.
     package var paymentMethods: [String] = []
     /// The trading day, in the venue's own time zone and after its cut-off.
@@ -56,6 +59,9 @@ package struct LineFacts: Sendable {
     package var sku: String?
     package var categories: [String] = []
     package var tags: [String] = []
+    /// Names of what was changed about the product.
+    package var modifiers: [String] = []
+    package var notes: String?
     /// GST-inclusive, as it will stand on the document.
     package var amount: Money
     package var quantity: ExactDecimal

@@ -18,6 +18,12 @@ package struct Glob: Sendable, Hashable {
             { Self.matches($0, $1, any: "*", one: "?") })
     }
 
+    /// The longest run of letters between signs: what matches holds it. In small letters, as bytes.
+    var longestLiteral: [UInt8] {
+        let runs = pattern.bytes.split { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") }
+        return runs.max { $0.count < $1.count }.map(Array.init) ?? []
+    }
+
     /// Goes back to the last star only: what an earlier star would take, the last one can take as well.
     private static func matches<Text: RandomAccessCollection>(
         _ pattern: [Text.Element], _ text: Text, any: Text.Element, one: Text.Element

@@ -28,6 +28,9 @@ extension Rule {
         package var contactName: TextTemplate?
         package var description: TextTemplate?
         package var reference: TextTemplate?
+        package var dueDays: TextTemplate?
+        package var brandingTheme: TextTemplate?
+        package var url: TextTemplate?
         /// Where nothing here depends on the order: the treatment itself, made once.
         private var constant: Treatment?
 
@@ -46,12 +49,16 @@ extension Rule {
             let fields: [(TextTemplate?, Int, WritableKeyPath<Treatment, String?>)] = [
                 (account, 10, \.account), (taxType, 50, \.taxType), (itemCode, 30, \.itemCode),
                 (contact, 50, \.contact), (contactName, 255, \.contactName), (description, 4000, \.description),
-                (reference, 255, \.reference),
+                (reference, 255, \.reference), (brandingTheme, 36, \.brandingTheme), (url, 2000, \.url),
             ]
             for case (let template?, let limit, let field) in fields {
                 guard let text = template.text(for: facts) else { return nil }
                 // An empty value says nothing; a long one is cut where the ledger would refuse it.
                 treatment[keyPath: field] = text.isEmpty ? nil : String(text.prefix(limit))
+            }
+            if let dueDays {
+                guard let text = dueDays.text(for: facts) else { return nil }
+                treatment.dueDays = Int(text)
             }
             for choice in tracking {
                 guard let option = choice.option.text(for: facts) else { return nil }
@@ -78,7 +85,9 @@ extension Rule {
                 case .book: []
                 case .skip(let reason), .park(let reason): [reason]
                 }
-            let single = [account, taxType, itemCode, contact, contactName, description, reference]
+            let single = [
+                account, taxType, itemCode, contact, contactName, description, reference, dueDays, brandingTheme, url,
+            ]
             return reasons + single.compactMap(\.self) + tracking.map(\.option)
         }
     }

@@ -16,29 +16,26 @@ package struct RuleBook: Sendable {
 
     package let rules: [Rule]
     package let unmapped: Unmapped
-    private let lineRules: [Rule]
-    private let tenderRules: [Rule]
-    private let orderRules: [Rule]
+    private let lineRules: RuleIndex
+    private let tenderRules: RuleIndex
+    private let orderRules: RuleIndex
 
     package static let empty = RuleBook(rules: [])
 
     package init(rules: [Rule], unmapped: Unmapped = .asDefault) {
         self.rules = rules
         self.unmapped = unmapped
-        lineRules = rules.filter { $0.subject == .line }
-        tenderRules = rules.filter { $0.subject == .payment }
-        orderRules = rules.filter { $0.subject == .order }
+        lineRules = RuleIndex(rules.filter { $0.subject == .line })
+        tenderRules = RuleIndex(rules.filter { $0.subject == .payment })
+        orderRules = RuleIndex(rules.filter { $0.subject == .order })
     }
 
     package var isEmpty: Bool { rules.isEmpty && unmapped == .asDefault }
 
     /// How a line of `order` is booked.
     package func treatment(of line: LineFacts, in order: OrderFacts) -> Treatment {
-        if !lineRules.isEmpty {
-            let facts = RuleFacts(order: order, line: line)
-            for rule in lineRules {
-                if let treatment = rule.treatment(of: facts) { return treatment }
-            }
+        if !lineRules.isEmpty, let treatment = lineRules.treatment(of: RuleFacts(order: order, line: line)) {
+            return treatment
         }
         guard line.part == .sale else { return .standard }
         switch unmapped {
@@ -51,21 +48,13 @@ package struct RuleBook: Sendable {
     /// Into which clearing account a tender of `order` goes; ``Treatment/standard``: as `payment_methods` says.
     package func treatment(of tender: TenderFacts, in order: OrderFacts) -> Treatment {
         if tenderRules.isEmpty { return .standard }
-        let facts = RuleFacts(order: order, tender: tender)
-        for rule in tenderRules {
-            if let treatment = rule.treatment(of: facts) { return treatment }
-        }
-        return .standard
+        return tenderRules.treatment(of: RuleFacts(order: order, tender: tender)) ?? .standard
     }
 
     /// Contact, reference, or whether the order is booked at all.
     package func treatment(of order: OrderFacts) -> Treatment {
         if orderRules.isEmpty { return .standard }
-        let facts = RuleFacts(order: order)
-        for rule in orderRules {
-            if let treatment = rule.treatment(of: facts) { return treatment }
-        }
-        return .standard
+        return orderRules.treatment(of: RuleFacts(order: order)) ?? .standard
     }
 
     private static func fallback(_ line: LineFacts, account: String) -> Treatment {

@@ -3,7 +3,9 @@ import Domain
 extension Rule {
     /// The fields with text that a condition may test and a template may show.
     package enum TextField: String, Sendable, CaseIterable {
-        case product, sku, category, tag, part, register, staff, customer, venue, site, order
+        case product, sku, category, tag, part, modifier, register, staff, customer, venue, site, order, notes
+        case lineNotes = "line_notes"
+        case customerEmail = "customer_email"
         case orderType = "order_type"
         case customerTag = "customer_tag"
         case paymentMethod = "payment_method"
@@ -17,9 +19,13 @@ extension Rule {
             case .category: facts.line?.categories.contains(where: test) ?? false
             case .tag: facts.line?.tags.contains(where: test) ?? false
             case .part: Self.has(facts.line?.part.rawValue, test)
+            case .modifier: facts.line?.modifiers.contains(where: test) ?? false
+            case .lineNotes: Self.has(facts.line?.notes, test)
             case .register: Self.has(facts.order.register, test)
             case .staff: Self.has(facts.order.staff, test)
             case .customer: Self.has(facts.order.customer, test)
+            case .customerEmail: Self.has(facts.order.customerEmail, test)
+            case .notes: Self.has(facts.order.notes, test)
             case .venue: test(facts.order.venue)
             case .site: test(facts.order.site.text)
             case .order: test(facts.order.order.text)
@@ -53,7 +59,7 @@ extension Rule {
         /// Only order and payment rules know no line, only payment rules know a tender.
         package var isOfLine: Bool {
             switch self {
-            case .product, .sku, .category, .tag, .part: true
+            case .product, .sku, .category, .tag, .part, .modifier, .lineNotes: true
             default: false
             }
         }

@@ -37,6 +37,12 @@ package struct TextTemplate: Sendable {
         return text
     }
 
+    /// What it begins with, whatever the order; nil where a field comes first.
+    package var literalBeginning: String? {
+        guard case .literal(let text) = parts.first else { return nil }
+        return text
+    }
+
     /// Everything this can give, where that is known: a constant, or a field that goes through a table and, where the
     /// table has nothing, through `else`. Nil where it shows whatever the till holds.
     package var possibleValues: [String]? {

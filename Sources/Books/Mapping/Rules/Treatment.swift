@@ -22,8 +22,14 @@ package struct Treatment: Sendable, Hashable {
     /// The contact's name, should it have to be made. Orders only.
     package var contactName: String?
     package var description: String?
-    /// The document's reference. Orders only.
+    /// Of an order: the document's reference. Of a tender: the payment's.
     package var reference: String?
+    /// Days from the document's date to the day it is due. Orders only.
+    package var dueDays: Int?
+    /// Xero's id of a branding theme. Orders only.
+    package var brandingTheme: String?
+    /// Where the document's source can be seen. Orders only.
+    package var url: String?
     /// Nothing mapped it and the fallback took it: a person should know.
     package var warning: String?
     /// The rule that decided, or ``byDefault``.

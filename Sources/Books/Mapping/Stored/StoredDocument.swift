@@ -17,6 +17,7 @@ extension LedgerDocument: StoredForm {
             writer.optional("contact_name", contactName)
             if let customer { write(customer, to: &writer) }
             writer.optional("theme", brandingTheme)
+            writer.optional("url", url)
             writer.list("lines", lines)
             writer.list("payments", payments)
             writer.list("allocations", allocations)
@@ -56,6 +57,7 @@ extension LedgerDocument: StoredForm {
             self.customer = customer
         }
         brandingTheme = json["theme"]?.string
+        url = json["url"]?.string
         allocations = try json.list("allocations")
         isOnAccount = json["on_account"]?.bool ?? false
         tillTax = json["till_tax"] == nil ? nil : try json.money("till_tax")
@@ -134,6 +136,7 @@ extension LedgerPayment: StoredForm {
             writer.field("date", date.description)
             writer.field("day", day.description)
             writer.field("reference", reference)
+            if method != reference { writer.field("method", method) }
         }
     }
 
@@ -142,6 +145,7 @@ extension LedgerPayment: StoredForm {
             account: try json.text("account"), amount: try json.money("cents"), date: try json.date("date"),
             reference: try json.text("reference"))
         day = try json.date("day")
+        method = json["method"]?.string ?? reference
     }
 }
 

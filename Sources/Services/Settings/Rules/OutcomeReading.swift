@@ -7,7 +7,7 @@ extension RuleReader {
     private static let settable: [Rule.Subject: [String]] = [
         .line: ["account", "tax_type", "item_code", "tracking", "description"],
         .payment: ["account", "reference"],
-        .order: ["contact", "contact_name", "reference"],
+        .order: ["contact", "contact_name", "reference", "due_days", "branding_theme", "url", "tracking"],
     ]
 
     func outcome(
@@ -87,16 +87,28 @@ extension RuleReader {
         case "description": outcome.description = template
         case "contact": outcome.contact = template
         case "contact_name": outcome.contactName = template
+        case "due_days": outcome.dueDays = template
+        case "branding_theme": outcome.brandingTheme = template
+        case "url": outcome.url = template
         default: outcome.reference = template
         }
     }
 
-    /// An account or a tax type must be one that can be compared with the chart before any order comes.
+    /// What is compared with the chart, or reckoned with, must be known before any order comes.
     private func requireKnown(_ template: TextTemplate, _ key: String, _ place: Place) {
         let limits = ["account": 10, "tax_type": 50, "item_code": 30, "contact": 50, "contact_name": 255]
         let values = template.possibleValues
-        if values == nil, ["account", "tax_type"].contains(key) {
+        if values == nil, ["account", "tax_type", "due_days", "branding_theme"].contains(key) {
             report("must be one value, or a field that goes through a table: `{category | lookup TABLE}`", place)
+        }
+        if key == "due_days", let wrong = values?.first(where: { !(0...365).contains(Int($0) ?? -1) }) {
+            report("`\(wrong.prefix(60))` is not a number of days from 0 to 365", place)
+        }
+        if key == "branding_theme", let wrong = values?.first(where: { !SettingsSection.isIdentifier($0) }) {
+            report("`\(wrong.prefix(60))` is no id of Xero's", place)
+        }
+        if key == "url", let text = template.literalBeginning, !text.hasPrefix("https://"), !text.hasPrefix("http://") {
+            report("an address begins with https://", place)
         }
         guard let limit = limits[key] else { return }
         for value in values ?? [] where value.isEmpty || value.count > limit {

@@ -3,26 +3,26 @@ import Money
 
 /// What a recipe comes to, in cents, by schoolbook arithmetic on whole numbers.
 extension Recipe {
-    struct Figures {
+    package struct Figures {
         /// What each line is charged, its own variation included, the order's not.
-        var lines: [Int64] = []
-        var charged: Int64 = 0
+        package var lines: [Int64] = []
+        package var charged: Int64 = 0
         /// What the goods cost in the end.
-        var goods: Int64 = 0
+        package var goods: Int64 = 0
         /// The record's amount of each line.
-        var recorded: [Int64] = []
+        package var recorded: [Int64] = []
         /// What each line comes to on the document, before the order's variation is spread.
-        var booked: [Int64] = []
-        var spread: Int64 = 0
+        package var booked: [Int64] = []
+        package var spread: Int64 = 0
     }
 
     /// Half away from zero.
-    static func rounded(_ numerator: Int64, over divisor: Int64) -> Int64 {
+    package static func rounded(_ numerator: Int64, over divisor: Int64) -> Int64 {
         let half = divisor / 2
         return numerator >= 0 ? (numerator + half) / divisor : -((-numerator + half) / divisor)
     }
 
-    var figures: Figures {
+    package var figures: Figures {
         var figures = Figures()
         for line in lines {
             let isFree = line.isOption && areOptionsInside
@@ -53,7 +53,7 @@ extension Recipe {
 
     /// Parts of `total` in the ratio of `weights`: rounded towards zero, the cents left over to the largest remainders,
     /// the earlier first.
-    static func shares(of total: Int64, over weights: [Int64]) -> [Int64] {
+    package static func shares(of total: Int64, over weights: [Int64]) -> [Int64] {
         let sum = weights.reduce(0, +)
         guard sum != 0 else { return weights }
         var parts = weights.map { total * $0 / sum }
@@ -70,5 +70,5 @@ extension Recipe {
     }
 
     /// The tax inside a gross amount: half up to the cent; `rate` in thousandths.
-    static func tax(inside gross: Int64, rate: Int64) -> Int64 { rounded(gross * rate, over: 1000 + rate) }
+    package static func tax(inside gross: Int64, rate: Int64) -> Int64 { rounded(gross * rate, over: 1000 + rate) }
 }

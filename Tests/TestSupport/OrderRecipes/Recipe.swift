@@ -3,59 +3,68 @@ import Money
 
 /// What a made-up order consists of, in whole numbers. The order, and what its documents must come to, both follow from
 /// it, by arithmetic that shares nothing with the mapping. Simpler recipes are made of it when one fails.
-struct Recipe: CustomStringConvertible {
-    struct Line {
+package struct Recipe: CustomStringConvertible {
+    package struct Line {
         /// GST-inclusive, for the whole line, before anything varies it.
-        var cents: Int64
+        package var cents: Int64
         /// Thousandths.
-        var quantity: Int64 = 1000
+        package var quantity: Int64 = 1000
         /// Thousandths: 125 is 12.5 %.
-        var rate: Int64 = 100
+        package var rate: Int64 = 100
         /// Ten-thousandths: 9000 is 10 % off.
-        var variation: Int64 = 10_000
-        var fixed: Int64 = 0
-        var isOption = false
-        var modifier: Int64 = 0
-        var isGiftCard = false
+        package var variation: Int64 = 10_000
+        package var fixed: Int64 = 0
+        package var isOption = false
+        package var modifier: Int64 = 0
+        package var isGiftCard = false
+        package var isDeposit = false
+        /// Sold as a product of its own.
+        package var isSurcharge = false
         /// A levy of 29 % besides the tax.
-        var hasLevy = false
+        package var hasLevy = false
+
+        package init(cents: Int64) { self.cents = cents }
     }
 
     /// What the record's line amounts hold.
-    enum Shape: CaseIterable { case everything, lineVariations, nothing }
-    enum TipPlace: CaseIterable { case payments, order, both }
-    enum Paying: CaseIterable { case card, split, cash, change, giftCard, account, partOnAccount, threeWays }
+    package enum Shape: CaseIterable { case everything, lineVariations, nothing }
+    package enum TipPlace: CaseIterable { case payments, order, both }
+    package enum Paying: CaseIterable {
+        case card, split, cash, change, giftCard, voucher, account, partOnAccount, threeWays
+    }
 
-    var lines: [Line] = []
-    var variation: Int64 = 10_000
-    var fixed: Int64 = 0
-    var shape = Shape.everything
-    var areOptionsInside = false
-    var areModifiersInside = true
-    var tip: Int64 = 0
-    var tipPlace = TipPlace.payments
-    var isTipInTotal = false
-    var isTipInAmounts = false
-    var isTipLater = false
-    var paying = Paying.card
-    var isRefund = false
+    package var lines: [Line] = []
+    package var variation: Int64 = 10_000
+    package var fixed: Int64 = 0
+    package var shape = Shape.everything
+    package var areOptionsInside = false
+    package var areModifiersInside = true
+    package var tip: Int64 = 0
+    package var tipPlace = TipPlace.payments
+    package var isTipInTotal = false
+    package var isTipInAmounts = false
+    package var isTipLater = false
+    package var paying = Paying.card
+    package var isRefund = false
     /// Total, lines, payments: whether a refund writes them negative.
-    var negatives = [false, false, false]
+    package var negatives = [false, false, false]
     /// Paid back on the sale itself on a later day.
-    var paidBack: Int64 = 0
+    package var paidBack: Int64 = 0
     /// Minutes after the first day's midnight.
-    var minute: Int64 = 720
-    var register = 1
-    var type = "dine_in"
+    package var minute: Int64 = 720
+    package var register = 1
+    package var type = "dine_in"
 
-    var description: String {
+    package init(lines: [Line] = []) { self.lines = lines }
+
+    package var description: String {
         "\(lines.map { "\($0)" }.joined(separator: "\n  "))\n  order ×\(variation) +\(fixed), \(shape), options "
             + "inside \(areOptionsInside), modifiers inside \(areModifiersInside), tip \(tip) \(tipPlace) in total "
             + "\(isTipInTotal) in amounts \(isTipInAmounts) later \(isTipLater), \(paying), refund \(isRefund) "
             + "\(negatives), paid back \(paidBack), minute \(minute)"
     }
 
-    static func random(_ generator: inout Seeded) -> Recipe {
+    package static func random(_ generator: inout Seeded) -> Recipe {
         func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &generator) < percent }
         func pick(_ values: [Int64]) -> Int64 { values[Int.random(in: 0..<values.count, using: &generator)] }
         var recipe = Recipe()
@@ -68,7 +77,9 @@ struct Recipe: CustomStringConvertible {
             if chance(10) { line.isOption = true }
             if chance(8) { line.modifier = pick([50, 75, 110]) }
             if chance(4) { (line.isGiftCard, line.rate, line.cents) = (true, 0, pick([2500, 5000])) }
-            if chance(4) { (line.hasLevy, line.rate) = (true, 100) }
+            if chance(3) { (line.isGiftCard, line.isDeposit, line.rate) = (false, true, 0) }
+            if chance(4) { (line.isGiftCard, line.isDeposit, line.isSurcharge) = (false, false, true) }
+            if chance(4), !line.isGiftCard, !line.isDeposit { (line.hasLevy, line.rate) = (true, 100) }
             recipe.lines.append(line)
         }
         if chance(10) { recipe.lines.append(Line(cents: -Int64.random(in: 1...500, using: &generator))) }
@@ -98,7 +109,7 @@ struct Recipe: CustomStringConvertible {
     }
 
     /// Takes out what no till would write.
-    mutating func makeSense() {
+    package mutating func makeSense() {
         // A set has at least the line that it is part of.
         if !lines.isEmpty { lines[0].isOption = false }
         for index in lines.indices {
@@ -129,7 +140,7 @@ struct Recipe: CustomStringConvertible {
     // MARK: simpler ones
 
     /// Recipes that are simpler by one thing.
-    var simpler: [Recipe] {
+    package var simpler: [Recipe] {
         var list: [Recipe] = []
         func add(_ change: (inout Recipe) -> Void) {
             var recipe = self

@@ -1,39 +1,17 @@
-import Domain
-import Mapping
+package import Domain
 import Money
-
-extension VenueBooks {
-    /// Books with everything a made-up order needs.
-    static let complete: VenueBooks = {
-        var books = VenueBooks.example
-        books.taxTypes = [
-            decimal("0.1"): "OUTPUT", decimal("0.125"): "OUTPUTOLD", decimal("0.15"): "OUTPUT2", .zero: "EXEMPTOUTPUT",
-        ]
-        books.accounts.discounts = "240"
-        books.accounts.surcharges = "241"
-        books.accounts.giftCardLiability = "875"
-        books.accounts.variance = "870"
-        books.sales.giftCardProducts = ["900"]
-        books.sales.levyAccounts = [decimal("0.29"): "826"]
-        books.clearingAccounts = ["cash": "231", "card": "232", "gift card": "233", "eftpos": "234"]
-        books.fallbackClearingAccount = nil
-        return books
-    }()
-
-    static let accountOfMethod = ["Cash": "231", "Card": "232", "Gift Card": "233", "EFTPOS": "234"]
-}
 
 /// The record that a recipe makes, and what was truly taken for it.
 extension Recipe {
-    struct Taking: Equatable {
-        var method: String
-        var cents: Int64
+    package struct Taking: Equatable {
+        package var method: String
+        package var cents: Int64
     }
 
-    var owed: Int64 { figures.goods + tip }
+    package var owed: Int64 { figures.goods + tip }
 
     /// What was paid and kept at first, by tender: tips and rounding included, change netted.
-    var takings: [Taking] {
+    package var takings: [Taking] {
         let owed = owed
         guard owed > 0 else { return [] }
         switch paying {
@@ -43,6 +21,7 @@ extension Recipe {
         case .split: return split(owed, ["Card", "Cash"])
         case .threeWays: return split(owed, ["Card", "Cash", "EFTPOS"])
         case .giftCard: return split(owed, ["Card", "Gift Card"])
+        case .voucher: return split(owed, ["EFTPOS", "Voucher"])
         case .account: return []
         case .partOnAccount: return [Taking(method: "Card", cents: owed / 2)]
         }
@@ -56,12 +35,12 @@ extension Recipe {
         }
     }
 
-    var leftOnAccount: Int64 {
+    package var leftOnAccount: Int64 {
         paying == .account || paying == .partOnAccount ? owed - takings.reduce(0) { $0 + $1.cents } : 0
     }
 
     /// - Parameter id: also names the register.
-    func order(id: Int) -> Order {
+    package func order(id: Int) -> Order {
         let figures = figures
         let first = Instant(iso8601: "2026-11-23T00:00:00Z")!.adding(seconds: minute * 60)
         let signs: [Int64] = isRefund ? negatives.map { $0 ? -1 : 1 } : [1, 1, 1]
@@ -94,7 +73,8 @@ extension Recipe {
                 quantity: ExactDecimal(coefficient: Int128(line.quantity * sign), scale: 3),
                 recorded: Money(cents: figures.recorded[index] * sign).decimal,
                 isFromUnitPrice: shape == .nothing && minute % 2 == 0, taxRates: rates)
-            made.product = line.isGiftCard ? "900" : String(100 + index)
+            made.product =
+                line.isGiftCard ? "900" : line.isDeposit ? "901" : line.isSurcharge ? "902" : String(100 + index)
             made.categories = [index % 2 == 0 ? "Food" : "Drinks"]
             made.priceVariation = ExactDecimal(coefficient: Int128(line.variation), scale: 4)
             made.fixedVariation = Money(cents: line.fixed * sign).decimal
@@ -128,18 +108,33 @@ extension Recipe {
         return tenders
     }
 
-    /// The amounts by tax type that the document must come to, goods only.
-    var amountsByType: [String: Int64] {
+    /// What a document's goods come to under one tax type.
+    package struct TypeSum: Equatable, CustomStringConvertible {
+        package var cents: Int64 = 0
+        /// The sum of what is inside each line, each rounded by itself.
+        package var tax: Int64 = 0
+
+        package init() {}
+        package var description: String { "\(cents) with \(tax) of tax" }
+
+        package mutating func add(_ cents: Int64, tax: Int64) {
+            self.cents += cents
+            self.tax += tax
+        }
+    }
+
+    /// What the document must come to by tax type, goods only.
+    package var sumsByType: [String: TypeSum] {
         let figures = figures
         var types: [String] = []
-        var sums: [Int64] = []
+        var sums: [TypeSum] = []
         func add(_ type: String, _ cents: Int64) {
-            if let index = types.firstIndex(of: type) {
-                sums[index] += cents
-            } else {
+            let index = types.firstIndex(of: type) ?? types.count
+            if index == types.count {
                 types.append(type)
-                sums.append(cents)
+                sums.append(TypeSum())
             }
+            sums[index].add(cents, tax: Self.tax(inside: cents, rate: Self.rates[type] ?? 0))
         }
         for (line, cents) in zip(lines, figures.booked) {
             if line.hasLevy {
@@ -147,20 +142,20 @@ extension Recipe {
                 if levy != 0 { add("BASEXCLUDED", levy) }
                 add("OUTPUT", cents - levy)
             } else {
-                add(line.isGiftCard ? "BASEXCLUDED" : Self.types[line.rate]!, cents)
+                add(line.isGiftCard || line.isDeposit ? "BASEXCLUDED" : Self.types[line.rate]!, cents)
             }
         }
         if figures.spread != 0 {
-            for (index, part) in Self.shares(of: figures.spread, over: sums).enumerated() { sums[index] += part }
+            for (type, part) in zip(types, Self.shares(of: figures.spread, over: sums.map(\.cents))) { add(type, part) }
         }
-        return Dictionary(uniqueKeysWithValues: zip(types, sums)).filter { $0.value != 0 }
+        return Dictionary(uniqueKeysWithValues: zip(types, sums)).filter { $0.value != TypeSum() }
     }
 
-    static let types: [Int64: String] = [0: "EXEMPTOUTPUT", 100: "OUTPUT", 125: "OUTPUTOLD", 150: "OUTPUT2"]
-    static let rates = Dictionary(uniqueKeysWithValues: types.map { ($0.value, $0.key) })
+    package static let types: [Int64: String] = [0: "EXEMPTOUTPUT", 100: "OUTPUT", 125: "OUTPUTOLD", 150: "OUTPUT2"]
+    package static let rates = Dictionary(uniqueKeysWithValues: types.map { ($0.value, $0.key) })
 
     /// Whether the record can be read in two ways that add up: which of them holds nobody can say.
-    var isAmbiguous: Bool {
+    package var isAmbiguous: Bool {
         let figures = figures
         var readings: Set<[Int64]> = []
         let totals = [figures.goods, isTipInTotal ? figures.goods + tip : figures.goods - tip]
