@@ -4,6 +4,7 @@ import DeadLetters
 import Domain
 import Kounta
 import Logging
+import Mapping
 import MappingWork
 import Messaging
 import Polling
