@@ -1,8 +1,10 @@
 import Domain
 import Mapping
+import Money
 import Postgres
 import Store
 import Testing
+import Xero
 
 @Suite(.enabled(if: Database.isThere, Database.absence), .timeLimit(.minutes(2)))
 struct CorrectionStoreTests {
@@ -17,7 +19,16 @@ struct CorrectionStoreTests {
 
     /// An invoice that stands in the ledger with both its payments.
     private func written(_ id: String, _ store: PostgresStore) async throws -> DocumentID {
-        let document = try await store.accept([record(id)])[0].id
+        var made = record(id)
+        let day = CalendarDate(year: 2026, month: 11, day: 20)
+        let line = LedgerLine(
+            description: "Pie", amount: Money(cents: 1000), account: "230", taxType: "OUTPUT", tracking: [])
+        // What is decided about is read from the body, so it is a real one.
+        made.document?.body = InvoiceBody.element(
+            LedgerDocument(
+                number: DocumentNumber("HBR-\(id)"), reference: "T1", date: day, dueDate: day, currency: "AUD",
+                contactNumber: "WALKIN-HBR", lines: [line], payments: []))
+        let document = try await store.accept([made])[0].id
         let claims = try await store.take([document], lease: .seconds(60)).compactMap(\.claim)
         let held = try await store.recordSending(
             claims, SendingAttempt(organisation: harbour, key: "create \(id)", bytes: [1], lease: .seconds(60)))
