@@ -2,8 +2,8 @@ package import Domain
 package import JSON
 package import Mapping
 
-/// What is booked for one order, and what the present mapping makes of it; and what the mapping that the order was booked
-/// by makes of it, where that is another.
+/// What is booked for one order, and what the present mapping makes of it; and what the mapping by which it was booked
+/// makes of it, where that is another.
 package struct OrderExplanation {
     /// The mapping that an order's document was made by.
     package struct Stored: Sendable {

@@ -95,13 +95,16 @@ package struct NewContact: Sendable {
     package var lastName: String
     package var email: String?
 
+    /// What is longer than Xero takes is cut; a cut address would be another's, so it is left out.
     package init(number: String, name: String, firstName: String = "", lastName: String = "", email: String? = nil) {
         self.number = number
         self.name = name
-        self.firstName = firstName
-        self.lastName = lastName
-        self.email = email
+        self.firstName = String(firstName.prefix(Self.lengthMax))
+        self.lastName = String(lastName.prefix(Self.lengthMax))
+        self.email = email.flatMap { $0.count > Self.lengthMax ? nil : $0 }
     }
+
+    private static let lengthMax = 255
 
     /// As Xero takes a name: at most 255 characters, no angle brackets, no doubled spaces; never empty.
     package static func name(_ text: String, number: String) -> String {

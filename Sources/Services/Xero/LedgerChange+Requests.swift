@@ -16,17 +16,20 @@ extension LedgerChange {
 
     /// Makes a document void: it keeps its number for ever.
     package static func void(_ kind: LedgerDocument.Kind, _ id: String) -> LedgerChange {
-        let body = body { writer in
+        let element = body { writer in
             writer.key(kind.idField)
             writer.string(id)
             writer.field("Status", "VOIDED")
         }
-        return LedgerChange(method: .post, path: "/\(kind.endpoint)/\(id)", body: body)
+        return LedgerChange(
+            method: .post, path: "/\(kind.endpoint)/\(id)", body: InvoiceBody.batch(kind.endpoint, of: [element]))
     }
 
     /// - Parameter element: all that the document is to be.
     package static func update(_ kind: LedgerDocument.Kind, _ id: String, to element: [UInt8]) -> LedgerChange {
-        LedgerChange(method: .post, path: "/\(kind.endpoint)/\(id)?unitdp=4", body: element)
+        LedgerChange(
+            method: .post, path: "/\(kind.endpoint)/\(id)?unitdp=4",
+            body: InvoiceBody.batch(kind.endpoint, of: [element]))
     }
 
     /// Sets part of a credit note against an open invoice.

@@ -23,7 +23,7 @@ struct MappingScenario {
                 let answer = String(decoding: answer.raw, as: UTF8.self)
                 throw HarnessError("the mapping with \(count) rules came to \(answer)")
             }
-            let name = count == 0 ? "mapping.orders_per_second" : "mapping.orders_per_second_\(count)_rules"
+            let name = count == 0 ? "mapping.orders_per_second" : "mapping.ruled_\(count)_per_second"
             figures.add(name, Double(rate), "orders/s, one core")
             if count == 10 { figures.add("mapping.records_per_second", Double(whole), "records/s, read and written") }
         }
