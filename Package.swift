@@ -120,6 +120,7 @@ let package = Package(
             .embedInCode("Migrations/0005_desk.sql"),
             .embedInCode("Migrations/0008_governor.sql"),
             .embedInCode("Migrations/0010_alerts.sql"),
+            .embedInCode("Migrations/0011_days.sql"),
             .embedInCode("Migrations/0014_own_calls.sql"),
             .embedInCode("Migrations/0015_closed_organisations.sql"),
         ]),

@@ -81,6 +81,10 @@ package struct ContentHash: Sendable, Hashable, CustomStringConvertible {
 /// What kind of record of Kounta's a message or a row holds.
 package enum SourceKind: String, Sendable, Hashable, CaseIterable {
     case order
+    /// What was counted in a till at the end of a day.
+    case takings
+    /// No record of Kounta's: a venue's trading day, of which a summary or an adjustment is made.
+    case day
 }
 
 /// Names one record of Kounta's for ever.

@@ -51,7 +51,7 @@ extension OrderMapping {
             known.notes = line.notes
             treatment = books.rules.treatment(of: known, in: facts)
             let place = "line \(line.number) (\(line.name))"
-            guard try isBooked(treatment, amount, place, order, &warnings) else { return }
+            guard try isBooked(treatment, amount, place, order, &warnings, mayGo: true) else { return }
         }
         var made = ledgerLine(line, amount, account: treatment.account ?? account(of: part))
         made.source = index
@@ -214,10 +214,13 @@ extension OrderMapping {
         }
     }
 
-    /// Whether a rule leaves the line on the document. A line with an amount cannot be left out: the document would no
-    /// longer come to what the till took.
+    /// Whether a rule leaves the line on the document.
+    ///
+    /// - Parameter mayGo: whether a line with an amount may be left out; then it is seen to that as much money is left
+    ///   out.
     private func isBooked(
-        _ treatment: Treatment, _ amount: Money, _ place: String, _ order: Order, _ warnings: inout [String]
+        _ treatment: Treatment, _ amount: Money, _ place: String, _ order: Order, _ warnings: inout [String],
+        mayGo: Bool = false
     ) throws(Park) -> Bool {
         if let warning = treatment.warning { warnings.append(warning) }
         switch treatment.action {
@@ -225,6 +228,10 @@ extension OrderMapping {
         case .park(let reason): throw parked(treatment.rule, reason, of: order, place)
         case .skip(let reason):
             if amount.isZero { return false }
+            if mayGo {
+                warnings.append("The rule \"\(treatment.rule)\" leaves out \(amount), \(place): \(reason)")
+                return false
+            }
             throw Park(
                 .mapping,
                 "Order \(order.id), \(place): the rule \"\(treatment.rule)\" leaves out \(amount) (\(reason)), and "

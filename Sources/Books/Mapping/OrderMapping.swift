@@ -7,7 +7,7 @@ import Money
 /// Pure: the same order and books give the same documents, to the byte. What must stay true: an invoice's total is what
 /// the customer owed to the cent, a credit note's what was given back, and payments are what the till took.
 package struct OrderMapping: Sendable {
-    let books: VenueBooks
+    package let books: VenueBooks
     let taxes: TaxTable
     let tracking: [Tracking]
     package let calendar: TradingCalendar
@@ -43,11 +43,14 @@ package struct OrderMapping: Sendable {
         context.tracking = context.tracking.replaced(by: treatment.tracking)
         var document = header(of: sale, context, treatment)
         document.lines = try lines(of: sale, figures, context, &document.warnings)
+        let leftOut = figures.owed - document.total
         if isRefund {
             try completeRefund(&document, of: sale, figures, context)
+            try requireBalance(document, leftOut, of: sale, figures)
             return .documents([document])
         }
         try completeSale(&document, of: sale, figures, context)
+        try requireBalance(document, leftOut, of: sale, figures)
         if figures.refunds.isEmpty { return .documents([document]) }
         return .documents([document] + (try refunds(of: document, sale, figures, context)))
     }
@@ -118,6 +121,22 @@ package struct OrderMapping: Sendable {
                     + "\(charged.rounded(toScale: 2)) and its payments to \(paid): neither a sale nor a refund.",
                 remedy: "Correct the order in Kounta, then replay it.")
         }
+    }
+
+    /// What rules leave out of an order's lines must be what they leave out of its payments: else the document would
+    /// not come to what was paid for the rest.
+    private func requireBalance(
+        _ document: LedgerDocument, _ leftOut: Money, of order: Order, _ figures: SaleFigures
+    ) throws(Park) {
+        if leftOut.isZero { return }
+        let unpaid = figures.tenders.lazy.map(\.amount).sum() - document.paid
+        guard unpaid != leftOut else { return }
+        let what = document.warnings.filter { $0.contains("leaves out") }.joined(separator: " ")
+        throw Park(
+            .mapping,
+            "Order \(order.id): rules leave out lines of \(leftOut) and payments of \(unpaid), and then the document "
+                + "would not come to what was paid for the rest. \(what)",
+            remedy: "Let a rule leave out the payment too, or set an account for the lines instead, then replay.")
     }
 
     func parked(_ rule: String, _ reason: String, of order: Order, _ place: String) -> Park {

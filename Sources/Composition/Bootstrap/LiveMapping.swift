@@ -2,6 +2,7 @@ import Crypto
 import Domain
 import Mapping
 import MappingWork
+import Messaging
 import ServiceLifecycle
 import Settings
 import Store
@@ -30,7 +31,22 @@ enum LiveMapping {
         do { books = try await LiveCatalogue.completed(settings.books, by: settings, from: store) } catch {
             throw AbsentCatalogue(cause: "\(error)")
         }
-        return LoadedMapping(books: books, file: file, hash: hash)
+        let agreed = try await agreed(books, store)
+        return LoadedMapping(books: agreed, file: file, hash: hash)
+    }
+
+    /// The books with the modes that all mappers have agreed on: another mode takes effect on the day after.
+    private static func agreed(
+        _ books: [VenueKey: VenueBooks], _ store: PostgresStore
+    ) async throws -> [VenueKey: VenueBooks] {
+        var agreed = books
+        do {
+            for (venue, books) in books.sorted(by: { $0.value.numberPrefix < $1.value.numberPrefix }) {
+                let today = OrderMapping(books: books).calendar.day(at: LiveClock.clock.now())
+                agreed[venue]?.posting = try await store.agreed(books.posting, of: venue, today: today)
+            }
+        } catch { throw AbsentCatalogue(cause: "\(error)") }
+        return agreed
     }
 
     /// Of the file's bytes: they are few, and no way of replacing a file (a link on its path that leads elsewhere, as

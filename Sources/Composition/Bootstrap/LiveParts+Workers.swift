@@ -79,7 +79,11 @@ extension LiveParts {
             load: { [store] in try await LiveMapping.load(path: path, store) }, hash: { LiveMapping.hash(path: path) },
             hashAtStart: loaded.hash, hangUps: await LiveMapping.hangUps(), mapping: mapping, store: store,
             organisations: Set(settings.organisations.map(\.key)), clock: clock, metrics: metrics, logger: logger)
-        return [mapper, reloading]
+        let closing = DayClosing(
+            store: store, outbox: broker, depth: broker, mapping: mapping,
+            startFrom: Dictionary(settings.companies.map { ($0.key, $0.startFrom) }) { $1 },
+            delay: settings.mapping.closeDelay, clock: clock, metrics: metrics, logger: logger)
+        return [mapper, reloading, closing]
     }
 
     /// What is read before the work begins: a database that goes away at that very moment is waited for as at any other.
@@ -146,7 +150,14 @@ extension LiveParts {
         return [
             ItemKeeping(
                 organisation: organisation.key, ledger: ledger, store: store,
-                load: { try LiveSettings.load(path: path, for: .writer) }, clock: clock, logger: logger)
+                load: { try LiveSettings.load(path: path, for: .writer) }, clock: clock, logger: logger),
+            Attaching(
+                organisation: organisation.key, store: store, ledger: ledger, clock: clock, metrics: metrics,
+                logger: logger),
+            MappingWatch(
+                organisation: organisation.key, ledger: ledger, store: store,
+                load: { try LiveSettings.load(path: path, for: .writer) }, file: LiveSettings.path(path) ?? "",
+                clock: clock, metrics: metrics, logger: logger),
         ]
     }
 

@@ -22,6 +22,7 @@ extension Settings {
             "  lease: \(DurationText.render(polling.leaseDuration))", "mapping:", "  batch: \(mapping.batch)",
             "  linger: \(DurationText.render(mapping.linger))", "  prefetch: \(mapping.prefetch)",
             "  record_bytes_max: \(mapping.recordBytesMax)", "  basis: \(mapping.basis.rawValue)",
+            "  close_delay: \(DurationText.render(mapping.closeDelay))",
             "writing:", "  batch: \(writing.batch)",
             "  linger: \(DurationText.render(writing.linger))", "  batches_in_flight: \(writing.batchesInFlight)",
             "  lease: \(DurationText.render(writing.leaseDuration))",

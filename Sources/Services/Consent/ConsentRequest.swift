@@ -18,7 +18,8 @@ package struct ConsentRequest: Sendable {
     package static func xero(login: String, clientID: String, redirect: String) -> ConsentRequest {
         ConsentRequest(
             page: login + "/identity/connect/authorize", clientID: clientID, redirect: redirect,
-            scope: "offline_access accounting.invoices accounting.payments accounting.contacts accounting.settings")
+            scope: "offline_access accounting.invoices accounting.payments accounting.contacts accounting.settings "
+                + "accounting.attachments")
     }
 
     package static func kounta(login: String, clientID: String, redirect: String) -> ConsentRequest {

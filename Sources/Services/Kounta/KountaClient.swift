@@ -71,6 +71,29 @@ package struct KountaClient: Sendable {
         return Page(rows: rows, next: try next(after: path, in: response.headers))
     }
 
+    /// A site's end-of-day takings that were counted since a day, as they came.
+    package func takings(site: SiteID, since day: CalendarDate) async throws -> [(id: String, body: [UInt8])] {
+        var found: [(id: String, body: [UInt8])] = []
+        var path: String? = "/v1/companies/\(company)/sites/\(site)/reconciliations/since/\(day).json"
+        var pages = 0
+        while let here = path {
+            pages += 1
+            guard pages <= 4000 else { throw KountaError.unexpectedShape(path: here, "the takings have no end") }
+            let response = try await get(here, priority: .rescan)
+            guard let json = try? JSON(parsing: response.body), json.kind == .array else {
+                throw KountaError.unexpectedShape(path: here, "the page is no list")
+            }
+            for element in json.elements {
+                guard let id = element["id"]?.identifierText else {
+                    throw KountaError.unexpectedShape(path: here, "takings have no `id`")
+                }
+                found.append((id, Array(element.raw)))
+            }
+            path = try next(after: here, in: response.headers)
+        }
+        return found
+    }
+
     /// The company's whole catalogue, page by page.
     ///
     /// - Throws: ``KountaError/unexpectedShape`` after so many pages that they cannot be a catalogue.

@@ -183,6 +183,9 @@ package struct VenueSettings: Sendable {
     package var paymentTermDays: Int
     package var brandingTheme: String?
     package var posting: PostingPlan
+
+    /// Whether its end-of-day takings matter: they go into summaries.
+    package var needsTakings: Bool { posting.knowsSummaries }
 }
 
 package struct PollingSettings: Sendable {
@@ -205,6 +208,8 @@ package struct MappingSettings: Sendable {
     package var recordBytesMax: Int
     /// Of which documents it is kept why each line is what it is.
     package var basis: Basis
+    /// From a trading day's end to its close, so that what is still on its way arrives.
+    package var closeDelay: Duration
 
     package enum Basis: String, Sendable, CaseIterable {
         /// Of those that a rule or the fallback had a say in.

@@ -103,6 +103,7 @@ extension MappingSettings {
         prefetch = section.integer("prefetch", in: 1...2000, default: 400)
         recordBytesMax = section.integer("record_bytes_max", in: 1000...16_000_000, default: 1_000_000)
         basis = section.choice("basis", default: Basis.rules)
+        closeDelay = section.duration("close_delay", default: .seconds(120))
         section.finish()
     }
 }

@@ -30,6 +30,7 @@ package struct Migration: Sendable {
         Migration(version: 8, name: "governor", sql: text(PackageResources._008_governor_sql)),
         Migration(version: 9, name: "kinds", sql: text(PackageResources._009_kinds_sql)),
         Migration(version: 10, name: "alerts", sql: text(PackageResources._010_alerts_sql)),
+        Migration(version: 11, name: "days", sql: text(PackageResources._011_days_sql)),
         Migration(version: 12, name: "corrections", sql: text(PackageResources._012_corrections_sql)),
         Migration(version: 14, name: "own_calls", sql: text(PackageResources._014_own_calls_sql)),
         Migration(version: 15, name: "closed_organisations", sql: text(PackageResources._015_closed_organisations_sql)),

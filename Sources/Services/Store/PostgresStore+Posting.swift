@@ -263,7 +263,7 @@ extension PostgresStore: PostingStore {
             """, [.int(id.value), task.map { .text($0) } ?? .null, .text(reason)])
     }
 
-    private static func insert(
+    static func insert(
         _ document: NewDocument, of request: PostingRequest, _ session: PostgresSession
     ) throws -> DocumentID? {
         let rows = try session.query(

@@ -17,6 +17,9 @@ package enum StoreTrouble: Sendable, Hashable {
         }
         switch error.code {
         case .serializationFailure, .deadlock: self = .conflict("\(error)")
+        // An order went into a summary, or got a document, at the very moment it was to be posted the other way: the
+        // next look sees which.
+        case .checkViolation where error.constraint == "order_posted_once": self = .conflict("\(error)")
         case .invalidText, .uniqueViolation, .foreignKeyViolation, .checkViolation, .notNullViolation:
             self = .refused("\(error)")
         case .badURL, .cannotConnect, .loginRefused, .connectionLost, .undefinedObject, .insufficientPrivilege,

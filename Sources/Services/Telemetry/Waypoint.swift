@@ -25,6 +25,10 @@ package enum Waypoint: String, Sendable, CaseIterable {
     /// The messages are acknowledged.
     case mapperAcknowledged = "mapper.acknowledged"
 
+    /// A trading day is closed and its documents are committed; no message tells of them. Only where a venue posts
+    /// summaries.
+    case mapperDayClosed = "mapper.day-closed"
+
     /// Documents are claimed; nothing is prepared.
     case writerClaimed = "writer.claimed"
     /// A contact was created in the ledger; its id is not stored.

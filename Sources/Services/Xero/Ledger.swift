@@ -239,10 +239,11 @@ extension XeroClient: Ledger {
         return .found(result)
     }
 
-    private func lookUp<Value: Sendable>(
-        _ path: String, _ read: (JSON) -> Value?
+    /// - Parameter permit: of a call that waits behind others than its path says.
+    func lookUp<Value: Sendable>(
+        _ path: String, permit: CallPermit? = nil, _ read: (JSON) -> Value?
     ) async throws -> Lookup<Value> {
-        let outcome = try await call(.get, path)
+        let outcome = try await call(.get, path, permit: permit)
         guard case .answered(let response) = outcome else { return .failed(outcome) }
         guard let json = try? JSON(parsing: response.body), let value = read(json) else {
             return .failed(.unknown("the answer to GET \(path.prefix { $0 != "?" }) is not understood"))
@@ -250,7 +251,7 @@ extension XeroClient: Ledger {
         return .found(value)
     }
 
-    private static func percentEncoded(_ text: String) -> String {
+    static func percentEncoded(_ text: String) -> String {
         var result = ""
         for byte in text.utf8 {
             let scalar = Unicode.Scalar(byte)

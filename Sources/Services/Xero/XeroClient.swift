@@ -38,19 +38,19 @@ package struct XeroClient: Sendable {
 
     package func call(
         _ method: HTTPMethod, _ path: String, body: [UInt8]? = nil, idempotencyKey: String? = nil,
-        permit: CallPermit? = nil
+        permit: CallPermit? = nil, mediaType: String = "application/json"
     ) async throws -> XeroOutcome {
         let token: String
         do { token = try await tokens.accessToken() } catch {
             if let permit { await giveBack(permit) }
             return Self.outcome(of: error)
         }
-        let first = try await send(method, path, body, idempotencyKey, token, permit)
+        let first = try await send(method, path, body, mediaType, idempotencyKey, token, permit)
         guard case .answered(let response) = first, response.status == 401 else { return await judged(first) }
         // An expired token: one fresh one, one more try; nothing was carried out. A second 401 is final.
         let fresh: String
         do { fresh = try await tokens.accessToken(insteadOf: token) } catch { return Self.outcome(of: error) }
-        let second = try await send(method, path, body, idempotencyKey, fresh, nil)
+        let second = try await send(method, path, body, mediaType, idempotencyKey, fresh, nil)
         if case .answered(let response) = second, response.status == 401 {
             await tokens.refusedFresh(fresh, saying: "401 \(XeroOutcome.sentence(response))")
         }
@@ -73,14 +73,14 @@ package struct XeroClient: Sendable {
     }
 
     private func send(
-        _ method: HTTPMethod, _ path: String, _ body: [UInt8]?, _ idempotencyKey: String?, _ token: String,
-        _ reserved: CallPermit?
+        _ method: HTTPMethod, _ path: String, _ body: [UInt8]?, _ mediaType: String, _ idempotencyKey: String?,
+        _ token: String, _ reserved: CallPermit?
     ) async throws -> HTTPOutcome {
         var headers: [(name: String, value: String)] = [
             ("Authorization", "Bearer \(token)"), ("Accept", "application/json"),
         ]
         if let tenant { headers.append(("xero-tenant-id", tenant)) }
-        if body != nil { headers.append(("Content-Type", "application/json")) }
+        if body != nil { headers.append(("Content-Type", mediaType)) }
         // No header rather than an empty one.
         if let idempotencyKey { headers.append(("Idempotency-Key", idempotencyKey)) }
         let request = HTTPRequest(

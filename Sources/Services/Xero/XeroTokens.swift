@@ -17,7 +17,7 @@ package actor XeroTokens: AccessTokens {
     /// A token is not used within so long of its end: a call may take half a minute.
     private static let margin = Duration.seconds(120)
     private static let scope =
-        "accounting.invoices accounting.payments accounting.contacts accounting.settings"
+        "accounting.invoices accounting.payments accounting.contacts accounting.settings accounting.attachments"
 
     package init(http: HTTPClient, identity: String, credential: ClientCredential) {
         self.http = http

@@ -22,6 +22,9 @@ extension KountaModel {
             case ("POST", "reset"?, 2):
                 reset()
                 return Answer(204)
+            case ("POST", "takings"?, 2):
+                try miscount(try JSON(parsing: call.body))
+                return Answer(204)
             case ("POST", "orders"?, 2):
                 let order = try put(call.body, nil, isOnAccount: Self.isOpenAccount(call.body))
                 return Answer(201, body: Answer.json { $0.field("id", order.id) })
@@ -59,6 +62,17 @@ extension KountaModel {
         default: return .notFound
         }
         return Answer(200, body: book.orders[order.id]?.detail ?? [])
+    }
+
+    /// `{"site": 923, "day": "2026-11-20", "method": "Cash", "difference_cents": -150}`: what was counted in the till
+    /// is so much more than what it recorded. Said again, the till is counted again.
+    private func miscount(_ json: JSON) throws {
+        guard let site = json["site"]?.integer, let method = json["method"]?.string,
+            let cents = json["difference_cents"]?.integer,
+            let day = json["day"]?.string.flatMap({ SydneyClock.parse($0) }),
+            let tender = Tender.all.first(where: { $0.name == method })
+        else { throw RecordProblem(description: "takings need site, day, method and difference_cents") }
+        book.miscount(TradeBook.TradingDay(day: day / 86_400, site: site), method: tender.id, by: cents)
     }
 
     private func touch(isDeleted: Bool?) throws -> JSON {
@@ -116,6 +130,8 @@ extension KountaModel {
             writer.field("company", order.company)
             writer.field("site", order.site)
             writer.field("status", order.status)
+            writer.key("created_at")
+            writer.time(order.createdAt)
             writer.field("total", exactCents: figures.total)
             writer.field("tips", exactCents: figures.tips)
             writer.field("due", exactCents: figures.due)

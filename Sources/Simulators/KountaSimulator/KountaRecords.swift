@@ -215,8 +215,11 @@ enum KountaRecords {
             }
             writer.key("reconciliations")
             writer.array { writer in
-                for (method, cents) in takings.byMethod.sorted(by: { $0.key < $1.key }) {
-                    writer.object { writer in writeTender(method, cents, &writer) }
+                let methods = Set(takings.byMethod.keys).union(takings.differences.keys)
+                for method in methods.sorted() {
+                    let recorded = takings.byMethod[method] ?? 0
+                    let counted = recorded + (takings.differences[method] ?? 0)
+                    writer.object { writer in writeTender(method, recorded: recorded, counted: counted, &writer) }
                 }
             }
             writer.key("created_at")
@@ -224,7 +227,9 @@ enum KountaRecords {
         }
     }
 
-    private static func writeTender(_ method: Int64, _ cents: Int64, _ writer: inout JSONWriter) {
+    private static func writeTender(
+        _ method: Int64, recorded: Int64, counted: Int64, _ writer: inout JSONWriter
+    ) {
         writer.key("payment_method")
         writer.object { writer in
             writer.field("id", method)
@@ -233,8 +238,8 @@ enum KountaRecords {
         }
         writer.key("takings")
         writer.object { writer in
-            writer.field("recorded", cents: cents)
-            writer.field("counted", cents: cents)
+            writer.field("recorded", cents: recorded)
+            writer.field("counted", cents: counted)
         }
         writer.key("adjustments")
         writer.object { writer in

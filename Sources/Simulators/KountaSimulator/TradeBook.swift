@@ -37,6 +37,8 @@ struct TradeBook: Sendable {
         var byMethod: [Int64: Int64] = [:]
         var total: Int64 = 0
         var tax: Int64 = 0
+        /// Counted less recorded, by method.
+        var differences: [Int64: Int64] = [:]
     }
 
     private(set) var orders: [Int64: BookedOrder] = [:]
@@ -117,6 +119,10 @@ struct TradeBook: Sendable {
         }
         takings[day, default: Takings()].total += sign * figures.total
         takings[day, default: Takings()].tax += sign * figures.tax
+    }
+
+    mutating func miscount(_ day: TradingDay, method: Int64, by cents: Int64) {
+        takings[day, default: Takings()].differences[method] = cents
     }
 
     /// One page, newest first, of the orders created in `from..<until` (Unix seconds).

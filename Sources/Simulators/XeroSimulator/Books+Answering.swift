@@ -39,6 +39,7 @@ extension Books {
         if call.path.count >= 3 {
             switch call.path[2] {
             case "History": return history(kind, index, call)
+            case "Attachments": return attachments(kind, index, call)
             case "Allocations" where kind == .creditNote: return allocations(of: index, call)
             default: return .notFound
             }

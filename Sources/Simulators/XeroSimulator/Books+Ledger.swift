@@ -80,6 +80,17 @@ extension Books {
                     writer.string(tracking[choice.category].options[choice.option].name)
                 }
             }
+            if !document.attachments.isEmpty {
+                writer.key("attachments")
+                writer.array { writer in
+                    for file in document.attachments {
+                        writer.object { writer in
+                            writer.field("FileName", file.name)
+                            writer.field("Text", String(decoding: file.body, as: UTF8.self))
+                        }
+                    }
+                }
+            }
             writer.key("lines")
             writer.array { writer in
                 for line in document.lines {

@@ -45,7 +45,7 @@ extension Books {
             }
             writer.field("CurrencyRate", number: "1.0")
             writer.field("IsDiscounted", document.lines.contains { $0.discountRate != nil || $0.discountAmount != nil })
-            writer.field("HasAttachments", false)
+            writer.field("HasAttachments", !document.attachments.isEmpty)
             writer.field("HasErrors", errors != nil)
             if errors != nil {
                 writer.key("InvoiceAddresses")

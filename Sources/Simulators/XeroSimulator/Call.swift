@@ -8,6 +8,8 @@ struct Call: Sendable {
     var query: Query
     var body: [UInt8] = []
     var idempotencyKey: String?
+    /// Of a file to attach.
+    var mediaType = "application/octet-stream"
     /// Milliseconds since 1970.
     var modifiedSince: Int64?
     var now: Int64

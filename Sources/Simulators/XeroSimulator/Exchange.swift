@@ -62,8 +62,10 @@ struct Exchange: Sendable {
     /// The call inside, for paths of the accounting API.
     var call: Call {
         let parts = path.split(separator: "/").dropFirst(2).map { Query.unescaped($0) }
-        return Call(
+        var call = Call(
             method: method, path: parts, query: query, body: body, idempotencyKey: header("Idempotency-Key"),
             modifiedSince: header("If-Modified-Since").flatMap { Moment.parse($0) }, now: now)
+        if let type = header("Content-Type"), parts.count > 2 { call.mediaType = type }
+        return call
     }
 }

@@ -85,11 +85,20 @@ struct Document: Sendable {
     /// Indices of the allocations that touch it.
     var allocations: [Int] = []
     var history: [(at: Int64, details: String)] = []
+    var attachments: [Attachment] = []
     var sentToContact = false
     var updated: Int64 = 0
 
     var due: Fixed { total - paid - credited }
     var hasMoneyApplied: Bool { paid.units != 0 || credited.units != 0 }
+}
+
+/// A file attached to a document, kept whole.
+struct Attachment: Sendable {
+    let id: XeroID
+    let name: String
+    let mediaType: String
+    var body: [UInt8]
 }
 
 struct Payment: Sendable {

@@ -18,11 +18,11 @@ import Xero
 package struct MapperService: Service {
     private let inbox: any Inbox
     private let postbox: Postbox
-    private let store: any MappingStore & PostingStore
+    let store: any MappingStore & PostingStore & DayStore
     private let mapping: MappingInEffect
     private let versions: any MappingVersionStore
     private let settings: MappingSettings
-    private let clock: WorkClock
+    let clock: WorkClock
     private let suspicion: Suspicion
     private let endurance: Endurance
     let metrics: Metrics
@@ -32,7 +32,7 @@ package struct MapperService: Service {
     private static let batchesInFlight = 3
 
     package init(
-        inbox: any Inbox, outbox: any Outbox, store: any MappingStore & PostingStore & MappingVersionStore,
+        inbox: any Inbox, outbox: any Outbox, store: any MappingStore & PostingStore & MappingVersionStore & DayStore,
         mapping: MappingInEffect, settings: MappingSettings, clock: WorkClock, metrics: Metrics, logger: Logger,
         suspicion: Suspicion
     ) {
@@ -106,7 +106,9 @@ package struct MapperService: Service {
         let readings = batch.map { (message: $0, reading: current.reader.read($0)) }
         let latest = Self.latestOfEachDocument(readings.map(\.reading))
         pass(.mapperMapped) { batch.map(\.body) }
-        let accepted = try await store.accept(latest.map(\.record).filter { $0.document != nil })
+        let summarised = try await takeIntoDays(latest)
+        let single = latest.filter { !summarised.contains($0.key) }
+        let accepted = try await store.accept(single.map(\.record).filter { $0.document != nil })
         pass(.mapperCommitted)
         var outcomes: [DocumentKey: AcceptedDocument] = [:]
         for document in accepted {
@@ -118,7 +120,11 @@ package struct MapperService: Service {
         var verdicts: [(message: IncomingMessage, verdict: Verdict)] = []
         var decided: [DecidedOrder] = []
         for (message, reading) in readings {
-            guard case .mapped(let mapped) = reading else {
+            if case .takings(let takings) = reading {
+                verdicts.append((message, try await takeIn(takings, current.reader)))
+                continue
+            }
+            guard case .mapped(let mapped) = reading, !summarised.contains(mapped.key) else {
                 verdicts.append((message, reading.verdict))
                 continue
             }
@@ -138,6 +144,7 @@ package struct MapperService: Service {
             }
         }
         try await versions.keepBases(Self.bases(readings.map(\.reading), outcomes, version: current.version))
+        try await keepSkips(latest, version: current.version)
         try await store.noteMapped(Self.replays(readings.map(\.reading), outcomes, decided))
         try await postbox.settle(verdicts, following: following) { pass(.mapperPublished) }
         pass(.mapperAcknowledged)

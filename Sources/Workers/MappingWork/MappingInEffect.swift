@@ -22,10 +22,18 @@ package actor MappingInEffect {
             reader: RecordReader(books: books, recordBytesMax: recordBytesMax, basis: basis), version: version)
     }
 
+    /// Through which day a venue's trading days are written down.
+    private var met: [VenueKey: CalendarDate] = [:]
+
+    func daysMet(at venue: VenueKey) -> CalendarDate? { met[venue] }
+    func noteDaysMet(through day: CalendarDate, at venue: VenueKey) { met[venue] = day }
+
     package var version: Int64 { current.version }
     package var venues: [VenueKey: VenueBooks] { current.reader.books }
 
     package func replace(books: [VenueKey: VenueBooks], version: Int64) {
+        // Other days may be summaries from now on.
+        met = [:]
         current = Current(
             reader: RecordReader(books: books, recordBytesMax: recordBytesMax, basis: basis), version: version)
     }

@@ -11,12 +11,16 @@ import Xero
 /// What became of one message: a record with its document, or why there is none.
 enum Reading {
     case mapped(MappedMessage)
+    /// What was counted in a till.
+    case takings(TakingsMessage)
+    /// Nothing is to be done about it: what it says has no place in the books.
+    case needless
     case parked(Park, Envelope.Subject)
     case unreadable(String)
 
     var verdict: Verdict {
         switch self {
-        case .mapped: .done
+        case .mapped, .takings, .needless: .done
         case .parked(let park, let subject): .park(park, about: subject)
         case .unreadable(let reason): .unreadable(reason)
         }
@@ -40,11 +44,13 @@ struct MappedMessage {
     /// Nil where there is nothing worth keeping.
     let basis: Basis?
     let warnings: [String]
+    /// Only where the venue posts, or has ever posted, summaries.
+    var day: DayReading?
 }
 
 /// Reads and maps one message: pure, so that a batch can be read again after any failure.
 struct RecordReader: Sendable {
-    private let mappings: [VenueKey: OrderMapping]
+    let mappings: [VenueKey: OrderMapping]
     let books: [VenueKey: VenueBooks]
     private let recordBytesMax: Int
     private let basisKeeping: MappingSettings.Basis
@@ -63,7 +69,7 @@ struct RecordReader: Sendable {
         case .success(let value): envelope = value
         }
         guard let company = envelope.subject.company else { return .unreadable("the header tb-company is missing") }
-        guard envelope.subject.kind == SourceKind.order.rawValue else {
+        guard let kind = envelope.subject.kind.flatMap(SourceKind.init(rawValue:)), kind != .day else {
             return .unreadable("records of kind \(envelope.subject.kind ?? "none") are not known to this version")
         }
         guard !message.isTruncated, message.body.count <= recordBytesMax else {
@@ -73,6 +79,7 @@ struct RecordReader: Sendable {
                 remedy: "Look at the order in Kounta; raise `mapping.record_bytes_max` if it really is that large.")
             return .parked(park, envelope.subject)
         }
+        if kind == .takings { return readTakings(message, envelope, company) }
         do { return .mapped(try map(message, envelope, company)) } catch { return .parked(error, envelope.subject) }
     }
 
@@ -104,11 +111,13 @@ struct RecordReader: Sendable {
         let record = MappedRecord(
             source: request.source, hash: request.hash, body: message.body, document: ordinary,
             firstSeen: envelope.firstSeen)
-        return MappedMessage(
+        var mapped = MappedMessage(
             record: record, posting: posting, organisation: books.organisation, subject: subject,
             traceparent: envelope.traceparent, mark: envelope.mark,
             key: DocumentKey(organisation: books.organisation, number: number),
-            basis: only.flatMap { Basis(of: $0, basisKeeping) }, warnings: documents.flatMap(\.warnings))
+            basis: only.flatMap { Basis(of: $0, basisKeeping) }, warnings: documents.flatMap(\.warnings), day: nil)
+        if books.posting.knowsSummaries { mapped.day = DayReading(of: order, documents, mapping, version) }
+        return mapped
     }
 
     /// - Throws: ``Park`` where nothing can be decided about this version.
@@ -116,15 +125,12 @@ struct RecordReader: Sendable {
         if order.isDeleted { return .deleted }
         switch try mapping.outcome(for: order) {
         case .documents(let documents): return .documents(documents)
-        case .skipped(let rule, let reason):
-            throw Park(
-                .mapping, "Order \(order.id): the rule \"\(rule)\" leaves it out: \(reason)",
-                remedy: "Discard this letter, or change the rule and replay.")
+        case .skipped(let rule, let reason): return .skipped(rule: rule, reason: reason)
         }
     }
 
     /// Computed here, not taken from the header: the header may come from anywhere.
-    private func hash(_ message: IncomingMessage, _ envelope: Envelope) -> ContentHash {
+    func hash(_ message: IncomingMessage, _ envelope: Envelope) -> ContentHash {
         Self.contentHash(Array(SHA256.hash(data: message.body)))
     }
 

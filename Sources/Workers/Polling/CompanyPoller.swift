@@ -66,7 +66,10 @@ package struct CompanyPoller: Service {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await renew(lease) }
             if let catalogue { group.addTask { await catalogue.run() } }
-            for venue in company.venues { group.addTask { await poll(venue, lease) } }
+            for venue in company.venues {
+                group.addTask { await poll(venue, lease) }
+                if venue.needsTakings { group.addTask { await count(venue) } }
+            }
             // The first to end is the renewal (the lease is lost) or a venue (the process ends): all end with it.
             await group.next()
             group.cancelAll()
@@ -105,6 +108,24 @@ package struct CompanyPoller: Service {
                 report(error, venue)
             }
             do { try await clock.sleep(pause(afterFailures: failures)) } catch { return }
+        }
+    }
+
+    /// Reads what was counted in the venue's tills. Nothing else waits for it.
+    private func count(_ venue: VenueSettings) async {
+        // All of them once; then what may have come since.
+        var since: Instant?
+        while !Task.isCancelled {
+            do {
+                let start = clock.now()
+                try await scanner.readTakings(of: venue, in: company, since: since)
+                since = start.adding(.zero - settings.rescanWindow)
+            } catch {
+                if Task.isCancelled { return }
+                report(error, venue)
+            }
+            let pause = max(settings.interval, min(settings.interval * 12, .seconds(60)))
+            do { try await clock.sleep(pause) } catch { return }
         }
     }
 

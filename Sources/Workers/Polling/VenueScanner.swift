@@ -9,12 +9,12 @@ package import Telemetry
 /// Reads one venue's orders of a span of time, page by page: what is new or changed is fetched whole and published; the
 /// cursor moves only when every page of the span is confirmed.
 package struct VenueScanner: Sendable {
-    private let client: KountaClient
-    private let store: any PollingStore
-    private let outbox: any Outbox
-    private let settings: PollingSettings
-    private let clock: WorkClock
-    private let metrics: Metrics
+    let client: KountaClient
+    let store: any PollingStore
+    let outbox: any Outbox
+    let settings: PollingSettings
+    let clock: WorkClock
+    let metrics: Metrics
 
     /// A list longer than this is cut short by an error: a page that leads to itself would never end.
     private static let pagesMax = 200_000
@@ -182,7 +182,7 @@ package struct VenueScanner: Sendable {
             messageID: "\(company.key)/order/\(id)/\(hash.prefix(16))")
     }
 
-    private static func hash(_ bytes: [UInt8]) -> ContentHash {
+    static func hash(_ bytes: [UInt8]) -> ContentHash {
         guard let hash = ContentHash(bytes: Array(SHA256.hash(data: bytes))) else {
             preconditionFailure("SHA-256 has 32 bytes")
         }

@@ -29,6 +29,11 @@ package struct DayEntry: Sendable, Equatable {
     package struct Part: Sendable, Equatable {
         package var group: Group
         package var amount: Money
+
+        package init(group: Group, amount: Money) {
+            self.group = group
+            self.amount = amount
+        }
     }
 
     package var source: Source

@@ -57,6 +57,9 @@ package struct PostingPlan: Sendable, Hashable {
         self.attachesOrders = attachesOrders
     }
 
+    /// Whether any day was, is or will be posted as a summary.
+    package var knowsSummaries: Bool { initial == .dailySummary || periods.contains { $0.mode == .dailySummary } }
+
     package func mode(on day: CalendarDate) -> PostingMode {
         periods.last { $0.from <= day }?.mode ?? initial
     }

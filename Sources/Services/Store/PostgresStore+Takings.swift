@@ -1,0 +1,92 @@
+package import Domain
+package import Mapping
+import Postgres
+package import Settings
+
+extension PostgresStore {
+    package func takeIn(
+        _ takings: DayTakings, at moment: Instant, _ entries: @Sendable ([[UInt8]]) throws -> [DayEntry]
+    ) async throws {
+        let key = takings.key
+        let place: [PostgresValue] = [
+            .text(key.company.text), .text(key.site.text), .date(key.day.description),
+        ]
+        try await pool.transaction { session in
+            _ = try session.execute(
+                Self.insertDays,
+                [
+                    .texts([key.company.text]), .texts([key.site.text]), .dates([key.day.description]),
+                    .texts([takings.organisation.text]), .texts([takings.venue]), .texts([takings.mode.rawValue]),
+                ])
+            // Before anything of it is read: two registers' takings may come at the same moment.
+            _ = try session.query(
+                "SELECT state FROM venue_day WHERE company = $1 AND site = $2 AND day = $3 FOR UPDATE", place)
+            let stored = try session.execute(
+                """
+                INSERT INTO takings (company, site, day, id, hash, body, counted_at, first_seen)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                ON CONFLICT (company, id) DO UPDATE
+                   SET site = excluded.site, day = excluded.day, hash = excluded.hash, body = excluded.body,
+                       counted_at = excluded.counted_at, first_seen = excluded.first_seen
+                 WHERE takings.hash <> excluded.hash AND takings.first_seen <= excluded.first_seen
+                """,
+                place + [
+                    .text(takings.id), .bytes(takings.hash.bytes), .bytes(takings.body),
+                    .timestamp(microsecondsSince1970: takings.countedAt.microseconds),
+                    .timestamp(microsecondsSince1970: takings.firstSeen.microseconds),
+                ])
+            _ = stored
+            let bodies = try session.query(
+                "SELECT body FROM takings WHERE company = $1 AND site = $2 AND day = $3 ORDER BY id", place
+            ).map { try $0.bytes("body") }
+            let sourceID = "takings/\(key.site)/\(key.day)"
+            let wanted = try entries(bodies).map { StoredEntry($0, key: key, sourceID) }
+            try Self.write(wanted, session)
+            _ = try session.execute(
+                """
+                UPDATE day_entry SET now = NULL
+                 WHERE company = $1 AND site = $2 AND day = $3 AND source_id = $4 AND source <> ALL ($5::text[])
+                """, place + [.text(sourceID), .texts(wanted.map(\.source))])
+            _ = try session.execute(
+                """
+                DELETE FROM day_entry
+                 WHERE company = $1 AND site = $2 AND day = $3 AND source_id = $4 AND now IS NULL AND booked IS NULL
+                """, place + [.text(sourceID)])
+            try Self.flag([key], at: moment, session)
+        }
+    }
+
+    // MARK: modes
+
+    package func agreed(
+        _ plan: PostingPlan, of venue: VenueKey, today: CalendarDate
+    ) async throws -> PostingPlan {
+        let place: [PostgresValue] = [.text(venue.company.text), .text(venue.site.text)]
+        return try await pool.transaction { session in
+            // One mapper after the other: each builds on what the one before has agreed to.
+            _ = try session.query(
+                "SELECT pg_advisory_xact_lock(hashtextextended('tillbridge/mode/' || $1 || '/' || $2, 0))::text AS l",
+                place)
+            let rows = try session.query(
+                "SELECT from_day, mode FROM venue_mode WHERE company = $1 AND site = $2 ORDER BY from_day", place)
+            let known = try rows.map { row in
+                PostingPlan.Period(
+                    from: CalendarDate(try row.date("from_day")) ?? CalendarDate(daysSince1970: 0),
+                    mode: PostingMode(rawValue: try row.text("mode")) ?? .perOrder)
+            }
+            let agreed = plan.bound(to: known, through: today)
+            let wanted = [PostingPlan.Period(from: Self.ever, mode: agreed.initial)] + agreed.periods
+            guard wanted != known else { return agreed }
+            _ = try session.execute("DELETE FROM venue_mode WHERE company = $1 AND site = $2", place)
+            _ = try session.execute(
+                """
+                INSERT INTO venue_mode (company, site, from_day, mode)
+                SELECT $1, $2, * FROM unnest($3::date[], $4::text[])
+                """, place + [.dates(wanted.map(\.from.description)), .texts(wanted.map(\.mode.rawValue))])
+            return agreed
+        }
+    }
+
+    /// The first day of the mode that holds before any change.
+    private static let ever = CalendarDate(year: 1, month: 1, day: 1)
+}

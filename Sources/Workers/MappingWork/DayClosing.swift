@@ -1,0 +1,175 @@
+package import Domain
+package import Logging
+import Mapping
+package import Messaging
+import ServiceLifecycle
+import Settings
+package import Store
+package import Telemetry
+
+/// Closes trading days that are posted as summaries, and adjusts closed days that changed.
+///
+/// A day ends at its cut-off on the venue's clock, or when its till is counted. Then it is `closing` for a while, in
+/// which orders still on their way arrive; then its documents are made and stored in one transaction, and announced to
+/// the writers like any other. Any number of mappers may run this: a row lock decides who closes a day, and whoever
+/// comes second finds it closed.
+package struct DayClosing: Service {
+    private let store: any DayClosingStore
+    private let outbox: any Outbox
+    private let depth: any QueueDepth
+    private let mapping: MappingInEffect
+    /// The first moment whose orders are read, by company: no day ends before.
+    private let startFrom: [CompanyKey: Instant]
+    /// From a day's end to its close, and from a change of a closed day to its adjustment.
+    private let delay: Duration
+    private let clock: WorkClock
+    private let metrics: Metrics
+    private let logger: Logger
+
+    /// After so long without takings somebody has forgotten to count the till.
+    private static let countedWithin = Duration.seconds(12 * 3600)
+
+    package init(
+        store: any DayClosingStore, outbox: any Outbox, depth: any QueueDepth, mapping: MappingInEffect,
+        startFrom: [CompanyKey: Instant], delay: Duration, clock: WorkClock, metrics: Metrics, logger: Logger
+    ) {
+        self.store = store
+        self.outbox = outbox
+        self.depth = depth
+        self.mapping = mapping
+        self.startFrom = startFrom
+        self.delay = delay
+        self.clock = clock
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    /// Between two looks.
+    private var interval: Duration { min(max(delay / 4, .milliseconds(250)), .seconds(15)) }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            var isFirst = true
+            while !Task.isCancelled {
+                do {
+                    if isFirst { try await announceWaiting() }
+                    isFirst = false
+                    try await look()
+                } catch {
+                    if Task.isCancelled { return }
+                    logger.warning("closing days waits: \(error)")
+                }
+                do { try await clock.sleep(interval) } catch { return }
+            }
+        }
+    }
+
+    /// A mapper killed between a close and its message left documents that nobody was told of. A second message for
+    /// what was announced does no harm.
+    private func announceWaiting() async throws {
+        for organisation in Set(await mapping.venues.values.map(\.organisation)) {
+            try await announce(try await store.waitingDayDocuments(of: organisation), organisation)
+        }
+    }
+
+    /// One look at every venue that posts, or has posted, summaries.
+    package func look() async throws {
+        let current = await mapping.current
+        let venues = current.reader.books.filter { $0.value.posting.knowsSummaries }
+        if venues.isEmpty { return }
+        // What waits in the queue may belong to a day that has ended.
+        let isQueueEmpty = try await depth.waiting(in: .map) == 0
+        var overdue = 0
+        for (venue, books) in venues.sorted(by: { $0.value.name < $1.value.name }) {
+            overdue += try await look(venue, SummaryMapping(books: books), current.version, isQueueEmpty)
+        }
+        metrics.set("tillbridge_days_overdue", to: Int64(overdue))
+    }
+
+    /// - Returns: how many of the venue's days wait for takings that nobody counted.
+    private func look(
+        _ venue: VenueKey, _ mapping: SummaryMapping, _ version: Int64, _ isQueueEmpty: Bool
+    ) async throws -> Int {
+        let (now, books, calendar) = (clock.now(), mapping.orders.books, mapping.orders.calendar)
+        // Everything created before was read; nothing is closed that nobody has read.
+        guard let readUntil = try await store.readUntil(of: venue) else { return 0 }
+        let today = calendar.day(at: now)
+        let ended = today.adding(days: -1)
+        try await meetDays(venue, books, calendar, through: ended)
+        let known = calendar.day(at: min(readUntil, now).adding(.zero - delay)).adding(days: -1)
+        if isQueueEmpty {
+            let quiet = try await store.closeQuietDays(of: venue, through: known, at: now)
+            if quiet > 0 { metrics.count("tillbridge_days_closed_total", ["sales": "none"], by: quiet) }
+        }
+        var ending: [DayKey] = []
+        var overdue = 0
+        for day in try await store.unfinishedDays(of: venue, through: today) {
+            switch day.state {
+            case .open:
+                let end = end(of: day, books, calendar)
+                if let end, end <= now, end <= readUntil { ending.append(day.key) }
+                let isLate = calendar.start(of: day.key.day.adding(days: 1)).adding(Self.countedWithin) < now
+                if end == nil, day.hasSales, isLate { overdue += 1 }
+            case .closing:
+                guard isQueueEmpty, let since = day.closingSince, since.adding(delay) <= now else { continue }
+                try await close(day.key, mapping, version)
+            case .closed, .posted:
+                guard isQueueEmpty, let since = day.changedAt, since.adding(delay) <= now else { continue }
+                try await close(day.key, mapping, version)
+            }
+        }
+        try await store.beginClosing(ending, at: now)
+        _ = try await store.notePosted(of: venue, at: now)
+        return overdue
+    }
+
+    /// When a day ends, as far as that is known: a counted till ends a day where takings do, else its cut-off.
+    private func end(of day: UnfinishedDay, _ books: VenueBooks, _ calendar: TradingCalendar) -> Instant? {
+        switch books.posting.closing {
+        case .cutOff: calendar.start(of: day.key.day.adding(days: 1))
+        case .takings: day.countedAt
+        }
+    }
+
+    /// Summary days that have ended are written down also where nothing was sold on them.
+    private func meetDays(
+        _ venue: VenueKey, _ books: VenueBooks, _ calendar: TradingCalendar, through last: CalendarDate
+    ) async throws {
+        guard let start = startFrom[venue.company] else { return }
+        let met = await mapping.daysMet(at: venue)
+        var day = max(met?.adding(days: 1) ?? calendar.day(at: start), calendar.day(at: start))
+        var days: [CalendarDate] = []
+        while day <= last {
+            if books.posting.mode(on: day) == .dailySummary { days.append(day) }
+            day = day.adding(days: 1)
+        }
+        guard !days.isEmpty || met == nil else { return }
+        try await store.meet(days, of: venue, in: books.organisation, named: books.name)
+        await mapping.noteDaysMet(through: last, at: venue)
+    }
+
+    private func close(_ key: DayKey, _ mapping: SummaryMapping, _ version: Int64) async throws {
+        let books = mapping.orders.books
+        let closed = try await store.close(
+            key, at: clock.now(), mappingVersion: version, withOrders: books.posting.attachesOrders
+        ) { contents in DayDecision(of: contents, mapping) }
+        guard let closed else { return }
+        pass(.mapperDayClosed)
+        try await announce(closed.documents, books.organisation)
+        metrics.count("tillbridge_days_closed_total", ["sales": closed.turn == 0 ? "summary" : "adjustment"])
+        let what = closed.turn == 0 ? "closed" : "adjusted"
+        logger.notice(
+            "\(what) \(key.day): \(closed.orders) sales and refunds, \(closed.total) in all",
+            metadata: ["venue": "\(books.name)", "documents": "\(closed.documents.count)"])
+    }
+
+    private func announce(_ ids: [DocumentID], _ organisation: OrganisationKey) async throws {
+        if ids.isEmpty { return }
+        try await outbox.publish(ids.map { id in
+            let subject = Envelope.Subject(organisation: organisation, document: id.value)
+            return OutgoingMessage(
+                queue: .write(organisation), envelope: Envelope(firstSeen: clock.now(), subject: subject),
+                body: Array("{\"document\":\(id)}".utf8), messageID: "document/\(id)")
+        })
+    }
+}

@@ -1,0 +1,97 @@
+import Domain
+import Kounta
+import Mapping
+import Messaging
+import Money
+import Settings
+import Store
+
+/// Where an order belongs, at a venue that posts summaries.
+struct DayReading: Sendable {
+    let route: PostingRoute
+    /// A customer's own invoice in either mode.
+    let standsAlone: Bool
+    /// What the order adds to its days, one entry a document; none where it was deleted.
+    let entries: [DayEntry]
+
+    /// - Parameter posted: nothing is known here of how it was posted before; the store decides that.
+    init(of order: Order, _ documents: [LedgerDocument], _ mapping: OrderMapping, _ version: OrderVersion) {
+        // What belongs to a sale that stands alone goes with it.
+        standsAlone = documents.first.map(mapping.standsAlone) ?? false
+        // A rule leaves it out: decided where single documents are, which leaves alone what was booked before.
+        if case .skipped = version {
+            (route, entries) = (.order, [])
+            return
+        }
+        route = PostingRoute.route(
+            on: mapping.calendar.day(at: order.createdAt), standsAlone: standsAlone, posted: nil,
+            plan: mapping.books.posting)
+        entries = standsAlone ? [] : mapping.entries(of: documents, for: order)
+    }
+}
+
+extension MappedMessage {
+    /// As its day takes it in.
+    func dayOrder(leaves: Bool) -> DayOrder {
+        DayOrder(
+            source: posting.request.source, hash: posting.request.hash, body: posting.request.body,
+            firstSeen: posting.request.firstSeen, organisation: organisation, venue: posting.books.name,
+            site: posting.books.site, plan: posting.books.posting, number: posting.number,
+            entries: leaves ? [] : day?.entries ?? [], leaves: leaves)
+    }
+}
+
+/// Takings of one till or venue, as they came.
+struct TakingsMessage: Sendable {
+    let takings: DayTakings
+    let venue: VenueKey
+    let subject: Envelope.Subject
+    let mark: LetterMark?
+}
+
+extension RecordReader {
+    /// Takings belong to the trading day in which they were counted.
+    func readTakings(_ message: IncomingMessage, _ envelope: Envelope, _ company: CompanyKey) -> Reading {
+        do throws(Park) {
+            let record = try TakingsRecord(from: message.body)
+            let venue = VenueKey(company: company, site: record.site)
+            guard let mapping = mappings[venue], let books = books[venue] else {
+                throw Park(
+                    .mapping,
+                    "Takings \(record.id) are of site \(record.site), which company \(company) does not list.",
+                    remedy: "Add the site under `venues` of company \(company), then replay.")
+            }
+            let day = mapping.calendar.day(at: record.createdAt)
+            let mode = books.posting.mode(on: day)
+            // Where each sale is its own invoice, no document could carry a day's variance.
+            guard mode == .dailySummary else { return .needless }
+            var subject = envelope.subject
+            subject.organisation = books.organisation
+            subject.venue = books.name
+            let takings = DayTakings(
+                key: DayKey(company: company, site: record.site, day: day), id: record.id,
+                hash: hash(message, envelope), body: message.body, countedAt: record.createdAt,
+                firstSeen: envelope.firstSeen, organisation: books.organisation, venue: books.name, mode: mode)
+            // Says now what could not be booked, while there is a message to lay on the desk.
+            _ = try entries(of: [message.body], on: takings.key)
+            return .takings(TakingsMessage(takings: takings, venue: venue, subject: subject, mark: envelope.mark))
+        } catch { return .parked(error, envelope.subject) }
+    }
+
+    /// The variances of all takings of a day. A venue may count each register by itself.
+    func entries(of bodies: [[UInt8]], on key: DayKey) throws(Park) -> [DayEntry] {
+        guard let mapping = mappings[VenueKey(company: key.company, site: key.site)] else { return [] }
+        var sums: [Takings] = []
+        for body in bodies {
+            for taking in try TakingsRecord(from: body).takings {
+                if let index = sums.firstIndex(where: { $0.method == taking.method }) {
+                    sums[index].recorded += taking.recorded
+                    sums[index].counted += taking.counted
+                } else {
+                    sums.append(taking)
+                }
+            }
+        }
+        return try SummaryMapping(books: mapping.books).entries(of: sums, on: key.day)
+    }
+}
