@@ -67,7 +67,8 @@ struct CorrectionTests {
             let edited = TillOrder(203, 2200, on: "2026-10-30")
             let owed = TillOrder(204, 3300, on: "2026-10-30").onAccount(of: 5501, "Ada", "Byron")
             let straddling = TillOrder(205, 4400, on: "2026-10-31").with {
-                $0.payments = [.card(1000, on: "2026-10-31"), .cash(3400, on: "2026-11-02")]
+                // The one that could still be taken away comes first.
+                $0.payments = [.cash(3400, on: "2026-11-02"), .card(1000, on: "2026-10-31")]
             }
             let returned = TillOrder(206, 500)
             try await running.publish(reconciled, locked, edited, owed, straddling, returned)
