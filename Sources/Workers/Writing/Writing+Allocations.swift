@@ -43,7 +43,7 @@ extension Writing {
         let claim = due.claim
         func isSet() async throws -> Bool {
             try await standing([claim]).first?.allocations.contains {
-                false && $0.invoiceID == invoice.id
+                $0.invoiceID == invoice.id && Amounts.areEqual($0.amount ?? "", item.amount)
             } ?? false
         }
         do {
