@@ -86,7 +86,7 @@ extension LiveParts {
         return [mapper, reloading, closing]
     }
 
-    /// What is read before the work begins: a database that goes away at that very moment is waited for as at any other.
+    /// What is read before the work begins: a database that goes away just then is waited for as at any other time.
     private func waitingForDatabase<Value>(_ read: () async throws -> Value) async throws -> Value {
         while true {
             do { return try await read() } catch {

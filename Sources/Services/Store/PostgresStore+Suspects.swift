@@ -75,7 +75,8 @@ extension PostgresStore: SuspectStore {
         try await change(
             """
             UPDATE suspect
-               SET crashes = greatest(0, crashes - 1), alone = greatest(0, alone - CASE WHEN trial_alone THEN 1 ELSE 0 END),
+               SET crashes = greatest(0, crashes - 1),
+                   alone = greatest(0, alone - CASE WHEN trial_alone THEN 1 ELSE 0 END),
                    trial_by = NULL, trial_alone = false
              WHERE queue = $1 AND message = ANY($2::text[])
             """, messages, queue)

@@ -148,8 +148,9 @@ extension Writing {
         }
     }
 
-    /// A permit for payments. Where the wait for it ends without one (a drain, the database away), nothing is on its way to
-    /// the ledger: the documents are let go of, so that whoever gets the messages next need not wait for our lease to end.
+    /// A permit for payments. Where the wait for it ends without one (a drain, the database away), nothing is on its
+    /// way to the ledger: the documents are let go of, so that whoever gets the messages next need not wait for our
+    /// lease to end.
     private func payingPermit(_ due: [Due], mayArriveYet: Bool) async throws -> CallPermit {
         let claims = Self.claims(due)
         do { return try await reserve(.payments, holding: claims) } catch {

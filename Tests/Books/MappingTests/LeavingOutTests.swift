@@ -1,6 +1,7 @@
 import Domain
 import Mapping
 import Money
+import OrderRecipes
 import Testing
 
 @Suite("Leaving out a part of an order") struct LeavingOutTests {

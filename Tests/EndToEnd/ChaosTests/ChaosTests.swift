@@ -74,7 +74,7 @@ import Testing
         ] { #expect(words.contains(wanted), "no seed draws: \(wanted)") }
     }
 
-    @Test("in the first seed, as in each tenth, every writer dies of its first payments, of which some were carried out")
+    @Test("in the first seed, as in each tenth, every writer dies of its first payments, some of them carried out")
     func everyWriter() {
         for seed in UInt64(1)...100 {
             let plan = ChaosPlan(seed: seed, canRestart: true)

@@ -39,7 +39,8 @@ struct SetbackTests {
             #expect(try await !running.invoiceNumbers().contains("HBR-907"))
             let letters = try await running.rows(
                 """
-                SELECT class, cause, attempts::bigint AS attempts FROM \(running.fleet.schema).dead_letter ORDER BY cause
+                SELECT class, cause, attempts::bigint AS attempts
+                  FROM \(running.fleet.schema).dead_letter ORDER BY cause
                 """)
             #expect(try letters.allSatisfy { try $0.text("class") == "connection" })
             for (letter, name) in zip(letters, ["HBR-907", "the payment of 45.60"]) {

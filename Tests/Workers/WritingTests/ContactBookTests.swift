@@ -70,7 +70,7 @@ import XeroSimulator
             let ids = try await withThrowingTaskGroup(of: String.self) { group in
                 for _ in 0..<4 {
                     group.addTask {
-                        // The others look every 100 ms; were that no time at all, theirs would be over before the answer.
+                        // The others look every 100 ms: with no wait, theirs would be over before the answer.
                         let writer = try ledger.writer(links, names: ["WALKIN": "Walk-in"]) {
                             try await Task.sleep(for: $0)
                         }
