@@ -139,9 +139,12 @@ package struct PostgresBudget: CallBudget {
 
     /// Whoever stops waiting holds up nobody of a lower priority any more.
     private func forget(_ waiter: Int64) async {
-        _ = try? await store.pool.withSession { session in
-            try session.execute("DELETE FROM budget_waiter WHERE id = $1", [.int(waiter)])
-        }
+        // Unstructured: whoever is cancelled stops waiting, and in a cancelled task the database does nothing.
+        await Task { [store] in
+            _ = try? await store.pool.withSession { session in
+                try session.execute("DELETE FROM budget_waiter WHERE id = $1", [.int(waiter)])
+            }
+        }.value
     }
 
     package func giveBack(_ permit: CallPermit, headers: HTTPHeaders?, result: CallResult) async {
@@ -157,14 +160,17 @@ package struct PostgresBudget: CallBudget {
             number("X-DayLimit-Remaining"), number("X-AppMinLimit-Remaining"), .text(word), .text(reason),
         ]
         // A permit that cannot be given back comes free by itself after `callMax`.
-        let state = try? await store.pool.transaction { session in
-            try session.query(
-                """
-                SELECT breaker_state FROM return_permit($1, $2::bigint, $3::integer, $4::integer, $5::integer,
-                                                        $6::integer, $7::integer, $8::integer, $9, $10)
-                """, parameters
-            ).first?.textOrNil("breaker_state")
-        }
+        // Unstructured: a cancelled task's permit comes back, too, and in that task the database does nothing.
+        let state = await Task { [store] in
+            try? await store.pool.transaction { session in
+                try session.query(
+                    """
+                    SELECT breaker_state FROM return_permit($1, $2::bigint, $3::integer, $4::integer, $5::integer,
+                                                            $6::integer, $7::integer, $8::integer, $9, $10)
+                    """, parameters
+                ).first?.textOrNil("breaker_state")
+            }
+        }.value
         await bell.ring(permit.organisation)
         if let state = state.flatMap({ $0 }).flatMap(BreakerState.init) {
             onEvent(permit.organisation, .breaker(state))

@@ -52,7 +52,11 @@ package struct Suspicion: Sendable {
     ) async throws {
         guard batch.contains(where: \.isRedelivered) else { return try await work(batch, true) }
         let sorted = try await endurance.through(batch) { try await sort(batch) }
-        if !sorted.condemned.isEmpty { try await condemn(sorted.condemned) }
+        if let queue = sorted.condemned.first?.queue {
+            try await condemn(sorted.condemned)
+            // Replayed, it begins anew. A record left behind only condemns it sooner.
+            try? await store.endTrial(of: sorted.condemned.compactMap(\.identity), in: queue)
+        }
         if !sorted.fresh.isEmpty { try await work(sorted.fresh, false) }
         if !sorted.together.isEmpty {
             try await watching(sorted.together, isAlone: false, endurance) { try await work(sorted.together, false) }

@@ -94,6 +94,8 @@ struct Writing {
     func reserve(_ purpose: CallPurpose, holding claims: [Claim]) async throws -> CallPermit {
         let permit = try await tools.patience.keeping(withCarried(claims)) { [tools] in
             try await tools.ledger.reserve(purpose)
+        } orElse: { [tools] permit in
+            await tools.ledger.giveBack(permit)
         }
         tools.pace.note(percentLeft: permit.percentLeft)
         return permit

@@ -44,9 +44,12 @@ struct Patience: Sendable {
 
     /// Does something that may take long, and keeps the claims alive meanwhile.
     ///
+    /// - Parameter discard: takes what `work` brings although the claims are lost: a permit would count against
+    ///   everybody for more than a minute.
     /// - Throws: what `work` throws; ``LeaseLost``.
     func keeping<Value: Sendable>(
-        _ claims: [Claim], _ work: @escaping @Sendable () async throws -> Value
+        _ claims: [Claim], _ work: @escaping @Sendable () async throws -> Value,
+        orElse discard: (Value) async -> Void = { _ in }
     ) async throws -> Value {
         let held = claims.filter(\.isHeld)
         guard !held.isEmpty else { return try await work() }
@@ -59,9 +62,20 @@ struct Patience: Sendable {
                     try await store.extend(held, lease: lease)
                 }
             }
-            defer { group.cancelAll() }
-            while let value = try await group.next() { if let value { return value } }
-            throw CancellationError()
+            do {
+                while let value = try await group.next() {
+                    guard let value else { continue }
+                    group.cancelAll()
+                    return value
+                }
+                throw CancellationError()
+            } catch {
+                group.cancelAll()
+                while let late = await group.nextResult() {
+                    if case .success(let value?) = late { await discard(value) }
+                }
+                throw error
+            }
         }
     }
 

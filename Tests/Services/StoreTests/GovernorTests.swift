@@ -152,6 +152,30 @@ struct GovernorTests {
         }
     }
 
+    @Test("a cancelled task gives its permit back all the same, and holds up nobody as a waiter")
+    func cancelled() async throws {
+        try await Database.with("cancelled") { pool, store in
+            let budget = budget(store, minute: 60, flight: 1)
+            let permit = try await budget.take(.invoices, isRead: false, for: harbour)
+            let limits = OrganisationLimits(callsPerMinute: 60, callsInFlight: 1, callsPerDay: 0)
+            let waiting = PostgresBudget(
+                store: store, limits: [harbour: limits], sleep: { _ in try await Task.sleep(for: .seconds(3600)) })
+            let waiter = Task { try await waiting.take(.invoices, isRead: false, for: harbour) }
+            while try await pool.withSession({ try $0.query("SELECT id FROM budget_waiter") }).isEmpty {
+                await Task.yield()
+            }
+            waiter.cancel()
+            await #expect(throws: CancellationError.self) { _ = try await waiter.value }
+            let giver = Task {
+                while !Task.isCancelled { await Task.yield() }
+                await budget.giveBack(permit, headers: nil, result: .good)
+            }
+            giver.cancel()
+            await giver.value
+            try await call(budget, .contacts)
+        }
+    }
+
     @Test("our own calls that leave the window while an answer is on its way are not taken for others'")
     func ownCallsLeaving() async throws {
         try await Database.with("leaving") { pool, store in

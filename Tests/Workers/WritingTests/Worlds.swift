@@ -111,7 +111,11 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
         for result in results where result.state == .written { paid.insert(result.id) }
         self.settled += settled.map(\.id)
     }
-    func extend(_ claims: [Claim], lease: Duration) async throws {}
+    private var areLeasesLost = false
+    func loseLeases() { areLeasesLost = true }
+    func extend(_ claims: [Claim], lease: Duration) async throws {
+        if areLeasesLost { throw LeaseLost(count: claims.count) }
+    }
     func change(of claim: Claim) async throws -> [UInt8]? { nil }
     func recordChange(_ claim: Claim, _ attempt: PaymentAttempt) async throws {}
     func recordRemoved(

@@ -171,6 +171,30 @@ struct WriterServiceTests {
         #expect(try await suspicion.sort([suspect]).together.count == 1)
     }
 
+    @Test("a permit that comes although the claims are lost meanwhile goes back")
+    func latePermit() async throws {
+        await documents.add(1, payments: 1)
+        guard case .claimed(var claim) = try await documents.take([DocumentID(1)], lease: .seconds(1)).first?.outcome
+        else { throw CancellationError() }
+        claim.isHeld = true
+        await documents.loseLeases()
+        let patience = Patience(
+            organisation: OrganisationKey("harbour"), store: documents, lease: .milliseconds(40),
+            clock: WorkClock(
+                now: { Instant(secondsSince1970: 0) }, sleep: { try await Task.sleep(for: $0) },
+                randomInteger: { $0.lowerBound }),
+            metrics: Metrics(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        var returned: [Int] = []
+        do {
+            _ = try await patience.keeping([claim]) {
+                while !Task.isCancelled { await Task.yield() }
+                return 7
+            } orElse: { returned.append($0) }
+            Issue.record("the lost lease is not told")
+        } catch is LeaseLost {}
+        #expect(returned == [7])
+    }
+
     @Test("what only ever died in company is tried alone, and parked by no number of failing machines")
     func company() async throws {
         let suspicion = Suspicion(store: documents, turn: SoloTurn())
