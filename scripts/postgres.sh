@@ -50,7 +50,7 @@ postgres_settings() {
 listen_addresses = '127.0.0.1'
 port = $port
 unix_socket_directories = ''
-max_connections = 200
+max_connections = 400
 shared_buffers = 256MB
 work_mem = 8MB
 maintenance_work_mem = 64MB

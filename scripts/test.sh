@@ -23,9 +23,11 @@ export TILLBRIDGE_TEST_RABBITMQCTL=${TILLBRIDGE_RABBITMQCTL:-}
 unset TILLBRIDGE_RABBITMQ_URL TILLBRIDGE_DATABASE_URL TILLBRIDGE_RABBITMQCTL RABBITMQ_URL DATABASE_URL
 [[ -n $TILLBRIDGE_TEST_RABBITMQCTL ]] || unset TILLBRIDGE_TEST_RABBITMQCTL
 # Seven hundred tests at once on two cores make every wait a wait for the processor. Older compilers have no such bound.
-WIDTH=()
+WIDTH=() FLEETS=()
 if [[ $(swift test --help-hidden 2>/dev/null) == *--experimental-maximum-parallelization-width* ]]; then
     WIDTH=(--experimental-maximum-parallelization-width 12)
+    # Of whole fleets at once, too: each has half a dozen processes.
+    FLEETS=(--experimental-maximum-parallelization-width 5)
 fi
 if [[ -n ${FILTER:-} ]]; then
     run_noted swift test --skip-build "${WIDTH[@]}" --filter "$FILTER"
@@ -37,7 +39,7 @@ else
     PURE='^(AlertingTests|DomainTests|JSONTests|MappingTests|MoneyTests|XeroContractTests)\.'
     run_noted swift test --skip-build --filter "$PURE"
     run_noted swift test --skip-build "${WIDTH[@]}" --skip "$PURE" --skip EndToEndTests --skip ChaosTests
-    run_noted swift test --skip-build --filter EndToEndTests
+    run_noted swift test --skip-build "${FLEETS[@]}" --filter EndToEndTests
     # On servers of its own, which it kills.
     run_noted swift test --skip-build --filter ChaosTests
 fi

@@ -53,6 +53,7 @@ struct CorrectionKillTests {
             #expect(died >= 6, "\(died)")
             try await running.takeOver("last")
             _ = try await running.fleet.startWorker("writer", log: "writer-last")
+            try await running.fleet.waitUntilReady()
             try await running.wait("the corrections") { try await running.isCorrected() }
             let ledger = try await running.ledger()
             #expect(ledger.lines == CorrectionKillTests.wanted)

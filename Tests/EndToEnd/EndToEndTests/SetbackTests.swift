@@ -27,7 +27,7 @@ struct SetbackTests {
             try await running.publish(
                 (1...Self.count).map { number in
                     let id = number < 10 ? "90\(number)" : "9\(number)"
-                    return messages.order(id: id) { number == 5 ? $0.replacing("12.30", with: "45.60") : $0 }
+                    return messages.order(id: id) { number == 5 ? Self.dearer($0) : $0 }
                 })
             try await running.wait("both letters, everything else paid", within: .seconds(180)) {
                 let counts = try await running.watch.counts()
@@ -58,6 +58,13 @@ struct SetbackTests {
             #expect(try (7...9).contains(tries.int("n")))
             #expect(try tries.int("least") == 1)
         }
+    }
+
+    /// The same order at 45.60 instead of 12.30.
+    private static func dearer(_ order: String) -> String {
+        [
+            ("12.30", "45.60"), ("11.1818", "41.4545"), ("1.1182", "4.1455"), ("11.18", "41.45"), ("1.12", "4.15"),
+        ].reduce(order) { $0.replacing($1.0, with: $1.1) }
     }
 
     @Test("a message that kills every writer is parked after three deaths; its neighbours are written", arguments: [

@@ -165,7 +165,9 @@ BEGIN
     UPDATE budget SET day = today, day_calls = CASE WHEN day = today THEN day_calls + 1 ELSE 1 END,
                       parked_until = NULL, parked_why = NULL,
                       breaker = CASE WHEN breaker = 'closed' THEN 'closed' ELSE 'half_open' END,
-                      breaker_until = CASE WHEN breaker = 'closed' THEN NULL ELSE moment + call_max END
+                      -- A probe that is never told of was its writer's last call: the next need not wait for long.
+                      breaker_until = CASE WHEN breaker = 'closed' THEN NULL
+                                           ELSE moment + least(call_max, interval '20 seconds') END
      WHERE organisation = org RETURNING breaker INTO breaker_state;
     IF app_minute > 0 THEN
         INSERT INTO budget_second AS s (second, calls) VALUES (extract(epoch FROM moment)::bigint, 1)
