@@ -100,6 +100,19 @@ struct ContractTests {
         try Self.expectNone(calls, atLeast: 7)
     }
 
+    @Test("a day's listing is looked for and attached as described")
+    func attachments() async throws {
+        let file = FileToAttach(name: "HBR 2026-11-20.csv", mediaType: "text/csv", body: Array("order,total\n".utf8))
+        let calls = try await NotingLedger.calls { client in
+            for kind in LedgerDocument.Kind.allCases {
+                _ = try await client.attachments(of: kind, id: FleetDocuments.document)
+                _ = try await client.attach(file, to: kind, id: FleetDocuments.document, key: "key")
+            }
+        }
+        try Self.expectNone(calls, atLeast: 4)
+        #expect(calls.filter { $0.method == "PUT" }.allSatisfy { $0.body == file.body })
+    }
+
     // MARK: the check itself
 
     private static let invoice = #"{"Invoices":[{"Type":"ACCREC","Contact":{"ContactID":""# + FleetDocuments.contact
