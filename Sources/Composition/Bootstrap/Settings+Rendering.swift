@@ -26,6 +26,7 @@ extension Settings {
             "writing:", "  batch: \(writing.batch)",
             "  linger: \(DurationText.render(writing.linger))", "  batches_in_flight: \(writing.batchesInFlight)",
             "  lease: \(DurationText.render(writing.leaseDuration))",
+            "  hand_max: \(DurationText.render(writing.handMax))",
             "  app_calls_per_minute: \(writing.appCallsPerMinute)", "desk:",
             "  replays_per_second: \(desk.replaysPerSecond)",
             "  probe_interval: \(DurationText.render(desk.probeInterval))",

@@ -54,7 +54,7 @@ package struct OutgoingMessage: Sendable {
     package var messageID: String?
     /// Sent in place of the envelope's: for a message of the desk's that this version does not understand.
     package var rawHeaders: [String: AMQPField]?
-    /// Only for delay queues: the queue to go back to.
+    /// The queue to go back to: by way of a delay queue, or at once by that of all work (``QueueName/map``).
     package var returnTo: String?
 
     package init(queue: QueueName, envelope: Envelope, body: [UInt8], messageID: String? = nil) {
@@ -87,4 +87,13 @@ package protocol Inbox: Sendable {
     /// Takes no more from the queue. What has arrived is still handed out and can be acknowledged; then `nextBatch`
     /// returns nothing.
     func stop() async
+}
+
+/// An inbox whose worker may rest with nothing in hand.
+package protocol PausingInbox: Inbox {
+    /// As `stop`, until ``resume()``. A broker ends the channel of a consumer that keeps a message for too long (half an
+    /// hour, unless set otherwise), and delivers everything in hand again.
+    func pause() async
+    /// Takes from the queue again. Everything handed out before must be settled. Does nothing where it was stopped.
+    func resume() async
 }

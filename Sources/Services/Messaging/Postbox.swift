@@ -31,6 +31,12 @@ package struct Postbox: Sendable {
         envelope.origin = message.queue
         switch verdict {
         case .done: return nil
+        case .handBack:
+            envelope.origin = nil
+            var back = OutgoingMessage(
+                queue: .map, envelope: envelope, body: message.body, messageID: message.messageID)
+            back.returnTo = message.queue
+            return back
         case .unreadable(let reason):
             envelope.mark = LetterMark(headers: message.headers)
             envelope.failure = .init(

@@ -1,4 +1,5 @@
 package import AMQP
+import Threads
 
 /// The fleet's broker: one connection to publish, one to consume, each on a thread of its own, so that a broker that
 /// throttles publishers still gets its acknowledgements.
@@ -69,9 +70,10 @@ package final class RabbitBroker: Sendable, Outbox, QueueDepth {
     }
 
     package func inbox(_ queue: QueueName, prefetch: Int) async -> RabbitInbox {
-        let name = topology.name(queue)
-        return RabbitInbox(
-            queue: name, subscription: await consumer.subscribe(queue: name, prefetch: UInt16(clamping: prefetch)))
+        let (name, consumer) = (topology.name(queue), consumer)
+        return await RabbitInbox(queue: name) {
+            await consumer.subscribe(queue: name, prefetch: UInt16(clamping: prefetch))
+        }
     }
 
     /// Flushes what is unconfirmed, then closes both connections.
@@ -81,14 +83,23 @@ package final class RabbitBroker: Sendable, Outbox, QueueDepth {
     }
 }
 
-package final class RabbitInbox: Inbox {
-    private let queue: String
-    private let subscription: AMQPSubscription
-
-    init(queue: String, subscription: AMQPSubscription) {
-        self.queue = queue
-        self.subscription = subscription
+package final class RabbitInbox: PausingInbox {
+    private struct State: Sendable {
+        var subscription: AMQPSubscription
+        var isStopped = false
     }
+
+    private let queue: String
+    private let subscribe: @Sendable () async -> AMQPSubscription
+    private let state: Locked<State>
+
+    init(queue: String, subscribe: @escaping @Sendable () async -> AMQPSubscription) async {
+        self.queue = queue
+        self.subscribe = subscribe
+        state = Locked(State(subscription: await subscribe()))
+    }
+
+    private var subscription: AMQPSubscription { state.withLock { $0.subscription } }
 
     package func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage] {
         try await subscription.nextBatch(max: max, linger: linger).map { IncomingMessage($0, queue: queue) }
@@ -98,5 +109,24 @@ package final class RabbitInbox: Inbox {
         await subscription.acknowledge(messages.compactMap(\.delivery))
     }
 
-    package func stop() async { await subscription.drain() }
+    package func stop() async {
+        let subscription = state.withLock { state in
+            state.isStopped = true
+            return state.subscription
+        }
+        await subscription.drain()
+    }
+
+    package func pause() async { await subscription.drain() }
+
+    package func resume() async {
+        guard state.withLock({ !$0.isStopped }) else { return }
+        let new = await subscribe()
+        let isWanted = state.withLock { state in
+            if !state.isStopped { state.subscription = new }
+            return !state.isStopped
+        }
+        // Stopped while it was subscribed: nobody would settle what comes.
+        if !isWanted { await new.stop() }
+    }
 }

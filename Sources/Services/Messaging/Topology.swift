@@ -53,6 +53,7 @@ package struct Topology: Sendable {
     private static let lengthMax: Int64 = 5_000_000
     /// The broker's own net under a message that kills its workers: after this many deliveries it is a dead letter.
     private static let deliveryLimit: Int64 = 20
+    private static let never: Int64 = 1_000_000_000
 
     /// The same on RabbitMQ 3.10 and 4: the delivery limit is set, never left to the version's default.
     private func arguments(of queue: QueueName) -> [String: AMQPField] {
@@ -71,7 +72,9 @@ package struct Topology: Sendable {
             // No dead-letter routing key: the message keeps its own, the name of the queue it came from.
             arguments["x-dead-letter-exchange"] = .string(workExchange)
             arguments["x-dead-letter-strategy"] = .string("at-least-once")
-        case .dead, .unreadable: break
+        case .dead, .unreadable:
+            // RabbitMQ 4 would drop a letter that was handed out twenty times. 3.10 knows no "never".
+            arguments["x-delivery-limit"] = .int(Self.never)
         }
         return arguments
     }

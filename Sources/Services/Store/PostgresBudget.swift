@@ -70,6 +70,18 @@ package struct PostgresBudget: CallBudget {
         }
     }
 
+    package func closed(_ organisation: OrganisationKey) async throws -> Duration? {
+        guard let limits = limits[organisation], limits.isLimited else { return nil }
+        let kept = limits.kept(from: .invoices, isRead: false)
+        let answer = try await ask(.invoices, kept, limits, organisation, nil)
+        if let permit = answer.permit {
+            let unused = CallPermit(organisation: organisation, id: permit, percentLeft: nil)
+            await giveBack(unused, headers: nil, result: .unused)
+        }
+        if let waiter = answer.waiter { await forget(waiter) }
+        return answer.isClosed ? .milliseconds(answer.wait) : nil
+    }
+
     private struct Answer {
         let permit: Int64?
         let waiter: Int64?
@@ -78,6 +90,7 @@ package struct PostgresBudget: CallBudget {
         let left: Int
         let breaker: BreakerState
 
+        var isClosed: Bool { ["parked", "breaker", "day"].contains(reason) }
         /// It is over when somebody gives a permit back.
         var isOthers: Bool { reason == "in_flight" || reason == "priority" }
     }

@@ -165,26 +165,23 @@ extension PostgresStore: WritingStore {
         }
     }
 
-    package func giveUp(_ documents: [DocumentID], because cause: String) async throws {
-        let parameters: [PostgresValue] = [.ints(documents.map(\.value)), .text(cause)]
+    package func giveUp(_ documents: [DocumentID], because cause: String) async throws -> [DocumentID] {
         try await pool.transaction { session in
-            _ = try session.pipeline([
-                (
-                    """
+            try session.query(
+                """
+                WITH given AS (
                     UPDATE document
                        SET state = CASE WHEN state = 'written' THEN state ELSE 'refused' END, cause = $2,
                            closed_at = now(), lease_until = NULL, fencing = fencing + 1
                      WHERE id = ANY($1::bigint[]) AND closed_at IS NULL
-                    """, parameters
-                ),
-                (
-                    """
-                    UPDATE payment AS p SET state = 'refused', cause = $2 FROM document AS d
-                     WHERE p.document_id = ANY($1::bigint[]) AND d.id = p.document_id AND d.state = 'written'
-                       AND p.state NOT IN ('written', 'refused')
-                    """, parameters
-                ),
-            ])
+                    RETURNING id, state
+                ), unpaid AS (
+                    UPDATE payment AS p SET state = 'refused', cause = $2 FROM given AS g
+                     WHERE p.document_id = g.id AND g.state = 'written' AND p.state NOT IN ('written', 'refused')
+                )
+                SELECT id FROM given
+                """, [.ints(documents.map(\.value)), .text(cause)]
+            ).map { DocumentID(try $0.int("id")) }
         }
     }
 

@@ -29,7 +29,9 @@ package protocol WritingStore: Sendable {
     func recordSending(_ payments: PaymentAttempt) async throws
     func recordPayments(_ results: [PaymentResult], settled: [Claim], of call: AnsweredCall?) async throws
     /// Nobody works on these any more: what is not done of them counts as refused, whoever holds them.
-    func giveUp(_ documents: [DocumentID], because cause: String) async throws
+    ///
+    /// - Returns: those of which something was left to do.
+    func giveUp(_ documents: [DocumentID], because cause: String) async throws -> [DocumentID]
     /// What a document with the task ``DocumentTask/update`` is to become: its element without the contact.
     func change(of claim: Claim) async throws -> [UInt8]?
     /// Stores key and exact bytes of a change to what stands, about to be sent.

@@ -47,6 +47,8 @@ package protocol CallBudget: Sendable {
     func take(_ purpose: CallPurpose, isRead: Bool, for organisation: OrganisationKey) async throws -> CallPermit
     /// The call is over; what the answer said about the limits, and how it ended, is for everybody.
     func giveBack(_ permit: CallPermit, headers: HTTPHeaders?, result: CallResult) async
+    /// How long the organisation surely takes no call: parked, its breaker open, its day used up. Nil where it may.
+    func closed(_ organisation: OrganisationKey) async throws -> Duration?
     /// Nobody calls this organisation for so long.
     func park(_ organisation: OrganisationKey, for duration: Duration, reason: String) async
 }

@@ -9,6 +9,8 @@ package protocol Ledger: Sendable {
     func reserve(_ purpose: CallPurpose) async throws -> CallPermit
     /// A reserved call that is not made after all.
     func giveBack(_ permit: CallPermit) async
+    /// How long it surely takes no call; nil where it may. Makes none.
+    func closed() async throws -> Duration?
     /// `PUT /Invoices` or `PUT /CreditNotes`: creates only; a used number is refused, never overwritten.
     func create(
         _ kind: LedgerDocument.Kind, _ body: [UInt8], key: String, permit: CallPermit

@@ -36,6 +36,14 @@ package struct XeroClient: Sendable {
 
     package func giveBack(_ permit: CallPermit) async { await budget.giveBack(permit, headers: nil, result: .unused) }
 
+    /// Without a token no call can be made, however much is left of the allowance: until then a look each minute.
+    private static let tokenWait = Duration.seconds(60)
+
+    package func closed() async throws -> Duration? {
+        do { _ = try await tokens.accessToken() } catch { return Self.tokenWait }
+        return try await budget.closed(organisation)
+    }
+
     package func call(
         _ method: HTTPMethod, _ path: String, body: [UInt8]? = nil, idempotencyKey: String? = nil,
         permit: CallPermit? = nil, mediaType: String = "application/json"

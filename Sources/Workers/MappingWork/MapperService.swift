@@ -78,6 +78,7 @@ package struct MapperService: Service {
             metrics.count("tillbridge_suspects_tried_total", ["worker": "mapper"])
         } condemn: { messages in
             try await settle(messages) { Suspicion.condemned($0) }
+            return []
         } work: { messages, _ in
             try await work(messages)
         }

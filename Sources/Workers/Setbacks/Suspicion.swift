@@ -43,19 +43,20 @@ package struct Suspicion: Sendable {
     /// Works on a batch: what is fresh as it is, what came back under watch.
     ///
     /// - Parameters:
-    ///   - condemn: lays these on the desk.
+    ///   - condemn: lays these on the desk; answers those of them that need no desk: their work is done already.
     ///   - onSuspect: told before a message is tried alone.
     package func consider(
         _ batch: [IncomingMessage], _ endurance: Endurance, onSuspect: () -> Void,
-        condemn: ([IncomingMessage]) async throws -> Void,
+        condemn: ([IncomingMessage]) async throws -> [IncomingMessage],
         work: (_ messages: [IncomingMessage], _ isWholeBatch: Bool) async throws -> Void
     ) async throws {
         guard batch.contains(where: \.isRedelivered) else { return try await work(batch, true) }
         let sorted = try await endurance.through(batch) { try await sort(batch) }
         if let queue = sorted.condemned.first?.queue {
-            try await condemn(sorted.condemned)
+            let acquitted = try await condemn(sorted.condemned)
             // Replayed, it begins anew. A record left behind only condemns it sooner.
             try? await store.endTrial(of: sorted.condemned.compactMap(\.identity), in: queue)
+            if !acquitted.isEmpty { try await work(acquitted, false) }
         }
         if !sorted.fresh.isEmpty { try await work(sorted.fresh, false) }
         if !sorted.together.isEmpty {

@@ -34,14 +34,22 @@ struct BatchWriter: Sendable {
             return writing.outcome
         } catch is LeaseLost {
             // Who took over has a message of its own; ours comes back to see how it went.
-            let all = Set(claims.map(\.id)).union(carried.documents)
-            let lost = Verdict.retry(after: .seconds(30), counted: false, cause: "the lease was lost")
-            return (all.reduce(into: [:]) { $0[$1] = lost }, CarriedPayments())
+            return Self.all(claims, carried, .retry(after: .seconds(30), counted: false, cause: "the lease was lost"))
+        } catch is HeldTooLong {
+            await release(claims)
+            return Self.all(claims, carried, .handBack)
         } catch {
             // What certainly was not sent can be written by anyone at once; the rest waits for its lease and a look.
             await release(claims)
             throw error
         }
+    }
+
+    private static func all(
+        _ claims: [Claim], _ carried: CarriedPayments, _ verdict: Verdict
+    ) -> (verdicts: [DocumentID: Verdict], carried: CarriedPayments) {
+        let all = Set(claims.map(\.id)).union(carried.documents)
+        return (all.reduce(into: [:]) { $0[$1] = verdict }, CarriedPayments())
     }
 
     private func release(_ claims: [Claim]) async {

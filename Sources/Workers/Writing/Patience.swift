@@ -17,6 +17,9 @@ struct Patience: Sendable {
     let metrics: Metrics
     let logger: Logger
 
+    /// When what is in hand has been there for long enough; nil where nothing bounds it.
+    @TaskLocal static var handUntil: ContinuousClock.Instant?
+
     /// A long wait is cut in pieces in which leases are renewed and a drain is noticed.
     private static let piece = Duration.seconds(5)
 
@@ -38,7 +41,7 @@ struct Patience: Sendable {
             try await rest(after, because: why, holding: claims)
         case .settle(.retry(_, _, let why)): throw PutOff(why)
         case .settle(.park(let park, _)): throw park
-        case .settle(.done), .settle(.unreadable), .stop: throw CancellationError()
+        case .settle(.done), .settle(.unreadable), .settle(.handBack), .stop: throw CancellationError()
         }
     }
 
@@ -46,20 +49,28 @@ struct Patience: Sendable {
     ///
     /// - Parameter discard: takes what `work` brings although the claims are lost: a permit would count against
     ///   everybody for more than a minute.
-    /// - Throws: what `work` throws; ``LeaseLost``.
+    /// - Throws: what `work` throws; ``LeaseLost``; ``HeldTooLong``.
     func keeping<Value: Sendable>(
         _ claims: [Claim], _ work: @escaping @Sendable () async throws -> Value,
         orElse discard: (Value) async -> Void = { _ in }
     ) async throws -> Value {
         let held = claims.filter(\.isHeld)
-        guard !held.isEmpty else { return try await work() }
+        let until = Self.handUntil
+        guard !held.isEmpty || until != nil else { return try await work() }
         let (store, lease, clock) = (store, lease, clock)
         return try await withThrowingTaskGroup(of: Value?.self) { group in
             group.addTask { try await work() }
             group.addTask {
-                while true {
+                while !held.isEmpty {
                     try await clock.sleep(lease / 4)
                     try await store.extend(held, lease: lease)
+                }
+                return nil
+            }
+            if let until {
+                group.addTask {
+                    try await clock.sleep(max(until - .now, .zero))
+                    throw HeldTooLong()
                 }
             }
             do {
@@ -79,14 +90,16 @@ struct Patience: Sendable {
         }
     }
 
-    /// - Throws: `CancellationError` when the process drains; ``LeaseLost``.
+    /// - Throws: `CancellationError` when the process drains; ``LeaseLost``; ``HeldTooLong``.
     func rest(_ duration: Duration, because reason: String, holding claims: [Claim]) async throws {
         logger.warning("waiting \(duration): \(reason)", metadata: ["documents": "\(claims.count)"])
         metrics.count("tillbridge_writer_waits_total", ["organisation": organisation.text])
         var left = duration
         while left > .zero {
             if Task.isShuttingDownGracefully || Task.isCancelled { throw CancellationError() }
-            let piece = min(left, Self.piece)
+            let inHand = Self.handUntil.map { $0 - .now } ?? left
+            if inHand <= .zero { throw HeldTooLong() }
+            let piece = min(left, Self.piece, inHand)
             try await cancelWhenGracefulShutdown { try await clock.sleep(piece) }
             left -= piece
             let held = claims.filter(\.isHeld)
@@ -94,3 +107,6 @@ struct Patience: Sendable {
         }
     }
 }
+
+/// The organisation takes no calls for longer than messages may be in hand: they go back to their queue.
+struct HeldTooLong: Error, Sendable {}

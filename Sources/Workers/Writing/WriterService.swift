@@ -16,7 +16,8 @@ package import Xero
 /// acknowledge when all of it is committed. Any number of writers may run: the claim decides who writes what.
 package struct WriterService: Service {
     private let organisation: OrganisationSettings
-    private let inbox: any Inbox
+    private let inbox: any PausingInbox
+    private let standstill: Standstill
     private let postbox: Postbox
     private let store: any WritingStore
     private let batchWriter: BatchWriter
@@ -31,7 +32,7 @@ package struct WriterService: Service {
     private let logger: Logger
 
     package init(
-        organisation: OrganisationSettings, inbox: any Inbox, outbox: any Outbox,
+        organisation: OrganisationSettings, inbox: any PausingInbox, outbox: any Outbox,
         store: any WritingStore & ContactStore & LeaseStore, ledger: any Ledger, contactNames: [String: String],
         settings: WritingSettings, clock: WorkClock, metrics: Metrics, logger: Logger,
         suspicion: Suspicion
@@ -51,6 +52,12 @@ package struct WriterService: Service {
                 organisation: organisation.key, names: contactNames, store: store, ledger: ledger, patience: patience),
             patience: patience, pace: pace, metrics: metrics, logger: logger)
         self.suspicion = suspicion
+        let name = organisation.key.text
+        standstill = Standstill(inbox: inbox, ledger: ledger, loops: settings.batchesInFlight, clock: clock) {
+            [logger] isResting, why in
+            logger.notice("\(why)")
+            metrics.set("tillbridge_writer_resting", ["organisation": name], to: isResting ? 1 : 0)
+        }
         endurance = Endurance(worker: "writer", clock: clock, metrics: metrics, logger: logger)
         self.settings = settings
         self.clock = clock
@@ -66,7 +73,10 @@ package struct WriterService: Service {
             }
         } onGracefulShutdown: {
             // Unstructured: the handler is synchronous. Stopping the inbox is what ends the loops.
-            Task { await inbox.stop() }
+            Task {
+                await standstill.end()
+                await inbox.stop()
+            }
         }
     }
 
@@ -92,8 +102,14 @@ package struct WriterService: Service {
                     try await work([], mayCarry: false)
                     continue
                 }
-                if batch.isEmpty { return try await work([], mayCarry: false) }
-                try await consider(batch)
+                if batch.isEmpty {
+                    try await work([], mayCarry: false)
+                    guard try await standstill.passed() else { return }
+                } else if await standstill.isResting {
+                    try await endurance.through(batch) { try await postbox.settle(batch.map { ($0, .handBack) }) }
+                } else {
+                    try await consider(batch)
+                }
             } catch is CancellationError {
                 // Draining while the ledger does not answer: the documents are safe in the table, the messages go back.
                 return
@@ -127,20 +143,29 @@ package struct WriterService: Service {
         try await suspicion.consider(batch, endurance) {
             metrics.count("tillbridge_suspects_tried_total", ["worker": "writer"])
         } condemn: { messages in
-            let verdicts = messages.map { ($0, Suspicion.condemned($0, organisation.key)) }
-            let documents = messages.compactMap { try? Self.document(of: $0).get() }
-            try await endurance.through(messages) {
-                // Else the sweeper would bring them back.
-                try await store.giveUp(documents, because: Suspicion.cause)
-                try await postbox.settle(verdicts)
-            }
-            report(verdicts, took: .zero)
+            try await condemn(messages)
         } work: { messages, isWhole in
             // What failed before spoils ever fewer of its neighbours.
             let portions = Portions.of(messages)
             for portion in portions {
                 try await work(portion, mayCarry: isWhole && isFull && portions.count == 1 && !portion.hasFailed)
             }
+        }
+    }
+
+    /// - Returns: those whose document was finished before their worker died: nobody has anything to do about them.
+    private func condemn(_ messages: [IncomingMessage]) async throws -> [IncomingMessage] {
+        try await endurance.through(messages) {
+            let documents = messages.compactMap { try? Self.document(of: $0).get() }
+            // Else the sweeper would bring them back.
+            let given = Set(try await store.giveUp(documents, because: Suspicion.cause))
+            let isFinished = { (message: IncomingMessage) in
+                (try? Self.document(of: message).get()).map { !given.contains($0) } ?? false
+            }
+            let verdicts = messages.filter { !isFinished($0) }.map { ($0, Suspicion.condemned($0, organisation.key)) }
+            try await postbox.settle(verdicts)
+            report(verdicts, took: .zero)
+            return messages.filter(isFinished)
         }
     }
 
@@ -210,7 +235,10 @@ package struct WriterService: Service {
         var left = Pool()
         if !claims.isEmpty || !carried.payments.due.isEmpty {
             pass(.writerClaimed) { batch.map(\.body) }
-            let written = try await batchWriter.write(claims, carrying: carried.payments, mayCarry: mayCarry)
+            let written = try await Patience.$handUntil.withValue(.now + settings.handMax) {
+                try await batchWriter.write(claims, carrying: carried.payments, mayCarry: mayCarry)
+            }
+            if written.verdicts.values.contains(.handBack) { await standstill.begin() }
             byDocument.merge(written.verdicts) { $1 }
             left.payments = written.carried
         }

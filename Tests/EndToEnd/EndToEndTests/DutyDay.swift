@@ -65,11 +65,7 @@ struct DutyDay {
         try await running.fleet.xero.post("/_control/organisations", "{\"tenantId\":\"\(lakeside)\",\(members)}")
     }
 
-    func lakesideOrder(_ id: String) -> AMQPMessage {
-        messages.order(id: id, headers: ["tb-company": .string("lakeside")]) {
-            $0.replacing("\"company_id\":162,\"site_id\":923", with: "\"company_id\":163,\"site_id\":3101")
-        }
-    }
+    func lakesideOrder(_ id: String) -> AMQPMessage { messages.lakesideOrder(id) }
 
     func lakesideBooks() async throws -> [String] { try await desk.books(of: lakeside) }
 }

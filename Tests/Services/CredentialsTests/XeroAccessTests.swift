@@ -15,6 +15,7 @@ struct XeroAccessTests {
             CallPermit(organisation: organisation, id: nil)
         }
         func giveBack(_ permit: CallPermit, headers: HTTPHeaders?, result: CallResult) async {}
+        func closed(_ organisation: OrganisationKey) async throws -> Duration? { nil }
         func park(_ organisation: OrganisationKey, for duration: Duration, reason: String) async {}
     }
 

@@ -62,6 +62,42 @@ struct RabbitBrokerTests {
         }
     }
 
+    @Test("a paused inbox keeps nothing: what it held is handed back as new, and comes when it takes again")
+    func pauseAndResume() async throws {
+        try await RabbitFixture.withTopology { topology, connection in
+            try await RabbitFixture.withBroker(topology) { broker in
+                try await broker.publish((1...5).map { message($0) })
+                let inbox = await broker.inbox(.map, prefetch: 3)
+                let held = try await take(2, from: inbox)
+                await inbox.pause()
+                var rest: [IncomingMessage] = []
+                while true {
+                    let batch = try await inbox.nextBatch(max: 10, linger: .zero)
+                    if batch.isEmpty { break }
+                    rest += batch
+                }
+                let postbox = Postbox(inbox: inbox, outbox: broker) { Instant(secondsSince1970: 9) }
+                try await postbox.settle((held + rest).map { ($0, .handBack) })
+                // All five wait in the queue; nothing is in anybody's hand.
+                while try await connection.queueStatus(topology.name(.map))?.messages != 5 {
+                    try await Task.sleep(for: .milliseconds(10))
+                }
+                await inbox.resume()
+                let again = try await take(5, from: inbox)
+                #expect(Set(again.compactMap(\.messageID)) == Set((1...5).map { "m\($0)" }))
+                #expect(again.allSatisfy { !$0.isRedelivered })
+                #expect(try again.allSatisfy { try $0.envelope.get().traceparent == "00-trace" })
+                #expect(try again.allSatisfy { try $0.envelope.get().firstSeen == Instant(secondsSince1970: 7) })
+                await inbox.acknowledge(again)
+                await inbox.stop()
+                #expect(try await inbox.nextBatch(max: 1, linger: .zero).isEmpty)
+                // Stopped is stopped.
+                await inbox.resume()
+                #expect(try await inbox.nextBatch(max: 1, linger: .zero).isEmpty)
+            }
+        }
+    }
+
     @Test("what is published is consumed as it was sent, and gone once acknowledged")
     func publishAndConsume() async throws {
         try await RabbitFixture.withTopology { topology, connection in

@@ -49,7 +49,9 @@ import Testing
         }
         for name in ["p.dead", "p.unreadable"] {
             let arguments = try #require(queues[name])
-            #expect(arguments["x-message-ttl"] == nil && arguments["x-delivery-limit"] == nil)
+            #expect(arguments["x-message-ttl"] == nil)
+            // No limit at all on RabbitMQ 3.10 is one of twenty on 4.
+            #expect(arguments["x-delivery-limit"]?.intValue ?? 0 >= 1_000_000_000)
         }
     }
 

@@ -219,6 +219,7 @@ private struct NoLimit: CallBudget {
         CallPermit(organisation: organisation, id: nil)
     }
     func giveBack(_ permit: CallPermit, headers: HTTPHeaders?, result: CallResult) async {}
+    func closed(_ organisation: OrganisationKey) async throws -> Duration? { nil }
     func park(_ organisation: OrganisationKey, for duration: Duration, reason: String) async {}
 }
 

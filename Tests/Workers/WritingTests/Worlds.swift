@@ -19,8 +19,19 @@ actor AcceptingLedger: Ledger {
 
     func fail(on number: String) { failing = number }
 
+    /// So often a look still finds it closed; nil: it is open. Meanwhile nobody gets a permit.
+    private var looksLeft: Int?
+    func close(forLooks count: Int) { looksLeft = count }
+
+    func closed() async throws -> Duration? {
+        guard let left = looksLeft else { return nil }
+        looksLeft = left > 0 ? left - 1 : nil
+        return looksLeft == nil ? nil : .milliseconds(10)
+    }
+
     func reserve(_ purpose: CallPurpose) async throws -> CallPermit {
-        CallPermit(organisation: OrganisationKey("harbour"), id: nil)
+        while looksLeft != nil { try await Task.sleep(for: .milliseconds(5)) }
+        return CallPermit(organisation: OrganisationKey("harbour"), id: nil)
     }
     func giveBack(_ permit: CallPermit) async {}
 
@@ -89,8 +100,17 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
             })
     }
 
+    /// Everything is done of it.
+    func finish(_ id: Int64) {
+        open[DocumentID(id)] = nil
+        finished.insert(DocumentID(id))
+    }
+    private var finished: Set<DocumentID> = []
     func take(_ documents: [DocumentID], lease: Duration) async throws -> [ClaimResult] {
-        documents.map { ClaimResult(id: $0, outcome: open[$0].map { .claimed($0) } ?? .absent) }
+        documents.map {
+            let other: ClaimResult.Outcome = finished.contains($0) ? .finished(.written) : .absent
+            return ClaimResult(id: $0, outcome: open[$0].map { .claimed($0) } ?? other)
+        }
     }
     func recordSending(_ claims: [Claim], _ attempt: SendingAttempt) async throws -> [Claim] {
         claims.map {
@@ -103,7 +123,11 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
     private(set) var waits: [DocumentID: Duration] = [:]
     private(set) var givenUp: Set<DocumentID> = []
     func putOff(_ claims: [Claim], for wait: Duration) async throws { for claim in claims { waits[claim.id] = wait } }
-    func giveUp(_ documents: [DocumentID], because cause: String) async throws { givenUp.formUnion(documents) }
+    func giveUp(_ documents: [DocumentID], because cause: String) async throws -> [DocumentID] {
+        let given = documents.filter { open[$0] != nil }
+        givenUp.formUnion(given)
+        return given
+    }
     func recordUncertain(_ claims: [Claim], key: String, cause: String) async throws {}
     func recordInvoices(_ results: [InvoiceResult], of call: AnsweredCall?, payments: [PaymentAttempt]) async throws {}
     func recordSending(_ payments: PaymentAttempt) async throws {}
@@ -156,7 +180,7 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
 }
 
 /// Hands out the batches it was given, then says that no more come.
-actor ScriptedBroker: Inbox, Outbox {
+actor ScriptedBroker: PausingInbox, Outbox {
     private var batches: [[IncomingMessage]]
     /// How many documents were paid in full when messages were acknowledged, and how many messages that were.
     private(set) var acknowledged: [Int] = []
@@ -165,11 +189,36 @@ actor ScriptedBroker: Inbox, Outbox {
     init(_ batches: [[IncomingMessage]]) { self.batches = batches }
 
     func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage] {
-        batches.isEmpty ? [] : batches.removeFirst()
+        if isPaused || batches.isEmpty { return [] }
+        return batches.removeFirst()
     }
     func acknowledge(_ messages: [IncomingMessage]) async { acknowledged.append(messages.count) }
     func stop() async {}
-    func publish(_ messages: [OutgoingMessage]) async throws { published += messages }
+    /// In the order in which it happened: `pause`, `resume`, and how many messages were handed out.
+    private(set) var story: [String] = []
+    private var isPaused = false
+    func pause() async {
+        isPaused = true
+        story.append("pause")
+    }
+    func resume() async {
+        isPaused = false
+        story.append("resume")
+        batches = [published.filter { $0.queue == .map }.map(IncomingMessage.init(again:))] + batches
+    }
+    func publish(_ messages: [OutgoingMessage]) async throws {
+        published += messages
+        story += messages.filter { $0.queue == .map }.map { "back to \($0.returnTo ?? "?")" }
+    }
+}
+
+extension IncomingMessage {
+    /// What a worker sent to a queue, as the next one sees it.
+    init(again message: OutgoingMessage) {
+        self.init(
+            body: message.body, envelope: .success(message.envelope), queue: message.returnTo ?? "",
+            messageID: message.messageID)
+    }
 }
 
 func message(_ id: Int64, redelivered: Bool = false) -> IncomingMessage {

@@ -23,7 +23,7 @@ struct WriterServiceTests {
             randomInteger: { $0.lowerBound }),
         metrics: Metrics(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
 
-    private func run(_ broker: ScriptedBroker) async throws {
+    private func run(_ broker: ScriptedBroker, handMax: Duration = .seconds(300)) async throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
         let yaml = try String(contentsOf: root.appendingPathComponent("config/example.yaml"), encoding: .utf8)
@@ -36,6 +36,7 @@ struct WriterServiceTests {
                 readFile: { _ in nil }, readTimeZone: { _ in .utc }))
         // One loop: the order of requests is then the test's.
         settings.writing.batchesInFlight = 1
+        settings.writing.handMax = handMax
         let clock = WorkClock(
             now: { Instant(secondsSince1970: 0) }, sleep: { try await Task.sleep(for: $0) },
             randomInteger: { $0.lowerBound })
@@ -157,6 +158,37 @@ struct WriterServiceTests {
         let rest = try await suspicion.sort(left)
         #expect(rest.condemned.isEmpty)
         #expect(done.count + rest.alone.count + rest.together.count == 9)
+    }
+
+    @Test("of a document that was finished before its workers died, nobody is told: there is nothing to put right")
+    func finished() async throws {
+        for id in [1, 2] { await documents.add(Int64(id), payments: 0) }
+        await documents.finish(1)
+        let ids = ["document/1", "document/2"]
+        for isAlone in [false, true] {
+            for id in ids { try await documents.beginTrial(of: [id], in: "write.harbour", isAlone: isAlone) }
+        }
+        let broker = ScriptedBroker([[message(1, redelivered: true), message(2, redelivered: true)]])
+        try await run(broker)
+        #expect(await broker.acknowledged.reduce(0, +) == 2)
+        #expect(await broker.published.map(\.messageID) == ["document/2"])
+        #expect(await broker.published.map(\.queue) == [.dead])
+        #expect(await documents.givenUp == [DocumentID(2)])
+    }
+
+    @Test("an organisation that takes no calls for long: its orders go back to their queue, which is let go till it opens")
+    func standstill() async throws {
+        for id in 1...3 { await documents.add(Int64(id), payments: 1) }
+        await ledger.close(forLooks: 2)
+        let broker = ScriptedBroker([(1...3).map { message(Int64($0)) }])
+        try await run(broker, handMax: .milliseconds(50))
+        // Paused before anything goes back: else it would be delivered again at once.
+        #expect(await broker.story == ["pause"] + Array(repeating: "back to write.harbour", count: 3) + ["resume"])
+        // Not a failure of theirs.
+        #expect(await broker.published.allSatisfy { $0.envelope.attempt == 0 && $0.envelope.lastError == nil })
+        #expect(await broker.acknowledged == [3, 3])
+        #expect(await documents.paid.count == 3)
+        #expect(await ledger.invoiceCalls == [3])
     }
 
     @Test("an orderly end in the middle of a trial counts as no crash")
