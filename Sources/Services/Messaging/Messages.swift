@@ -91,8 +91,8 @@ package protocol Inbox: Sendable {
 
 /// An inbox whose worker may rest with nothing in hand.
 package protocol PausingInbox: Inbox {
-    /// As `stop`, until ``resume()``. A broker ends the channel of a consumer that keeps a message for too long (half an
-    /// hour, unless set otherwise), and delivers everything in hand again.
+    /// As `stop`, until ``resume()``. A broker ends the channel of a consumer that keeps a message for too long (half
+    /// an hour, unless set otherwise), and delivers everything in hand again.
     func pause() async
     /// Takes from the queue again. Everything handed out before must be settled. Does nothing where it was stopped.
     func resume() async

@@ -6,8 +6,8 @@ package enum Verdict: Sendable, Hashable {
     case done
     /// Again later. `counted`: a failure that brings it nearer to the desk; not so for a known wait.
     case retry(after: Duration, counted: Bool, cause: String)
-    /// Back to the end of its queue as it came, at once: nobody can work on it now. Not a rejection: that counts towards
-    /// the broker's delivery limit.
+    /// Back to the end of its queue as it came, at once: nobody can work on it now. Not a rejection: that counts
+    /// towards the broker's delivery limit.
     case handBack
     /// To the desk, with what a person needs to know.
     case park(Park, about: Envelope.Subject)

@@ -227,8 +227,8 @@ package struct WritingSettings: Sendable {
     /// What Xero allows the whole app over all organisations; 0 stands for no limit.
     package var appCallsPerMinute: Int
     package var leaseDuration: Duration
-    /// So long at most a batch waits in a writer's hand for an organisation that takes no calls. Far below the half hour
-    /// after which brokers end the channel of whoever keeps a message.
+    /// So long at most a batch waits in a writer's hand for an organisation that takes no calls. Far below the half
+    /// hour after which brokers end the channel of whoever keeps a message.
     package var handMax: Duration
 }
 

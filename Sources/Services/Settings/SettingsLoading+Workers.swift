@@ -115,7 +115,9 @@ extension WritingSettings {
         batchesInFlight = section.integer("batches_in_flight", in: 1...5, default: 4)
         leaseDuration = section.duration("lease", default: .seconds(120))
         handMax = section.duration("hand_max", default: .seconds(300))
-        if handMax > .seconds(600) { section.report("must be at most 10m: a broker waits no longer than 30m", at: "hand_max") }
+        if handMax > .seconds(600) {
+            section.report("must be at most 10m: a broker waits no longer than 30m", at: "hand_max")
+        }
         appCallsPerMinute = section.integer("app_calls_per_minute", in: 0...100_000_000, default: 10_000)
         section.finish()
     }

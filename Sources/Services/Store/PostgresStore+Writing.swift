@@ -200,6 +200,21 @@ extension PostgresStore: WritingStore {
         }
     }
 
+    package func recordNotTaken(_ claims: [Claim], key: String, cause: String) async throws {
+        try await pool.transaction { session in
+            _ = try session.pipeline([
+                (
+                    """
+                    UPDATE document AS d SET state = 'ready', lease_until = NULL, claimed_by = NULL
+                      FROM unnest($1::bigint[], $2::bigint[]) AS u (id, fencing)
+                     WHERE d.id = u.id AND d.fencing = u.fencing AND d.state = 'sent'
+                    """, Self.fences(claims)
+                ),
+                (Self.finishAttempt, [.text(key), .text("not taken: \(cause)"), .null]),
+            ])
+        }
+    }
+
     private static let finishAttempt = """
         UPDATE attempt SET finished_at = clock_timestamp(), outcome = $2, correlation_id = $3 WHERE idempotency_key = $1
         """

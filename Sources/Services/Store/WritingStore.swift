@@ -20,6 +20,8 @@ package protocol WritingStore: Sendable {
     /// Lets go of documents whose messages wait in a delay queue: whoever gets the message next may claim them, and
     /// until then no sweeper takes them for forgotten.
     func putOff(_ claims: [Claim], for wait: Duration) async throws
+    /// A request was refused before anything happened: its documents are as if it had never been sent.
+    func recordNotTaken(_ claims: [Claim], key: String, cause: String) async throws
     func recordUncertain(_ claims: [Claim], key: String, cause: String) async throws
     /// Stores what the ledger said of each document, and the payments that are to be sent next.
     ///

@@ -43,6 +43,7 @@ package enum RefusalReading {
     /// The letter of a document that was refused before, made again from the cause that was stored with it: for a
     /// writer that was killed after it had stored the refusal and before its letter was sent.
     package static func again(_ cause: String) -> Park {
+        if CallLimit.isNamed(in: cause) { return Park(.rateLimit, cause, remedy: CallLimit.remedy) }
         let park = Self.park([cause], document: "it")
         return Park(park.deadLetterClass, cause, remedy: park.remedy)
     }

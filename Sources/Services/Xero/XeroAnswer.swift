@@ -21,6 +21,8 @@ package enum XeroOutcome: Sendable {
 
 extension XeroOutcome {
     private static let waitWithoutHint = Duration.seconds(5)
+    /// No limit lasts longer than a day, whatever a header says.
+    private static let waitMax: Int64 = 86_400
 
     init(_ response: HTTPResponse) {
         // Not looked for in a good answer: that would read fifty invoices for nothing.
@@ -33,7 +35,7 @@ extension XeroOutcome {
         case 429:
             let seconds = response.headers["Retry-After"].flatMap { Int64($0) }
             self = .limited(
-                retryAfter: seconds.map { .seconds(max($0, 1)) } ?? Self.waitWithoutHint,
+                retryAfter: seconds.map { .seconds(min(max($0, 1), Self.waitMax)) } ?? Self.waitWithoutHint,
                 problem: response.headers["X-Rate-Limit-Problem"] ?? "unnamed")
         case 401, 403: self = .disconnected(text)
         case 408: self = .unknown("408: \(text)")

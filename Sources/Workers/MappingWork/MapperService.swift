@@ -189,9 +189,7 @@ package struct MapperService: Service {
         case .done: return (posted.announced, .done)
         case .wait(let reason):
             let way = Course.Way(attempt: attempt, about: mapped.subject)
-            let course = Course.of(.awaited(why: reason), tries: 0, permille: 1000, way: way)
-            guard case .settle(let verdict) = course else { preconditionFailure("a wait has no other course") }
-            return (posted.announced, verdict)
+            return (posted.announced, PutOff.awaiting(reason).fate(of: way, permille: 1000).verdict(about: way.subject))
         case .again(let reason):
             return (posted.announced, .retry(after: Self.decideAgain, counted: false, cause: reason))
         case .park(let park): return (posted.announced, .park(park, about: mapped.subject))

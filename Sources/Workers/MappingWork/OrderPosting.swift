@@ -60,8 +60,14 @@ struct OrderPosting {
     }
 
     private static func park(_ number: DocumentNumber, _ refusal: String, _ reason: String) -> Park {
-        Park(
-            .value, "\(reason) But Xero would not change \(number): \(refusal)",
+        let cause = "\(reason) But Xero would not change \(number): \(refusal)"
+        let read = RefusalReading.again(refusal)
+        // Nothing is wrong with the document: when Xero takes calls again, it is tried again.
+        if read.deadLetterClass == .rateLimit || read.deadLetterClass == .connection {
+            return Park(read.deadLetterClass, cause, remedy: read.remedy)
+        }
+        return Park(
+            .value, cause,
             remedy: "Correct \(number) in Xero by hand, then discard this letter; or mend what the sentence names and "
                 + "replay it.")
     }

@@ -5,11 +5,11 @@ import Store
 /// What is to be done about anything that goes wrong while messages are worked on: decided here for every worker, and
 /// carried out by whoever asked.
 package enum Course: Sendable, Hashable {
-    /// Nothing is wrong.
-    case proceed
     /// The same again after so long, with the messages in hand: it is the environment, or the first instants of
     /// something that mostly passes. Counts against no message.
     case again(after: Duration, why: String)
+    /// Asking at once is over: what becomes of each message, its own way so far says (``PutOff/fate(of:permille:)``).
+    case putOff(PutOff)
     /// The messages have their verdict.
     case settle(Verdict)
     /// The worker rests: its database or broker is away.
@@ -19,16 +19,15 @@ package enum Course: Sendable, Hashable {
 
     /// What went wrong.
     package enum Trouble: Sendable {
-        /// A limit is used up, and the other side says for how long (429): that rests the organisation.
-        case limited(Duration, why: String)
+        /// Refused because a limit is used up, and the other side says for how long (429). In the end the desk is told
+        /// so, with this remedy.
+        case limited(Duration, why: String, remedy: String)
         /// Closed to everybody for at least so long: offline, disconnected, not to be reached at all.
         case closed(Duration, why: String)
         /// It may have happened or not, and asking the same again tells: a connection lost, a time-out.
         case unclear(why: String)
         /// It did not happen, as far as can be seen: a 5xx or a 408 after which nothing stands there.
         case failed(why: String)
-        /// Something else has to happen first, and may never.
-        case awaited(why: String)
         /// It will never be taken.
         case refused(Park)
         /// Whatever a database, a broker or the worker itself threw.
@@ -51,41 +50,47 @@ package enum Course: Sendable, Hashable {
     private static let most = Duration.seconds(30)
     /// So often the same is asked again at once: half a second, one and two, well inside the six minutes for which Xero
     /// remembers an idempotency key.
-    private static let atOnceMax = 3
+    package static let atOnceMax = 3
+    /// A used-up minute makes one wait so long at most. Nobody waits longer with messages in hand.
+    package static let inHandMax = Duration.seconds(60)
 
     /// The one place that judges errors. Pure: chance comes as `permille`, 0 to 1000.
     ///
-    /// - Transient (lost connections, time-outs, 408, 5xx, a deadlock that stays): exponential backoff with full jitter
-    ///   through the delay queues, counted, and after ``attemptsMax`` attempts the desk.
-    /// - Environment (a used-up limit, an organisation offline or disconnected or not to be reached, database or broker
-    ///   away): the organisation or the worker rests, and no message is sent about for it. `Retry-After` is honoured.
+    /// - Transient (lost connections, time-outs, 408, 429, 5xx, a deadlock that stays): exponential backoff with full
+    ///   jitter through the delay queues, counted, and after ``attemptsMax`` attempts the desk. After a 429 they stay
+    ///   away at least as long as `Retry-After` says, as far as the longest delay queue reaches.
+    /// - Environment (an organisation offline or disconnected or not to be reached, database or broker away): the
+    ///   organisation or the worker rests, and no message is sent about for it. So it is with a wait of our own making,
+    ///   for a permit: it never comes here.
     /// - Permanent (a refusal, a value no column can hold): the desk, at once.
     ///
     /// - Parameters:
     ///   - tries: how often it was asked again at once.
-    ///   - way: of the message; where a whole batch is concerned, of the one that has come furthest.
-    package static func of(_ trouble: Trouble, tries: Int, permille: Int, way: Way = Way()) -> Course {
+    ///   - subject: what the desk is told the message is about.
+    package static func of(
+        _ trouble: Trouble, tries: Int, permille: Int, about subject: Envelope.Subject = .init()
+    ) -> Course {
         let backoff = backoff(tries: tries, permille: permille)
         switch trouble {
-        case .limited(let after, let why), .closed(let after, let why): return .again(after: after + backoff, why: why)
-        case .unclear(let why):
-            return tries < atOnceMax ? .again(after: backoff, why: why) : later(way, permille, why)
-        case .failed(let why): return later(way, permille, why)
-        case .awaited(let why):
-            let remedy = "Mend what the sentence names, then replay."
-            return later(way, permille, why, inTheEnd: .unknown, remedy)
-        case .refused(let park): return .settle(.park(park, about: way.subject))
-        case .thrown(let error): return thrown(error, backoff, tries: tries, permille, way)
+        case .closed(let after, let why): return .again(after: after + backoff, why: why)
+        case .limited(let after, let why, _) where tries < atOnceMax && after <= inHandMax:
+            return .again(after: after + backoff, why: why)
+        case .limited(let after, let why, let remedy):
+            return .putOff(PutOff(why, inTheEnd: .rateLimit, remedy: remedy, atLeast: after))
+        case .unclear(let why): return tries < atOnceMax ? .again(after: backoff, why: why) : .putOff(PutOff(why))
+        case .failed(let why): return .putOff(PutOff(why))
+        case .refused(let park): return .settle(.park(park, about: subject))
+        case .thrown(let error): return thrown(error, backoff, tries: tries, subject)
         }
     }
 
     private static func thrown(
-        _ error: any Error, _ backoff: Duration, tries: Int, _ permille: Int, _ way: Way
+        _ error: any Error, _ backoff: Duration, tries: Int, _ subject: Envelope.Subject
     ) -> Course {
         switch error {
         case is CancellationError: return .stop
-        case let park as Park: return .settle(.park(park, about: way.subject))
-        case let putOff as PutOff: return later(way, permille, putOff.why)
+        case let park as Park: return .settle(.park(park, about: subject))
+        case let putOff as PutOff: return .putOff(putOff)
         case is LeaseLost:
             // Who took over has a message of its own; ours comes back to see how it went.
             return .settle(.retry(after: .seconds(30), counted: false, cause: "the lease was lost"))
@@ -99,23 +104,10 @@ package enum Course: Sendable, Hashable {
                 Park(
                     .unknown, "The database will not take this record: \(sentence)",
                     remedy: "Look for a value that is no ordinary text or number; report this to the makers."),
-                about: way.subject))
-        case .conflict(let sentence) where tries >= atOnceMax: return later(way, permille, sentence)
+                about: subject))
+        case .conflict(let sentence) where tries >= atOnceMax: return .putOff(PutOff(sentence))
         case .conflict, .away: return .pause(backoff, why: "\(error)")
         }
-    }
-
-    /// To a delay queue, or, when it has been there often enough, to the desk.
-    private static func later(
-        _ way: Way, _ permille: Int, _ why: String, inTheEnd deadLetterClass: DeadLetterClass = .connection,
-        _ remedy: String = "See whether Xero has trouble with this document or with everything; then replay."
-    ) -> Course {
-        guard way.attempt < attemptsMax else {
-            let cause = "It failed \(way.attempt + 1) times, the last time so: \(why)"
-            return .settle(.park(Park(deadLetterClass, cause, remedy: remedy), about: way.subject))
-        }
-        let longest = RetryDelay.backoff(afterAttempt: way.attempt).duration
-        return .settle(.retry(after: longest * permille / 1000, counted: true, cause: why))
     }
 
     /// Full jitter: anything between nothing and the whole, so that workers that failed together do not come back
@@ -124,11 +116,4 @@ package enum Course: Sendable, Hashable {
         let whole = min(first * (1 << min(max(tries, 0), 10)), most)
         return max(whole * permille / 1000, .milliseconds(50))
     }
-}
-
-/// Asking at once is over for now: what is in hand goes to the delay queues.
-package struct PutOff: Error, Sendable, CustomStringConvertible {
-    package let why: String
-    package init(_ why: String) { self.why = why }
-    package var description: String { why }
 }

@@ -32,18 +32,20 @@ package struct Endurance: Sendable {
         var tries = 0
         while true {
             do { return try await work() } catch let settled as Settled { throw settled } catch {
-                let course = Course.of(
-                    .thrown(error), tries: tries, permille: clock.random(in: 0...1000), way: Course.Way(of: messages))
-                switch course {
+                let (way, permille) = (Course.Way(of: messages), clock.random(in: 0...1000))
+                switch Course.of(.thrown(error), tries: tries, permille: permille, about: way.subject) {
                 case .settle(let verdict):
                     logger.error("not to be done: \(error)", metadata: ["messages": "\(messages.count)"])
                     throw Settled(verdict: verdict)
+                case .putOff(let putOff):
+                    logger.error("put off: \(error)", metadata: ["messages": "\(messages.count)"])
+                    throw Settled(verdict: putOff.fate(of: way, permille: permille).verdict(about: way.subject))
                 case .pause(let pause, let why), .again(let pause, let why):
                     guard !Task.isCancelled, !Task.isShuttingDownGracefully else { throw CancellationError() }
                     logger.warning("a batch waits: \(why)", metadata: ["messages": "\(messages.count)"])
                     metrics.count("tillbridge_batch_retries_total", ["worker": worker])
                     try await clock.sleep(pause)
-                case .stop, .proceed: throw CancellationError()
+                case .stop: throw CancellationError()
                 }
                 tries += 1
             }

@@ -29,7 +29,10 @@ struct BatchWriter: Sendable {
         do {
             var writing = Writing(self, carried, mayCarry: mayCarry)
             do { try await writing.run(claims) } catch let putOff as PutOff {
-                try await writing.putOffRest(claims, putOff.why)
+                try await writing.putOffRest(claims, putOff)
+            } catch let limit as LimitUsedUp {
+                logger.warning("comes back later: \(limit.putOff)", metadata: ["documents": "\(claims.count)"])
+                try await writing.putOffRest(claims, limit.putOff)
             }
             return writing.outcome
         } catch is LeaseLost {
@@ -74,6 +77,12 @@ struct BatchWriter: Sendable {
 struct Writing {
     let tools: BatchWriter
     var verdicts: [DocumentID: Verdict] = [:]
+    /// The claims as they are held now: a sending counts their fences up, an answer adds the ledger's id.
+    var latest: [DocumentID: Claim] = [:]
+    /// Documents that were found or put into the ledger by this batch or an earlier one.
+    var stands: Set<DocumentID> = []
+    /// Documents whose task this batch has carried out.
+    var isCarriedOut: Set<DocumentID> = []
     /// Payments of each written document that are neither written nor refused yet.
     var open: [DocumentID: Set<PaymentKey>] = [:]
     /// Requests of payments that were stored together with their invoices' answers, still to be sent.
@@ -88,7 +97,17 @@ struct Writing {
         self.carried = carried.due
         self.mayCarry = mayCarry
         verdicts = carried.verdicts
-        for due in carried.due { open[due.claim.id, default: []].insert(due.payment.id) }
+        for due in carried.due {
+            open[due.claim.id, default: []].insert(due.payment.id)
+            noteStanding([due.claim])
+        }
+    }
+
+    mutating func noteStanding(_ claims: [Claim]) {
+        for claim in claims {
+            latest[claim.id] = claim
+            stands.insert(claim.id)
+        }
     }
 
     /// Everything that is settled, and what is carried on.
@@ -134,7 +153,7 @@ struct Writing {
                 let (adopted, absent) = try await lookUp(doubtful)
                 written += adopted
                 fresh += absent
-            } catch let unseen as PutOff { try await putOff(doubtful, unseen.why) }
+            } catch let unseen as PutOff { try await putOff(doubtful, unseen) }
         }
         let addressed = try await address(fresh)
         for batch in Self.batches(addressed) { written += try await create(batch) }
@@ -167,7 +186,7 @@ struct Writing {
         var addressed: [Addressed] = []
         var refused: [InvoiceResult] = []
         var parks: [String: Park] = [:]
-        var failures: [String: String] = [:]
+        var failures: [String: PutOff] = [:]
         for claim in claims {
             if parks[claim.contactNumber] == nil, failures[claim.contactNumber] == nil {
                 do {
@@ -176,11 +195,11 @@ struct Writing {
                         Addressed(claim: claim, contactID: id, element: InvoiceBody.element(claim.body, contact: id)))
                     continue
                 } catch let park as Park { parks[claim.contactNumber] = park } catch let putOff as PutOff {
-                    failures[claim.contactNumber] = putOff.why
+                    failures[claim.contactNumber] = putOff
                 }
             }
-            if let why = failures[claim.contactNumber] {
-                try await putOff([claim], why)
+            if let failure = failures[claim.contactNumber] {
+                try await putOff([claim], failure)
                 continue
             }
             guard let park = parks[claim.contactNumber] else { continue }

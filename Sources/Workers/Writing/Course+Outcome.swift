@@ -1,3 +1,4 @@
+import Domain
 import Setbacks
 import Xero
 
@@ -11,7 +12,9 @@ extension Course.Trouble {
     init?(_ outcome: XeroOutcome, isRepeatable: Bool = false) {
         switch outcome {
         case .answered: return nil
-        case .limited(let after, let problem): self = .limited(after, why: "the limit (\(problem)) is used up")
+        case .limited(let after, let problem):
+            let park = CallLimit.park(problem)
+            self = .limited(after, why: park.cause, remedy: park.remedy)
         case .neverSent(let detail): self = .closed(.zero, why: detail)
         case .unknown(let detail):
             self = outcome.isStored && !isRepeatable ? .failed(why: detail) : .unclear(why: detail)

@@ -23,22 +23,23 @@ struct Patience: Sendable {
     /// A long wait is cut in pieces in which leases are renewed and a drain is noticed.
     private static let piece = Duration.seconds(5)
 
-    /// What is to be done about a failure of a document's.
-    func course(of trouble: Course.Trouble, tries: Int = 0, _ way: Course.Way = .init()) -> Course {
-        Course.of(trouble, tries: tries, permille: clock.random(in: 0...1000), way: way)
+    /// What becomes of a document that is put off.
+    func fate(of putOff: PutOff, _ way: Course.Way) -> PutOff.Fate {
+        putOff.fate(of: way, permille: clock.random(in: 0...1000))
     }
 
     /// Waits as long as the outcome asks for, so that the same can be tried again.
     ///
-    /// - Throws: ``PutOff`` where asking at once is over; ``Park`` where it will never be taken; what ``rest`` throws.
+    /// - Throws: ``PutOff`` where asking at once is over, ``LimitUsedUp`` where it is over for everything in hand;
+    ///   ``Park`` where it will never be taken; what ``rest`` throws.
     func bear(
         _ outcome: XeroOutcome, isRepeatable: Bool = false, tries: Int, holding claims: [Claim]
     ) async throws {
         guard let trouble = Course.Trouble(outcome, isRepeatable: isRepeatable) else { return }
-        switch course(of: trouble, tries: tries) {
-        case .proceed: return
+        switch Course.of(trouble, tries: tries, permille: clock.random(in: 0...1000)) {
         case .again(let after, let why), .pause(let after, let why):
             try await rest(after, because: why, holding: claims)
+        case .putOff(let putOff): throw putOff.isOfLimit ? LimitUsedUp(putOff: putOff) : putOff
         case .settle(.retry(_, _, let why)): throw PutOff(why)
         case .settle(.park(let park, _)): throw park
         case .settle(.done), .settle(.unreadable), .settle(.handBack), .stop: throw CancellationError()
@@ -110,3 +111,8 @@ struct Patience: Sendable {
 
 /// The organisation takes no calls for longer than messages may be in hand: they go back to their queue.
 struct HeldTooLong: Error, Sendable {}
+
+/// A limit of the organisation's was used up each time it was asked: nothing else of this batch is tried.
+struct LimitUsedUp: Error {
+    let putOff: PutOff
+}

@@ -4,9 +4,9 @@ import ServiceLifecycle
 import Telemetry
 import Xero
 
-/// A writer's rest while its organisation takes no calls for longer than messages may be in hand: over its day, offline,
-/// disconnected. Its loops hand back what they hold, the queue is let go, and the messages wait there, where the broker
-/// keeps them for as long as it takes. One loop asks now and then whether calls may be made again.
+/// A writer's rest while its organisation takes no calls for longer than messages may be in hand: over its day,
+/// offline, disconnected. Its loops hand back what they hold, the queue is let go, and the messages wait there, where
+/// the broker keeps them for as long as it takes. One loop asks now and then whether calls may be made again.
 actor Standstill {
     private let inbox: any PausingInbox
     private let ledger: any Ledger

@@ -11,7 +11,7 @@ extension Writing {
             do { try await allocate(claim) } catch let failure as PutOff {
                 let left = claim.payments.filter { $0.allocates != nil && open[claim.id]?.contains($0.id) == true }
                 try await putOff(
-                    left.map { Due(claim: claim, payment: $0, documentID: claim.xeroID ?? "") }, failure.why)
+                    left.map { Due(claim: claim, payment: $0, documentID: claim.xeroID ?? "") }, failure)
             }
         }
     }

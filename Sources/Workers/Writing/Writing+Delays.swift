@@ -6,19 +6,18 @@ import Store
 extension Writing {
     /// Documents that failed for now: their messages go to a delay queue, counted, and in the end to the desk. None of
     /// them stands in the ledger, as far as could be seen; it is looked again before anything is sent.
-    mutating func putOff(_ claims: [Claim], _ why: String) async throws {
+    mutating func putOff(_ claims: [Claim], _ putOff: PutOff) async throws {
         var waits: [Duration: [Claim]] = [:]
         var given: [InvoiceResult] = []
         for claim in claims {
-            switch course(of: claim, why) {
-            case .settle(.retry(let after, let counted, let cause)):
-                verdicts[claim.id] = .retry(after: after, counted: counted, cause: cause)
+            switch fate(of: claim, putOff) {
+            case .later(let after, let why):
+                verdicts[claim.id] = .retry(after: after, counted: true, cause: why)
                 waits[RetryDelay.atLeast(after).duration, default: []].append(claim)
-            case .settle(.park(let reason, _)):
+            case .park(let reason):
                 let park = Self.park(reason, about: claim.name)
                 self.park(claim, park)
                 given.append(InvoiceResult(claim: claim, state: .refused, cause: park.cause))
-            case .settle, .again, .pause, .proceed, .stop: preconditionFailure("a failure has no other course")
             }
         }
         for (wait, claims) in waits { try await tools.store.putOff(claims, for: wait) }
@@ -27,7 +26,7 @@ extension Writing {
 
     /// The same of payments. Where a document has a letter already, its other payments do not wait for hours: the
     /// letter tells of them, too.
-    mutating func putOff(_ due: [Due], _ why: String) async throws {
+    mutating func putOff(_ due: [Due], _ putOff: PutOff) async throws {
         var waits: [Duration: [Claim]] = [:]
         var given: [(due: Due, result: PaymentResult)] = []
         // What of these documents is carried waits with the rest: nobody may take one for paid that is not.
@@ -36,14 +35,14 @@ extension Writing {
         for claim in Self.claims(due) {
             let own = due.filter { $0.claim.id == claim.id }
             let hasLetter = if case .park = verdicts[claim.id] { true } else { false }
-            switch course(of: claim, why) {
-            case .settle(.retry(let after, let counted, let cause)) where !hasLetter:
-                verdicts[claim.id] = .retry(after: after, counted: counted, cause: cause)
+            switch fate(of: claim, putOff) {
+            case .later(let after, let why) where !hasLetter:
+                verdicts[claim.id] = .retry(after: after, counted: true, cause: why)
                 waits[RetryDelay.atLeast(after).duration, default: []].append(claim)
-            case .settle(.park(let reason, _)): given += own.map { ($0, giveUp($0, reason)) }
-            default:
+            case .later(_, let why):
                 let reason = Park(.connection, why, remedy: "See whether Xero has trouble; then replay.")
                 given += own.map { ($0, giveUp($0, reason)) }
+            case .park(let reason): given += own.map { ($0, giveUp($0, reason)) }
             }
         }
         for (wait, claims) in waits { try await tools.store.putOff(claims, for: wait) }
@@ -52,36 +51,42 @@ extension Writing {
 
     /// What is to be done with a document that stands failed for now. In the end it counts as refused by Xero: whoever
     /// asked for it decides what is done instead, and writes the letter.
-    mutating func putOff(_ claim: Claim, task why: String) async throws {
-        switch course(of: claim, why) {
-        case .settle(.retry(let after, let counted, let cause)):
-            verdicts[claim.id] = .retry(after: after, counted: counted, cause: cause)
+    mutating func putOff(_ claim: Claim, task putOff: PutOff) async throws {
+        switch fate(of: claim, putOff) {
+        case .later(let after, let why):
+            verdicts[claim.id] = .retry(after: after, counted: true, cause: why)
             try await tools.store.putOff([claim], for: RetryDelay.atLeast(after).duration)
-        case .settle(.park(let reason, _)):
-            try await tools.store.recordTask(claim, .refused(reason.cause, .other))
-        case .settle, .again, .pause, .proceed, .stop: preconditionFailure("a failure has no other course")
+        case .park(let reason): try await tools.store.recordTask(claim, .refused(reason.cause, .other))
         }
     }
 
-    /// Whatever of the batch has no verdict yet.
-    mutating func putOffRest(_ claims: [Claim], _ why: String) async throws {
-        let rest = withCarried(claims).filter { verdicts[$0.id] == nil }
+    /// Whatever has no verdict yet: of this batch, and of earlier ones whose payments were carried here.
+    mutating func putOffRest(_ claims: [Claim], _ putOff: PutOff) async throws {
         carried = []
-        // Of one that stands, only its payments are left: they are looked for when it comes again.
-        for claim in rest where claim.task != nil { try await putOff(claim, task: why) }
-        let standing = rest.filter { $0.task == nil && ($0.before == .written || open[$0.id] != nil) }
-        for claim in standing { try await putOff(claim.payments.filter(\.isOpen).map { due($0, of: claim) }, why) }
-        let absent = Set(rest.lazy.filter { $0.task == nil }.map(\.id)).subtracting(standing.map(\.id))
-        try await putOff(rest.filter { absent.contains($0.id) }, why)
+        let all = claims.reduce(into: latest) { all, claim in if all[claim.id] == nil { all[claim.id] = claim } }
+        let rest = all.values.filter { verdicts[$0.id] == nil }.sorted { $0.id.value < $1.id.value }
+        var absent: [Claim] = []
+        for claim in rest {
+            if claim.task != nil, !isCarriedOut.contains(claim.id) {
+                try await self.putOff(claim, task: putOff)
+            } else if claim.before == .written || stands.contains(claim.id) {
+                // Of one that stands, only payments are left: they are looked for when it comes again.
+                let left = claim.payments.filter { open[claim.id]?.contains($0.id) ?? $0.isOpen }
+                if !left.isEmpty { try await self.putOff(left.map { due($0, of: claim) }, putOff) }
+            } else {
+                absent.append(claim)
+            }
+        }
+        try await self.putOff(absent, putOff)
     }
 
     private func due(_ payment: ClaimedPayment, of claim: Claim) -> Due {
         Due(claim: claim, payment: payment, documentID: claim.xeroID ?? "")
     }
 
-    private func course(of claim: Claim, _ why: String) -> Course {
+    private func fate(of claim: Claim, _ putOff: PutOff) -> PutOff.Fate {
         let subject = BatchWriter.subject(of: claim, tools.organisation)
-        return tools.patience.course(of: .failed(why: why), Course.Way(attempt: claim.attempt, about: subject))
+        return tools.patience.fate(of: putOff, Course.Way(attempt: claim.attempt, about: subject))
     }
 
     private mutating func giveUp(_ item: Due, _ reason: Park) -> PaymentResult {

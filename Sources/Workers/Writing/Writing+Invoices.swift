@@ -18,6 +18,7 @@ extension Writing {
         let kind = batch[0].claim.kind
         let body = InvoiceBody.batch(kind.endpoint, of: batch.map(\.element))
         var tries = 0
+        var mayStand = false
         var key = IdempotencyKey.make(tools.organisation)
         while true {
             let permit = try await reserve(.invoices, holding: batch.map(\.claim))
@@ -27,7 +28,10 @@ extension Writing {
                     SendingAttempt(
                         organisation: tools.organisation, kind: kind, key: key, bytes: body,
                         lease: tools.patience.lease))
-                for (index, claim) in claims.enumerated() { batch[index].claim = claim }
+                for (index, claim) in claims.enumerated() {
+                    batch[index].claim = claim
+                    latest[claim.id] = claim
+                }
             } catch let taken as TakenByOthers {
                 await tools.ledger.giveBack(permit)
                 return try await create(without(taken, batch))
@@ -51,10 +55,17 @@ extension Writing {
             } catch let putOff as PutOff {
                 // Asked often enough, or failed for good under this key: what stands there decides.
                 return try await settleUnknown(batch, key: key, putOff.why)
+            } catch let limit as LimitUsedUp {
+                // Refused before anything happened: nothing has to be looked for when they come again.
+                if !mayStand {
+                    try await tools.store.recordNotTaken(batch.map(\.claim), key: key, cause: limit.putOff.why)
+                }
+                throw limit
             }
             tries += 1
             if case .unknown = outcome {
                 // The same bytes under the same key: if the first call was carried out, its answer is replayed.
+                mayStand = true
             } else {
                 // Nothing was carried out: a new key, because refusals may be stored under the old one.
                 key = IdempotencyKey.make(tools.organisation)
@@ -118,6 +129,7 @@ extension Writing {
         // The payments' requests are stored in the same transaction as the answer they follow from.
         let requests = paymentRequests(of: written)
         try await tools.store.recordInvoices(outcomes, of: call, payments: requests.map(\.attempt))
+        noteStanding(written)
         prepared += requests
         tools.metrics.count(
             "tillbridge_invoices_written_total", ["organisation": tools.organisation.text], by: written.count)
@@ -144,10 +156,10 @@ extension Writing {
             "tillbridge_invoices_looked_up_total", ["organisation": tools.organisation.text], by: claims.count)
         do {
             let (adopted, absent) = try await lookUp(claims)
-            try await putOff(absent, cause)
+            try await putOff(absent, PutOff(cause))
             return adopted
         } catch let unseen as PutOff {
-            try await putOff(claims, unseen.why)
+            try await putOff(claims, unseen)
             return []
         }
     }
@@ -183,6 +195,7 @@ extension Writing {
             }
         }
         if !outcomes.isEmpty { try await tools.store.recordInvoices(outcomes, of: nil, payments: []) }
+        noteStanding(adopted)
         return (adopted, absent)
     }
 

@@ -50,7 +50,7 @@ extension Writing {
         for request in requests { try await send(request) }
         if !doubtful.isEmpty {
             do { due += try await missing(of: doubtful) } catch let unseen as PutOff {
-                try await putOff(doubtful, unseen.why)
+                try await putOff(doubtful, unseen)
             }
         }
         due += carried
@@ -99,6 +99,7 @@ extension Writing {
             if open[due.claim.id]?.isEmpty == true {
                 open[due.claim.id] = nil
                 settled.append(due.claim)
+                if verdicts[due.claim.id] == nil { verdicts[due.claim.id] = .done }
             }
         }
         try await tools.store.recordPayments(outcomes.map(\.result), settled: settled, of: call)
@@ -202,7 +203,7 @@ extension Writing {
     private mutating func adoptOrRefuse(_ excessive: [(due: Due, sentences: [String])]) async throws {
         let refused: Set<PaymentKey>
         do { refused = Set(try await missing(of: excessive.map(\.due)).map(\.payment.id)) } catch let unseen as PutOff {
-            return try await putOff(excessive.map(\.due), unseen.why)
+            return try await putOff(excessive.map(\.due), unseen)
         }
         var outcomes: [(due: Due, result: PaymentResult)] = []
         for (item, sentences) in excessive where refused.contains(item.payment.id) {
@@ -224,8 +225,8 @@ extension Writing {
         try await tools.store.recordPayments(
             due.map { PaymentResult(id: $0.payment.id, state: .uncertain, cause: cause) }, settled: [],
             of: AnsweredCall(key: key))
-        do { try await putOff(try await missing(of: due), cause) } catch let unseen as PutOff {
-            try await putOff(due, unseen.why)
+        do { try await putOff(try await missing(of: due), PutOff(cause)) } catch let unseen as PutOff {
+            try await putOff(due, unseen)
         }
     }
 

@@ -21,9 +21,10 @@ extension Writing {
                 continue
             }
             // One that fails time and again holds up none of its neighbours.
-            do { if try await carryOut(task, claim) { rest.append(claim) } } catch let failure as PutOff {
-                try await putOff(claim, task: failure.why)
-            }
+            do {
+                if try await carryOut(task, claim) { rest.append(claim) }
+                isCarriedOut.insert(claim.id)
+            } catch let failure as PutOff { try await putOff(claim, task: failure) }
         }
         return rest
     }

@@ -1,6 +1,7 @@
 import AMQP
 import Foundation
 import JSON
+import Postgres
 import Testing
 
 @testable import FleetHarness
@@ -44,6 +45,8 @@ struct DutyDay {
         return try #require(find(words, isEnd: false))
     }
 
+    func isTold(_ words: String) -> Bool { find(words, isEnd: false) != nil }
+
     func waitForEnd(of words: String) async throws {
         try await running.wait("the end of \(words)", within: .seconds(120)) { find(words, isEnd: true) != nil }
     }
@@ -66,6 +69,16 @@ struct DutyDay {
     }
 
     func lakesideOrder(_ id: String) -> AMQPMessage { messages.lakesideOrder(id) }
+
+    /// Whether so many orders have become documents, and none of them waits.
+    func isLakesideServed(_ count: Int) async throws -> Bool {
+        let row = try await running.rows(
+            """
+            SELECT count(*) AS n, count(closed_at) AS closed FROM \(desk.schema).document
+             WHERE organisation = 'lakeside'
+            """)[0]
+        return try row.int("n") == count && row.int("closed") == count
+    }
 
     func lakesideBooks() async throws -> [String] { try await desk.books(of: lakeside) }
 }

@@ -1,4 +1,5 @@
 import AMQP
+import Postgres
 import Testing
 
 @testable import FleetHarness
@@ -42,7 +43,7 @@ struct StandstillTests {
 extension Messages {
     /// An order of the other organisation's.
     func lakesideOrder(_ id: String) -> AMQPMessage {
-        messages.order(id: id, headers: ["tb-company": .string("lakeside")]) {
+        order(id: id, headers: ["tb-company": .string("lakeside")]) {
             $0.replacing("\"company_id\":162,\"site_id\":923", with: "\"company_id\":163,\"site_id\":3101")
         }
     }

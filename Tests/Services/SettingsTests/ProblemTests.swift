@@ -41,6 +41,14 @@ import Testing
         #expect(found.last?.message.contains("did you mean `companies`?") == true)
     }
 
+    @Test("messages may not be in a writer's hand for so long that the broker would take them back")
+    func handMax() {
+        let found = SettingsExample.problems(SettingsExample.yaml + "\nwriting:\n  hand_max: 20m")
+        #expect(found.map(\.path) == ["writing.hand_max"])
+        #expect(found.first?.message.hasPrefix("must be at most 10m") == true)
+        #expect(SettingsExample.problems(SettingsExample.yaml + "\nwriting:\n  hand_max: 10m").isEmpty)
+    }
+
     @Test("a reference to no organisation hints at the nearest one")
     func unknownOrganisation() throws {
         let problem = try #require(

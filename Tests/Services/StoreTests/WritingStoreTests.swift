@@ -47,6 +47,28 @@ struct WritingStoreTests {
         }
     }
 
+    @Test("what was refused before anything happened is as if never sent: held by nobody, and nothing to look up")
+    func notTaken() async throws {
+        try await Database.with("nottaken") { pool, store in
+            let ids = try await store.accept((1...2).map { record("\($0)") }).map(\.id)
+            let read = try await store.take(ids, lease: .seconds(60)).compactMap(\.claim)
+            let held = try await store.recordSending(read, sending("k"))
+            // One of them is another's by now.
+            var lost = held
+            lost[1].fencing -= 1
+            try await store.recordNotTaken(lost, key: "k", cause: "a limit")
+            let again = try await store.take(ids, lease: .seconds(60)).compactMap(\.claim)
+            #expect(again.map(\.id) == [ids[0]] && again.allSatisfy { $0.before == .ready && !$0.isHeld })
+            let attempts = try await pool.withSession { try $0.query("SELECT outcome FROM attempt") }
+            #expect(try attempts.map { try $0.textOrNil("outcome") } == ["not taken: a limit"])
+            // It is still ours to put off, or to give up.
+            try await store.putOff([held[0]], for: .seconds(3600))
+            #expect(try await store.takeForgotten(of: harbour, olderThan: .seconds(-5), limit: 10) == [])
+            try await store.recordInvoices(
+                [InvoiceResult(claim: held[0], state: .refused, cause: "a limit")], of: nil, payments: [])
+        }
+    }
+
     @Test("documents that are put off can be claimed at once, and no sweeper takes them for forgotten meanwhile")
     func putOff() async throws {
         try await Database.with("putoff") { _, store in

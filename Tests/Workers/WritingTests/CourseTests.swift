@@ -15,8 +15,14 @@ struct CourseTests {
         _ outcome: XeroOutcome, tries: Int = 0, permille: Int = 1000, attempt: Int = 0, isRepeatable: Bool = false
     ) -> Course? {
         Course.Trouble(outcome, isRepeatable: isRepeatable).map {
-            Course.of($0, tries: tries, permille: permille, way: Course.Way(attempt: attempt))
+            settled(Course.of($0, tries: tries, permille: permille), permille: permille, attempt: attempt)
         }
+    }
+
+    /// With what becomes of a message that failed so often, where it is put off.
+    private static func settled(_ course: Course, permille: Int, attempt: Int = 0) -> Course {
+        guard case .putOff(let putOff) = course else { return course }
+        return .settle(putOff.fate(of: Course.Way(attempt: attempt), permille: permille).verdict(about: .init()))
     }
 
     @Test("a lost connection is asked again at once, three times with full jitter, then goes to the delay queues")
@@ -70,15 +76,68 @@ struct CourseTests {
         }
     }
 
-    @Test("Retry-After is honoured, the jitter comes on top, and no message is sent about for a limit")
-    func retryAfter() {
-        let limited = XeroOutcome.limited(retryAfter: .seconds(26), problem: "minute")
-        #expect(Self.course(limited) == .again(after: .milliseconds(26_500), why: "the limit (minute) is used up"))
-        guard case .again(let after, _) = Self.course(limited, tries: 100, attempt: attemptsMax) else {
-            Issue.record("a limit counts against a message")
+    private static let minute = XeroOutcome.limited(retryAfter: .seconds(26), problem: "minute")
+
+    @Test("a refusal for a limit is asked again in hand three times, after Retry-After and the jitter on top")
+    func limitInHand() {
+        for (tries, backoff) in [(0, 500), (1, 1000), (2, 2000)] {
+            for (permille, jitter) in [(1000, backoff), (500, backoff / 2), (0, 50)] {
+                let wanted = Course.again(
+                    after: .seconds(26) + .milliseconds(jitter), why: CallLimit.park("minute").cause)
+                #expect(Self.course(Self.minute, tries: tries, permille: permille, attempt: attemptsMax) == wanted)
+            }
+        }
+    }
+
+    @Test("after that its messages stay away for Retry-After and a jitter, counted, and come to the desk in the end")
+    func limitPutOff() {
+        let cause = CallLimit.park("minute").cause
+        for (attempt, most) in [5, 30, 120, 600, 3600, 21_600].enumerated() {
+            for permille in [0, 500, 1000] {
+                let after = min(.seconds(26) + .seconds(most) * permille / 1000, Duration.seconds(21_600))
+                let wanted = Course.settle(.retry(after: after, counted: true, cause: cause))
+                #expect(Self.course(Self.minute, tries: 3, permille: permille, attempt: attempt) == wanted)
+            }
+        }
+        guard case .settle(.park(let park, _)) = Self.course(Self.minute, tries: 3, attempt: attemptsMax) else {
+            Issue.record("the seventh refusal for a limit is not parked")
             return
         }
-        #expect(after == .seconds(56))
+        #expect(park.deadLetterClass == .rateLimit)
+        #expect(park.cause == "It failed 7 times, the last time so: \(cause)")
+        #expect(park.remedy == CallLimit.remedy)
+        // A letter that is made again, of the cause that was stored, is the same.
+        #expect(RefusalReading.again(park.cause) == park)
+    }
+
+    @Test("nobody waits longer than a minute with messages in hand, and no message longer than the longest delay queue")
+    func longLimits() {
+        func limited(_ seconds: Int, _ permille: Int = 0) -> Course? {
+            Self.course(.limited(retryAfter: .seconds(seconds), problem: "day"), permille: permille)
+        }
+        guard case .again(after: .milliseconds(60_050), _) = limited(60) else {
+            Issue.record("a minute is not waited for in hand")
+            return
+        }
+        let cause = CallLimit.park("day").cause
+        #expect(limited(61) == .settle(.retry(after: .seconds(61), counted: true, cause: cause)))
+        #expect(limited(80_000, 1000) == .settle(.retry(after: .seconds(21_600), counted: true, cause: cause)))
+        #expect(RetryDelay.atLeast(.seconds(21_600)) == .sixHours)
+    }
+
+    @Test("each limit has a sentence of its own that says what it is, that others may use it up, and what to do")
+    func limitSentences() {
+        let names = ["minute", "day", "appminute", "concurrent", "unnamed", "something new"]
+        let parks = names.map(CallLimit.park)
+        #expect(Set(parks.map(\.cause)).count == names.count)
+        for park in parks {
+            #expect(park.deadLetterClass == .rateLimit && park.deadLetterClass.canHeal)
+            #expect(park.cause.contains("another app may be using it"))
+            #expect(park.remedy.contains("Connected apps") && park.remedy.contains("by themselves"))
+            #expect(CallLimit.isNamed(in: "It failed 7 times, the last time so: \(park.cause)"))
+        }
+        #expect(parks[1].cause.contains("for the day (until midnight UTC)"))
+        #expect(!CallLimit.isNamed(in: "500: no reason given"))
     }
 
     @Test("an organisation that is offline, disconnected or out of reach rests; the documents have no fault")
@@ -98,15 +157,15 @@ struct CourseTests {
 
     @Test("what will never succeed goes to the desk at once; a lost lease comes back uncounted; a drain stops")
     func others() {
-        let way = Course.Way(about: Envelope.Subject(document: 7))
+        let subject = Envelope.Subject(document: 7)
         let outcome = XeroOutcome.refused(status: 400, "The Account code 9 is wrong.")
-        let refused = Course.Trouble(outcome).map { Course.of($0, tries: 0, permille: 0, way: way) }
+        let refused = Course.Trouble(outcome).map { Course.of($0, tries: 0, permille: 0, about: subject) }
         guard case .settle(.park(let park, let about)) = refused else {
             Issue.record("a refusal is not parked")
             return
         }
         #expect(park.deadLetterClass == .mapping)
-        #expect(about == way.subject)
+        #expect(about == subject)
         let lost = Course.of(.thrown(LeaseLost(count: 1)), tries: 9, permille: 0)
         guard case .settle(.retry(_, counted: false, _)) = lost else {
             Issue.record("a lost lease counts")
@@ -119,7 +178,7 @@ struct CourseTests {
     func database() {
         func thrown(_ code: PostgresError.Code, tries: Int) -> Course {
             let error = PostgresError(code, operation: "INSERT", detail: "it says so")
-            return Course.of(.thrown(error), tries: tries, permille: 1000)
+            return Self.settled(Course.of(.thrown(error), tries: tries, permille: 1000), permille: 1000)
         }
         guard case .pause = thrown(.deadlock, tries: 2), case .settle(.retry(_, counted: true, _)) =
             thrown(.deadlock, tries: 3)
@@ -153,6 +212,15 @@ struct PortionsTests {
         #expect(portions.map(\.count) == [5, 10, 10, 2, 1, 1, 1])
         #expect(portions.flatMap { $0 }.map(\.body) == batch.map(\.body))
         #expect(Portions.of([]).isEmpty)
+        // Refused for a limit, they are to blame for nothing: all of them go in one request.
+        let refused = (1...30).map { number in
+            var envelope = Envelope(firstSeen: Instant(secondsSince1970: 0))
+            envelope.attempt = number % 7
+            envelope.lastError = CallLimit.park("minute").cause
+            return IncomingMessage(body: [], envelope: .success(envelope), queue: "q")
+        }
+        #expect(Portions.of(refused).map(\.count) == [30])
+        #expect(Portions.of(refused + [message(1, attempt: 2)]).map(\.count) == [30, 1])
         // What nobody understands is nobody's second attempt.
         let unreadable = IncomingMessage(body: [], envelope: .failure(Unreadable("x")), queue: "q")
         #expect(Portions.of([unreadable]).map(\.count) == [1])

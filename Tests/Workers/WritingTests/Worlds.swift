@@ -18,6 +18,22 @@ actor AcceptingLedger: Ledger {
     private var failing: String?
 
     func fail(on number: String) { failing = number }
+    private var refusals: [CallPurpose: (passing: Int, left: Int)] = [:]
+    private(set) var refused: [CallPurpose] = []
+
+    /// So many calls of this kind are refused for the limit, after so many that are not.
+    func refuse(_ purpose: CallPurpose, times: Int, after passing: Int = 0) { refusals[purpose] = (passing, times) }
+
+    private func limit(_ purpose: CallPurpose) -> XeroOutcome? {
+        guard let (passing, left) = refusals[purpose], left > 0 else { return nil }
+        guard passing == 0 else {
+            refusals[purpose] = (passing - 1, left)
+            return nil
+        }
+        refusals[purpose] = (0, left - 1)
+        refused.append(purpose)
+        return .limited(retryAfter: .seconds(1), problem: "minute")
+    }
 
     /// So often a look still finds it closed; nil: it is open. Meanwhile nobody gets a permit.
     private var looksLeft: Int?
@@ -38,6 +54,7 @@ actor AcceptingLedger: Ledger {
     func create(
         _ kind: LedgerDocument.Kind, _ body: [UInt8], key: String, permit: CallPermit
     ) async throws -> XeroOutcome {
+        if let limit = limit(.invoices) { return limit }
         let numbers = try JSON(parsing: body)["Invoices"]?.elements.compactMap { $0["InvoiceNumber"]?.string } ?? []
         invoiceCalls.append(numbers.count)
         if let failing, numbers.contains(failing) { return .unknown("500: it failed inside") }
@@ -46,6 +63,7 @@ actor AcceptingLedger: Ledger {
     }
 
     func createPayments(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroOutcome {
+        if let limit = limit(.payments) { return limit }
         let payments = try JSON(parsing: body)["Payments"]?.elements ?? []
         paymentCalls.append(payments.count)
         let elements = payments.enumerated().map { index, payment in
@@ -62,8 +80,10 @@ actor AcceptingLedger: Ledger {
             HTTPResponse(status: 200, headers: HTTPHeaders(), body: Array(body.utf8), httpVersion: .http1_1))
     }
 
+    private(set) var lookedUp = 0
     func documents(_ kind: LedgerDocument.Kind, numbers: [String]) async throws -> Lookup<[LedgerInvoice]> {
-        .found([])
+        lookedUp += numbers.count
+        return .found([])
     }
     func document(_ kind: LedgerDocument.Kind, id: String) async throws -> Lookup<LedgerInvoice?> { .found(nil) }
     func payment(id: String) async throws -> Lookup<StandingPayment?> { .found(nil) }
@@ -127,6 +147,10 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
         let given = documents.filter { open[$0] != nil }
         givenUp.formUnion(given)
         return given
+    }
+    private(set) var notTaken: Set<DocumentID> = []
+    func recordNotTaken(_ claims: [Claim], key: String, cause: String) async throws {
+        notTaken.formUnion(claims.map(\.id))
     }
     func recordUncertain(_ claims: [Claim], key: String, cause: String) async throws {}
     func recordInvoices(_ results: [InvoiceResult], of call: AnsweredCall?, payments: [PaymentAttempt]) async throws {}

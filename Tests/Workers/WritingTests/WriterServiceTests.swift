@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import JSON
 import Logging
 import Messaging
 import ServiceLifecycle
@@ -24,6 +25,17 @@ struct WriterServiceTests {
         metrics: Metrics(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
 
     private func run(_ broker: ScriptedBroker, handMax: Duration = .seconds(300)) async throws {
+        let clock = WorkClock(
+            now: { Instant(secondsSince1970: 0) }, sleep: { try await Task.sleep(for: $0) },
+            randomInteger: { $0.lowerBound })
+        try await Self.service(broker, documents, ledger, clock, handMax: handMax).run()
+    }
+
+    /// The example's first organisation.
+    static func service(
+        _ broker: ScriptedBroker, _ documents: MemoryDocuments, _ ledger: AcceptingLedger, _ clock: WorkClock,
+        handMax: Duration = .seconds(300)
+    ) throws -> WriterService {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
         let yaml = try String(contentsOf: root.appendingPathComponent("config/example.yaml"), encoding: .utf8)
@@ -37,15 +49,15 @@ struct WriterServiceTests {
         // One loop: the order of requests is then the test's.
         settings.writing.batchesInFlight = 1
         settings.writing.handMax = handMax
-        let clock = WorkClock(
-            now: { Instant(secondsSince1970: 0) }, sleep: { try await Task.sleep(for: $0) },
-            randomInteger: { $0.lowerBound })
-        try await WriterService(
+        return WriterService(
             organisation: settings.organisations[0], inbox: broker, outbox: broker, store: documents, ledger: ledger,
             contactNames: [:], settings: settings.writing, clock: clock, metrics: Metrics(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            suspicion: Suspicion(store: documents, turn: SoloTurn())
-        ).run()
+            suspicion: Suspicion(store: documents, turn: SoloTurn()))
+    }
+
+    static func document(of message: OutgoingMessage) -> DocumentID? {
+        (try? JSON(parsing: message.body))?["document"]?.integer.map { DocumentID($0) }
     }
 
     @Test("a backlog goes out in full fifties, payments too: what fills no request joins the next batch's")
@@ -176,7 +188,7 @@ struct WriterServiceTests {
         #expect(await documents.givenUp == [DocumentID(2)])
     }
 
-    @Test("an organisation that takes no calls for long: its orders go back to their queue, which is let go till it opens")
+    @Test("an organisation takes no calls for long: its orders go back to their queue, which is let go till it opens")
     func standstill() async throws {
         for id in 1...3 { await documents.add(Int64(id), payments: 1) }
         await ledger.close(forLooks: 2)
