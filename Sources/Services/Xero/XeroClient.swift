@@ -119,8 +119,9 @@ package struct XeroClient: Sendable {
     /// Of calls that do not say so themselves: by what they are about. What nobody waits for is reconciliation.
     private static func purpose(of path: String) -> CallPurpose {
         switch path.dropFirst().prefix(while: { $0 != "?" && $0 != "/" }) {
-        case "Invoices": .invoices
-        case "Payments": .payments
+        case "Invoices", "CreditNotes": .invoices
+        // The lock dates, which a correction asks for before it takes anything away.
+        case "Payments", "Organisation": .payments
         case "Contacts": .contacts
         case "Items": .items
         default: .reconciliation

@@ -22,7 +22,7 @@ struct Proof: Sendable {
     init(plan: FleetPlan, till: JSON, ledger: JSON, dead: Int, queued: Int) throws {
         self.dead = dead
         self.queued = queued
-        let invoices = try Self.invoices(ledger, plan)
+        let documents = try Self.documents(ledger, plan)
         var known: Set<String> = []
         for venue in plan.venues {
             var row = Row(venue: venue.name)
@@ -35,7 +35,7 @@ struct Proof: Sendable {
                 known.insert(number)
                 row.orders += 1
                 row.till = row.till + due
-                let found = invoices[number] ?? []
+                let found = documents[number] ?? []
                 if found.isEmpty { missing.append(number) }
                 if found.count > 1 { doubled.append(number) }
                 for invoice in found {
@@ -49,22 +49,33 @@ struct Proof: Sendable {
             }
             rows.append(row)
         }
-        strangers = invoices.keys.filter { !known.contains($0) }.sorted()
+        strangers = documents.keys.filter { !known.contains($0) }.sorted()
     }
 
-    private static func invoices(_ ledger: JSON, _ plan: FleetPlan) throws -> [String: [(total: Cents, due: Cents)]] {
+    /// What stands, by organisation and number. A later revision of a document (`-r1`) stands for its order; what a
+    /// credit note gives back is negative, as the till has it.
+    private static func documents(_ ledger: JSON, _ plan: FleetPlan) throws -> [String: [(total: Cents, due: Cents)]] {
         var result: [String: [(total: Cents, due: Cents)]] = [:]
         for books in ledger["organisations"]?.elements ?? [] {
             let tenant = books["tenantId"]?.string
             let key = plan.organisations.first { $0.tenant == tenant }?.key ?? "unknown"
-            for invoice in books["invoices"]?.elements ?? [] where invoice["Status"]?.string != "VOIDED" {
-                guard let number = invoice["InvoiceNumber"]?.string, let total = Cents(invoice["Total"]?.numberText),
-                    let due = Cents(invoice["AmountDue"]?.numberText)
-                else { throw HarnessError("the ledger holds an invoice without number or amount") }
-                result["\(key)/\(number)", default: []].append((total, due))
+            let all = (books["invoices"]?.elements ?? []) + (books["creditNotes"]?.elements ?? [])
+            for document in all where document["Status"]?.string != "VOIDED" {
+                let note = document["CreditNoteNumber"]?.string
+                guard let number = note ?? document["InvoiceNumber"]?.string,
+                    let total = Cents(document["Total"]?.numberText), let due = Cents(document["AmountDue"]?.numberText)
+                else { throw HarnessError("the ledger holds a document without number or amount") }
+                result["\(key)/\(order(of: number))", default: []].append((note == nil ? total : Cents() - total, due))
             }
         }
         return result
+    }
+
+    /// `HBR-5000000012` of that and of `HBR-5000000012-r1`.
+    private static func order(of number: String) -> String {
+        let parts = number.split(separator: "-")
+        guard parts.count == 3, parts[2].first == "r", Int(parts[2].dropFirst()) != nil else { return number }
+        return "\(parts[0])-\(parts[1])"
     }
 
     var orders: Int { rows.reduce(0) { $0 + $1.orders } }

@@ -53,6 +53,14 @@ extension KountaModel {
             let touched = OrderEditing.merging(try touch(isDeleted: nil), into: record)
             let edited = OrderEditing.merging(patch, into: try JSON(parsing: touched))
             try put(edited, nil, isOnAccount: Self.isOpenAccount(edited))
+        case "enter":
+            // `{"as": 5000000012, "sale_number": "…"}`: with what was sold and paid on that one.
+            let patch = try JSON(parsing: call.body)
+            guard let other = patch["as"]?.integer.flatMap({ book.orders[$0] }) else { return .notFound }
+            let entered = OrderEditing.entering(try JSON(parsing: other.detail), on: record)
+            let touched = OrderEditing.merging(try touch(isDeleted: nil), into: try JSON(parsing: entered))
+            let name = try JSON(parsing: Answer.json { $0.field("sale_number", patch["sale_number"]?.string ?? "") })
+            try put(OrderEditing.merging(name, into: try JSON(parsing: touched)), nil)
         case "delete":
             try put(OrderEditing.merging(try touch(isDeleted: true), into: record), nil)
         case "refund":

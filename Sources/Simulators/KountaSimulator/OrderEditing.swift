@@ -19,6 +19,22 @@ enum OrderEditing {
         return writer.bytes
     }
 
+    /// The record as if the goods and payments of `other` had been entered on it: only what names the order, its place
+    /// and its time stays.
+    static func entering(_ other: JSON, on record: JSON) -> [UInt8] {
+        let own: Set<String> = [
+            "id", "id_str", "company_id", "site_id", "register_id", "sale_number", "created_at", "placed_at",
+        ]
+        var writer = JSONWriter(capacity: other.raw.count)
+        writer.object { writer in
+            for (key, value) in other.members {
+                writer.key(dynamic: key)
+                writer.raw((own.contains(key) ? record[key: key] ?? value : value).raw)
+            }
+        }
+        return writer.bytes
+    }
+
     /// The record of a refund of the whole order: a record of its own, as the POS makes it.
     static func refund(of record: JSON, id: Int64, at now: Int64, isNegative: Bool) throws -> [UInt8] {
         guard let original = record["id"]?.integer else { throw RecordProblem(description: "the order has no id") }

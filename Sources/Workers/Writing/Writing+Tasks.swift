@@ -127,20 +127,20 @@ extension Writing {
 
     /// The last day that the ledger has locked, kept for whoever decides.
     func readLocks(holding claim: Claim) async throws -> CalendarDate? {
-        let day = try await patiently(holding: [claim]) { try await tools.ledger.lockedThrough() }
+        let day = try await patiently(holding: [claim]) { [tools] in try await tools.ledger.lockedThrough() }
         try await tools.store.recordLock(tools.organisation, through: day)
         return day
     }
 
-    /// A read may be tried again at once.
+    /// A read may be tried again at once. The claims are kept alive while it waits for a permit.
     ///
     /// - Throws: ``PutOff`` where it fails time and again.
     func patiently<Value: Sendable>(
-        holding claims: [Claim], _ read: () async throws -> Lookup<Value>
+        holding claims: [Claim], _ read: @escaping @Sendable () async throws -> Lookup<Value>
     ) async throws -> Value {
         var tries = 0
         while true {
-            switch try await read() {
+            switch try await tools.patience.keeping(withCarried(claims), read) {
             case .found(let value): return value
             case .failed(let outcome):
                 do {

@@ -43,7 +43,9 @@ extension Writing {
     /// Xero may well let a reconciled payment go, and leave the bank's statement without its match.
     private func requireUnreconciled(_ claim: Claim, _ document: LedgerInvoice) async throws {
         for payment in document.payments {
-            let read = try await patiently(holding: [claim]) { try await tools.ledger.payment(id: payment.id) }
+            let read = try await patiently(holding: [claim]) { [tools] in
+                try await tools.ledger.payment(id: payment.id)
+            }
             guard read?.isReconciled == true else { continue }
             let amount = payment.amount.map { " of \($0)" } ?? ""
             throw TaskRefusal(
@@ -65,7 +67,7 @@ extension Writing {
         }
         var found: [Allocated] = []
         for note in Set(document.allocations.compactMap(\.creditNoteID)).sorted() {
-            let read = try await patiently(holding: [claim]) {
+            let read = try await patiently(holding: [claim]) { [tools] in
                 try await tools.ledger.document(.creditNote, id: note)
             }
             for allocation in read?.allocations ?? [] where allocation.invoiceID == document.id {

@@ -71,6 +71,7 @@ import Testing
             "slower than a lease",
             "gets no answer from the ledger", "gets no answer from the database", "gets no answer from the broker",
             "nothing moves between", "cannot reach the", "corrected at the till", "limits x2",
+            "become another amount, are deleted or given back",
         ] { #expect(words.contains(wanted), "no seed draws: \(wanted)") }
     }
 
@@ -88,6 +89,22 @@ import Testing
             #expect(first == writers)
             #expect(plan.lines.contains { $0.contains("the smaller of an invoice's two payments") })
         }
+    }
+
+    @Test("in three seeds of ten every writer dies of its first correction, and there are sales to correct")
+    func corrections() {
+        for seed in UInt64(1)...100 {
+            let plan = ChaosPlan(seed: seed, canRestart: true)
+            let corrects = plan.events.contains { if case .corrections = $0.fault { true } else { false } }
+            #expect(corrects || !plan.traps.contains { $0.waypoint.isOfCorrection })
+            guard let point = ChaosPlan.correctionDeaths[seed % 10] else { continue }
+            #expect(corrects)
+            for slot in plan.slots where slot.worker == "writer" {
+                let trap = plan.traps.first { $0.slot == slot }
+                #expect(trap?.waypoint == point && trap?.pass == 1 && trap?.stop == nil)
+            }
+        }
+        #expect(Set(ChaosPlan.correctionDeaths.values) == Set(Waypoint.allCases.filter(\.isOfCorrection)))
     }
 
     @Test("where the servers are somebody else's, they are never restarted")

@@ -63,6 +63,30 @@ import Testing
         #expect(sums?["total"]?.numberText == "0.00" && sums?["due"]?.numberText == "0.00")
     }
 
+    @Test("entered with another order's goods and payments, an order keeps its name, place and time")
+    func entered() async throws {
+        let desk = try await Desk { $0.ordersPerSite = 3 }
+        let rows = try await desk.rows("/v1/companies/162/orders.json").rows
+        let ids = rows.compactMap { $0["id"]?.integer }
+        let (id, other) = (ids[0], try #require(ids.last))
+        let (before, source) = (
+            try await desk.get("/v1/companies/162/orders/\(id).json"),
+            try await desk.get("/v1/companies/162/orders/\(other).json")
+        )
+        let answer = await desk.call(
+            "POST", "/_control/enter/\(id)", body: #"{"as":\#(other),"sale_number":"AGAIN"}"#)
+        #expect(answer.status == 200)
+        let after = try await desk.get("/v1/companies/162/orders/\(id).json")
+        for name in ["lines", "payments", "total", "paid"] {
+            #expect(after[key: name].map { Array($0.raw) } == source[key: name].map { Array($0.raw) })
+        }
+        for name in ["id", "site_id", "created_at"] {
+            #expect(after[key: name].map { Array($0.raw) } == before[key: name].map { Array($0.raw) })
+        }
+        #expect(after["sale_number"]?.string == "AGAIN")
+        #expect(await desk.call("POST", "/_control/enter/\(id)", body: #"{"as":1}"#).status == 404)
+    }
+
     @Test("bad records are served but left out of the ledger's sums, and named there")
     func badOrders() async throws {
         let desk = try await Desk { $0.badOrders = 4 }

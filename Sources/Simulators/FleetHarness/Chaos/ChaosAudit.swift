@@ -17,20 +17,21 @@ final class ChaosWatch: Sendable {
         var queued: [String: Int] = [:]
 
         func isDone(_ trade: Trade) -> Bool {
-            documents == trade.orders && closed == documents && letters == trade.unbelievable.count
+            documents == trade.orders + trade.deleted && closed == documents && letters == trade.unbelievable.count
                 && condemned == 0 && queued.isEmpty
         }
 
         /// Everything has arrived, nothing is open and nothing waits, though it may not be what it should be.
         func isAtRest(_ trade: Trade) -> Bool {
-            documents >= trade.orders && closed == documents && letters >= trade.unbelievable.count
+            documents >= trade.orders + trade.deleted && closed == documents && letters >= trade.unbelievable.count
                 && condemned == 0 && queued.isEmpty
         }
 
         func words(_ trade: Trade) -> String {
             let queues = queued.sorted { $0.key < $1.key }.map { "\($0.value) in \($0.key)" }.joined(separator: ", ")
-            return "\(documents) documents of \(trade.orders) orders, \(closed) closed, \(letters) letters of "
-                + "\(trade.unbelievable.count), \(condemned) condemned; queues: \(queues.isEmpty ? "empty" : queues)"
+            return "\(documents) documents of \(trade.orders) orders and \(trade.deleted) deleted, "
+                + "\(closed) closed, \(letters) letters of \(trade.unbelievable.count), "
+                + "\(condemned) condemned; queues: \(queues.isEmpty ? "empty" : queues)"
         }
     }
 
@@ -186,8 +187,9 @@ struct ChaosAudit {
         ) { (id: try $0.textOrNil("xero_id"), state: try $0.text("state"), number: try $0.text("number")) }
         problems += Self.few(
             "a payment is not recorded as written: ",
-            ours.filter { $0.state != "written" }.map { "\($0.number) \($0.state)" })
-        let known = Dictionary(grouping: ours.filter { $0.id != nil }, by: { $0.id ?? "" })
+            ours.filter { $0.state != "written" && $0.state != "removed" }.map { "\($0.number) \($0.state)" })
+        // What was removed stands no more, or it is one that nobody remembers.
+        let known = Dictionary(grouping: ours.filter { $0.id != nil && $0.state == "written" }, by: { $0.id ?? "" })
         problems += Self.few(
             "a payment in the ledger that nobody remembers: ",
             standing.filter { known[$0.key] == nil }.map(\.value).sorted())

@@ -130,7 +130,10 @@ package struct ChaosSeries: Sendable {
             if outcome.problems.isEmpty {
                 report.held += 1
                 report.orders += outcome.orders
-                say("seed \(seed) held: \(outcome.orders) orders, \(outcome.starts) processes, \(seconds) s")
+                let points = Set(outcome.sprung).sorted().joined(separator: ", ")
+                say(
+                    "seed \(seed) held: \(outcome.orders) orders, \(outcome.starts) processes, \(seconds) s, died or "
+                        + "stopped at: \(points.isEmpty ? "no point" : points)")
                 try? FileManager.default.removeItem(atPath: options.folder)
                 continue
             }
@@ -158,7 +161,8 @@ package struct ChaosSeries: Sendable {
         ]
         func seconds(_ duration: Duration) -> String { "\(duration.components.seconds)s" }
         options.environment = [
-            "TILLBRIDGE_POLLING_INTERVAL": "300ms", "TILLBRIDGE_POLLING_LEASE": seconds(ChaosPlan.pollingLease),
+            "TILLBRIDGE_POLLING_INTERVAL": "300ms", "TILLBRIDGE_POLLING_CORRECTIONS_INTERVAL": "500ms",
+            "TILLBRIDGE_POLLING_LEASE": seconds(ChaosPlan.pollingLease),
             "TILLBRIDGE_WRITING_LEASE": seconds(ChaosPlan.writingLease), "TILLBRIDGE_MAPPING_BATCH": "20",
             "LOG_LEVEL": "debug",
         ]

@@ -6,8 +6,8 @@ extension ChaosPlan {
     static let writingLease = Duration.seconds(4)
     static let pollingLease = Duration.seconds(2)
 
-    /// The points that sales pass. Those of corrections have tests of their own: no seed's till corrects anything.
-    static let points = Waypoint.allCases.filter { !$0.isOfCorrection && $0 != .mapperDayClosed }
+    /// The points that sales and their corrections pass; no venue of a seed posts summaries.
+    static let points = Waypoint.allCases.filter { $0 != .mapperDayClosed }
 
     private static let invoices = "/api.xro/2.0/Invoices"
     private static let payments = "/api.xro/2.0/Payments"
@@ -37,6 +37,16 @@ extension ChaosPlan {
             events.append(Event(at: at + .milliseconds(1_500), fault: .duplicates(150)))
         }
         if seed % Self.everyWriterDies == 1 { trapEveryWriter() }
+        if let point = Self.correctionDeaths[seed % Self.everyWriterDies] { trapEveryWriter(at: point) }
+        // Somebody has to pass there.
+        if traps.contains(where: { $0.waypoint.isOfCorrection }) || numbers.percent(20) {
+            let at = Duration.milliseconds(1_500 + numbers.below(2_000))
+            events.append(Event(at: at, fault: .corrections(6 + numbers.below(4))))
+            // The version before comes once more, behind the correction.
+            events.append(Event(at: at + .milliseconds(2_500), fault: .duplicates(100)))
+            // A correction is half a dozen calls: at twice the vendor's limits the seed would wait for another minute.
+            if limits != "off" { limits = "x5" }
+        }
         events.sort { $0.at < $1.at }
     }
 
@@ -53,6 +63,16 @@ extension ChaosPlan {
         events.insert(Event(at: .zero, fault: Self.smallestOfSeveral(count: writers.count)), at: 0)
     }
 
+    /// In these of the ten every writer dies of its first correction.
+    static let correctionDeaths: [UInt64: Waypoint] = [
+        3: .writerChangeStored, 6: .writerChangeAnswered, 9: .writerTaskDone,
+    ]
+
+    private mutating func trapEveryWriter(at point: Waypoint) {
+        let writers = slots.filter { $0.worker == "writer" }
+        traps = writers.map { Trap(slot: $0, waypoint: point, pass: 1, stop: nil) } + traps
+    }
+
     private mutating func add(_ fault: Fault, _ numbers: inout SeededNumbers) {
         events.append(Event(at: .milliseconds(200 + numbers.below(4_500)), fault: fault))
     }
@@ -60,7 +80,8 @@ extension ChaosPlan {
     /// A trap, and what it takes for anybody to pass there.
     private mutating func add(_ waypoint: Waypoint, _ numbers: inout SeededNumbers) {
         let slot = numbers.pick(slots.filter { $0.worker == waypoint.worker })
-        let isRare = [.writerContacted, .writerLooked, .sweeperTaken, .handlerReceived, .handlerKept].contains(waypoint)
+        let isRare = waypoint.isOfCorrection
+            || [.writerContacted, .writerLooked, .sweeperTaken, .handlerReceived, .handlerKept].contains(waypoint)
         let stop: Duration? = numbers.percent(30) ? Self.writingLease + .seconds(1 + numbers.below(2)) : nil
         traps.append(
             Trap(slot: slot, waypoint: waypoint, pass: isRare ? 1 : 1 + numbers.below(4), stop: stop))

@@ -47,6 +47,8 @@ struct ChaosPlan: Sendable {
         case forget
         /// So many orders are corrected at the till.
         case edits(Int)
+        /// So many sales that stand in the ledger become another amount, are deleted or given back, by turns.
+        case corrections(Int)
         case restart(ChaosServers.Server, hard: Bool)
     }
 
@@ -63,7 +65,8 @@ struct ChaosPlan: Sendable {
     var duration = 4
     /// Records nobody can book: they must end on the desk.
     var badOrders = 0
-    /// Of the ledger: `off`, or `x2` for twice the vendor's. No call may be refused for them.
+    /// Of the ledger: `off`, or `x2` for twice the vendor's, `x5` where much is corrected. No call may be refused for
+    /// them.
     var limits = "off"
     var slots: [Slot] = []
     var traps: [Trap] = []
@@ -105,6 +108,7 @@ extension ChaosPlan.Fault {
         case .duplicates(let count): "\(count) messages come once more, in another order"
         case .forget: "the messages waiting for the writers are lost"
         case .edits(let count): "\(count) orders are corrected at the till"
+        case .corrections(let count): "\(count) booked orders become another amount, are deleted or given back"
         case .restart(let server, let hard): "\(server.rawValue) \(hard ? "is killed" : "stops") and starts again"
         }
     }

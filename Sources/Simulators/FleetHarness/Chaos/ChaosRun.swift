@@ -86,6 +86,9 @@ struct ChaosRun {
                 group.addTask {
                     try await Task.sleep(until: start + event.at, clock: .continuous)
                     if case .edits(let count) = event.fault { return try await edits.make(count, seed: plan.seed) }
+                    if case .corrections(let count) = event.fault {
+                        return try await edits.correct(count, seed: plan.seed)
+                    }
                     try await cause(event.fault, fleet, messages, links, workers)
                 }
             }
@@ -118,7 +121,7 @@ struct ChaosRun {
         // The broker may be away at this moment: then nothing is doubled or lost by hand.
         case .duplicates(let count): try? await messages.duplicate(count, seed: plan.seed)
         case .forget: try? await messages.forget()
-        case .edits: break
+        case .edits, .corrections: break
         case .restart(let server, let hard):
             try await servers.restart(server, hard: hard, log: "\(options.folder)/restart-\(server.rawValue).log")
         }
@@ -159,7 +162,8 @@ struct ChaosRun {
     /// Waits until the fleet has nothing left to do.
     private func settle(_ fleet: Fleet, _ watch: ChaosWatch, _ edits: ChaosEdits) async throws -> [String] {
         let start = ContinuousClock.now
-        let expected = try await Trade(fleet)
+        var expected = try await Trade(fleet)
+        expected.deleted = await edits.deleted.count
         var last = "nothing could be seen"
         var moved = start
         while ContinuousClock.now - start < Self.settleMax {
@@ -194,6 +198,8 @@ extension ChaosRun {
 /// What the till says must be booked, and what must be on the desk.
 struct Trade: Sendable {
     let orders: Int
+    /// Orders that were booked before they were deleted: their documents stay in the table.
+    var deleted = 0
     /// Ids of the records nobody can book.
     let unbelievable: [String]
 

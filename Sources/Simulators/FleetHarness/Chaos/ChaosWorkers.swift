@@ -17,6 +17,7 @@ actor ChaosWorkers {
     private var keepers: [Task<Void, Never>] = []
     private var left: [Slot: [ChaosPlan.Trap]] = [:]
     private var isOver = false
+    private var isDisarmed = false
     /// Processes the harness killed itself.
     private var killed: Set<Int32> = []
     private(set) var problems: [String] = []
@@ -69,7 +70,11 @@ actor ChaosWorkers {
     }
 
     private func note(_ slot: Slot, _ child: ChildProcess, _ status: Int32, _ trap: ChaosPlan.Trap?) {
-        if killed.remove(child.processID) != nil { return }
+        if killed.remove(child.processID) != nil {
+            // Killed on its way there: its successor goes on with the trap.
+            if let trap, trap.stop == nil, !isDisarmed { left[slot, default: []].insert(trap, at: 0) }
+            return
+        }
         if let trap, trap.stop == nil, status == SIGKILL { return sprung.append(trap.waypoint.rawValue) }
         // One told to end in its first instants, before it listens for signals, ends of the signal itself.
         if isOver, status == 0 || status == SIGTERM { return }
@@ -112,6 +117,7 @@ actor ChaosWorkers {
     func disarm() {
         let armed = present.filter { slot, _ in plan.traps.contains { $0.slot == slot } }
         left = [:]
+        isDisarmed = true
         for (slot, child) in armed where child.isRunning {
             child.signal(SIGCONT)
             kill(slot)
