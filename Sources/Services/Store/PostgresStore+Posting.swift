@@ -34,6 +34,12 @@ extension PostgresStore: PostingStore {
             for move in moves {
                 announced += try Self.apply(move, request, rows, session)
             }
+            if let contact = request.contact {
+                let noted = NotedContact(
+                    company: source.company, organisation: request.organisation, contact: contact,
+                    seen: request.firstSeen)
+                try Self.note([noted], session)
+            }
             // What was stored the last time and may have lost its message is announced again.
             announced += rows.filter { $0.standing.standing == .waiting }.map(\.id)
             // Said once: the next time it is asked for again.

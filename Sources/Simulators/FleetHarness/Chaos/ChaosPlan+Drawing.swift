@@ -6,8 +6,11 @@ extension ChaosPlan {
     static let writingLease = Duration.seconds(4)
     static let pollingLease = Duration.seconds(2)
 
-    /// The points that sales pass. Those of corrections have tests of their own: no seed's till corrects anything.
-    static let points = Waypoint.allCases.filter { !$0.isOfCorrection && $0 != .mapperDayClosed }
+    /// The points that sales pass. Those of corrections and of writing back have tests of their own: no seed's till
+    /// corrects anything, and no seed's rules write back.
+    static let points = Waypoint.allCases.filter {
+        !$0.isOfCorrection && !$0.isOfWritingBack && $0 != .mapperDayClosed
+    }
 
     private static let invoices = "/api.xro/2.0/Invoices"
     private static let payments = "/api.xro/2.0/Payments"
