@@ -20,9 +20,10 @@ extension PostgresStore: PostingStore {
                     .bytes(request.hash.bytes), .bytes(request.body),
                     request.firstSeen.map { .timestamp(microsecondsSince1970: $0.microseconds) } ?? .null,
                 ])
+            // With a column: a result without any has no rows for us.
             let newer = try session.query(
                 """
-                SELECT FROM source_record AS this JOIN source_record AS other USING (company, kind, id)
+                SELECT true AS newer FROM source_record AS this JOIN source_record AS other USING (company, kind, id)
                  WHERE this.company = $1 AND this.kind = $2 AND this.id = $3 AND this.hash = $4
                    AND other.first_seen > this.first_seen
                 """, key + [.bytes(request.hash.bytes)])

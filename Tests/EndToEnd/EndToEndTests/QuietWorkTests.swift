@@ -15,8 +15,9 @@ struct QuietWorkTests {
         defer { try? FileManager.default.removeItem(at: file) }
         try await RunningFleet.with("items", configuration: file.path) { running in
             try await running.fleet.startWorkers(["poller"])
-            try await running.wait("the catalogue") { try await running.count("product WHERE company = 'harbour'") > 20 }
-            let products = try await running.count("product WHERE company = 'harbour'")
+            let catalogue = "product WHERE company = 'harbour'"
+            try await running.wait("the catalogue") { try await running.count(catalogue) > 20 }
+            let products = try await running.count(catalogue)
             try await running.fleet.startWorkers(["writer"])
             try await running.wait("the items") { try await running.count("item_link") == products }
             #expect(try await running.itemsSent() == 1)

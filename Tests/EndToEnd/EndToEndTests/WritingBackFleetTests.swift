@@ -69,7 +69,7 @@ struct WritingBackFleetTests {
         }
     }
 
-    /// Another rule takes effect without a restart, and decides about those it is about anew; a bad file changes nothing.
+    /// Another rule takes effect without a restart, and decides about everybody anew; a bad file changes nothing.
     private func changeRules(_ running: RunningFleet, _ file: URL) async throws {
         let text = try String(contentsOf: file, encoding: .utf8)
         try text.replacing(Self.byID, with: Self.byID.replacing("reference_id", with: "reference_ids"))
