@@ -81,7 +81,9 @@ let package = Package(
         ]),
 
         // Workers: one stage each, against protocols.
-        room("Workers", "Polling", ["Domain", "Kounta", "Messaging", "Settings", "Store", "Telemetry", crypto, lifecycle]),
+        room("Workers", "Polling", [
+            "Domain", "Kounta", "Mapping", "Messaging", "Settings", "Store", "Telemetry", crypto, lifecycle,
+        ]),
         room("Workers", "Setbacks", ["Domain", "Messaging", "Store", "Telemetry", lifecycle, logging]),
         room("Workers", "MappingWork", [
             "Domain", "Kounta", "Mapping", "Messaging", "Money", "Setbacks", "Settings", "Store", "Telemetry", "Xero", crypto,
@@ -123,6 +125,7 @@ let package = Package(
             .embedInCode("Migrations/0011_days.sql"),
             .embedInCode("Migrations/0014_own_calls.sql"),
             .embedInCode("Migrations/0015_closed_organisations.sql"),
+            .embedInCode("Migrations/0017_till_writes.sql"),
         ]),
 
         // Books: pure.
@@ -180,6 +183,10 @@ let package = Package(
             "Consent", "Credentials", "HTTP", "Settings", "XeroSimulator", hummingbird,
         ]),
         tests("Services", "TelemetryTests", ["Telemetry"]),
+        tests("Workers", "PollingTests", [
+            "Domain", "HTTP", "JSON", "Kounta", "KountaSimulator", "Mapping", "Messaging", "Polling", "Postgres",
+            "Settings", "Store", "Telemetry", crypto, logging,
+        ]),
         tests("Workers", "MappingWorkTests", [
             "Domain", "Mapping", "MappingWork", "Messaging", "Money", "Setbacks", "Settings", "Store", "Telemetry", crypto,
             lifecycle, logging,

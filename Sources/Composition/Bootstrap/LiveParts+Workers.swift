@@ -38,9 +38,15 @@ extension LiveParts {
         let scanner = VenueScanner(
             client: client, store: store, outbox: broker, settings: settings.polling, clock: clock, metrics: metrics)
         let catalogue = CatalogueReading(company: company, client: client, store: store, clock: clock, logger: logger)
+        let rules = LiveWriteBack(
+            organisation: company.organisation, path: configuration?.path, store: store)
+        let writingBack = WritingBack(
+            company: company, client: client, store: store, load: { try await rules.load() }, clock: clock,
+            metrics: metrics, logger: logger)
         return CompanyPoller(
             company: company, settings: settings.polling, store: store, scanner: scanner,
-            catalogue: usesCatalogue(company) ? catalogue : nil, clock: clock, metrics: metrics, logger: logger)
+            catalogue: usesCatalogue(company) ? catalogue : nil, writingBack: writingBack, clock: clock,
+            metrics: metrics, logger: logger)
     }
 
     /// Whether anything looks at what the catalogue says of the company's products.

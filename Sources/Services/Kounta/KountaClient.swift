@@ -10,7 +10,7 @@ import Settings
 package struct KountaClient: Sendable {
     private let http: HTTPClient
     private let base: String
-    private let company: String
+    let company: String
     private let access: KountaAccess
     private let budget: KountaBudget
 
@@ -72,9 +72,14 @@ package struct KountaClient: Sendable {
     }
 
     /// A site's end-of-day takings that were counted since a day, as they came.
-    package func takings(site: SiteID, since day: CalendarDate) async throws -> [(id: String, body: [UInt8])] {
+    ///
+    /// - Parameter onlyUnprocessed: leaves out what somebody has marked as carried to the ledger.
+    package func takings(
+        site: SiteID, since day: CalendarDate, onlyUnprocessed: Bool = false
+    ) async throws -> [(id: String, body: [UInt8])] {
         var found: [(id: String, body: [UInt8])] = []
-        var path: String? = "/v1/companies/\(company)/sites/\(site)/reconciliations/since/\(day).json"
+        let list = onlyUnprocessed ? "reconciliations/unprocessed" : "reconciliations"
+        var path: String? = "/v1/companies/\(company)/sites/\(site)/\(list)/since/\(day).json"
         var pages = 0
         while let here = path {
             pages += 1
@@ -132,21 +137,32 @@ package struct KountaClient: Sendable {
         return String(next.dropFirst(base.count))
     }
 
-    private func get(_ path: String, priority: KountaBudget.Priority) async throws -> HTTPResponse {
+    func get(_ path: String, priority: KountaBudget.Priority) async throws -> HTTPResponse {
+        try await call(.get, path, nil, priority)
+    }
+
+    /// Writes a part of a record. What is written may be written again: the second time changes nothing.
+    func put(_ path: String, _ body: [UInt8], priority: KountaBudget.Priority) async throws -> HTTPResponse {
+        try await call(.put, path, body, priority)
+    }
+
+    private func call(
+        _ method: HTTPMethod, _ path: String, _ body: [UInt8]?, _ priority: KountaBudget.Priority
+    ) async throws -> HTTPResponse {
         let token: String
         switch access {
         case .basic(let credential):
             let pair = "\(credential.id):\(credential.secret.revealed)"
             let response = try await send(
-                path, "Basic " + Data(pair.utf8).base64EncodedString(), priority)
+                method, path, body, "Basic " + Data(pair.utf8).base64EncodedString(), priority)
             return try accepted(response, path)
         case .granted(let tokens):
             token = try await accessToken(tokens, insteadOf: nil)
-            let response = try await send(path, "Bearer \(token)", priority)
+            let response = try await send(method, path, body, "Bearer \(token)", priority)
             guard Self.saysExpired(response) else { return try accepted(response, path) }
             // One fresh token, one more try.
             let fresh = try await accessToken(tokens, insteadOf: token)
-            let second = try await send(path, "Bearer \(fresh)", priority)
+            let second = try await send(method, path, body, "Bearer \(fresh)", priority)
             // An empty 401 may be about the one record that was asked for: no reason to give the connection up.
             if Self.saysExpired(second), !second.body.isEmpty {
                 await tokens.refusedFresh(fresh, saying: "status \(second.status)")
@@ -162,13 +178,15 @@ package struct KountaClient: Sendable {
     }
 
     private func send(
-        _ path: String, _ authorization: String, _ priority: KountaBudget.Priority
+        _ method: HTTPMethod, _ path: String, _ body: [UInt8]?, _ authorization: String,
+        _ priority: KountaBudget.Priority
     ) async throws -> HTTPResponse {
         try await budget.take(priority)
+        var headers = [("Accept", "application/json"), ("Authorization", authorization)]
+        if body != nil { headers.append(("Content-Type", "application/json")) }
         let request = HTTPRequest(
-            method: .get, url: base + path,
-            headers: [("Accept", "application/json"), ("Authorization", authorization)], timeout: .seconds(30),
-            followRedirects: 3)
+            method: method, url: base + path, headers: headers, body: body, timeout: .seconds(30),
+            followRedirects: method.isSafe ? 3 : 0)
         switch await http.send(request) {
         case .neverSent(let error), .unknown(let error): throw KountaError.unreachable("\(error)")
         case .answered(let response):
@@ -188,7 +206,8 @@ package struct KountaClient: Sendable {
 
     private func accepted(_ response: HTTPResponse, _ path: String) throws -> HTTPResponse {
         switch response.status {
-        case 200: return response
+        // A write may be answered without a body.
+        case 200...204: return response
         case 401, 403: throw KountaError.refusedCredential(status: response.status)
         case 404: throw KountaError.notFound
         case 429: throw KountaError.rateLimited

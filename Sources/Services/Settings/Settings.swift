@@ -66,6 +66,10 @@ package struct OrganisationSettings: Sendable {
     package var rules: RuleBook
     /// Tables and rules as they were read, in YAML, for people; empty where there are none.
     package var ruleText: String
+    /// What is written back into the till; nothing where nobody said so.
+    package var writeBack: WriteBackRules
+    /// Of which texts `writeBack` was read: while they are the same, it decides the same.
+    package var writeBackText: String
     package var sales: SalePolicy
     /// Which of Kounta's products become Xero's items.
     package var items: ItemSettings

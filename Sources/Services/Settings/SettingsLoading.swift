@@ -167,7 +167,9 @@ extension OrganisationSettings {
         posting = PostingPlan(reading: section.section("posting"), default: PostingPlan())
         items = ItemSettings(reading: section.optionalSection("items"))
         self.rules = section.ruleBook(rules)
-        ruleText = section.yaml(of: ["tables", "rules"])
+        writeBack = rules.writeBack(section)
+        ruleText = section.yaml(of: ["tables", "rules", "write_back"])
+        writeBackText = section.yaml(of: ["tables", "write_back"])
         sales = SalePolicy(reading: section, rules.chart)
         references = rules.chart.references
         let limitSection = section.section("limits")

@@ -96,6 +96,8 @@ package struct DayTakings: Sendable {
     package var organisation: OrganisationKey
     package var venue: String
     package var mode: PostingMode
+    /// Somebody has marked them as carried to the ledger.
+    package var isProcessed = false
 
     package init(
         key: DayKey, id: String, hash: ContentHash, body: [UInt8], countedAt: Instant, firstSeen: Instant,

@@ -18,12 +18,20 @@ extension PostgresStore: ContactStore {
     }
 
     package func link(_ number: String, to id: String, in organisation: OrganisationKey) async throws {
-        _ = try await pool.withSession { session in
-            try session.execute(
+        let parameters: [PostgresValue] = [.text(organisation.text), .text(number), .text(id)]
+        try await pool.transaction { session in
+            // Another contact than before: what the till was told of it is told anew.
+            _ = try session.execute(
+                """
+                UPDATE till_write SET due_at = now(), revision = revision + 1, attempts = 0
+                 WHERE kind = 'customer' AND organisation = $1 AND contact_number = $2 AND EXISTS (
+                    SELECT FROM contact_link WHERE organisation = $1 AND contact_number = $2 AND xero_id <> $3)
+                """, parameters)
+            _ = try session.execute(
                 """
                 INSERT INTO contact_link (organisation, contact_number, xero_id) VALUES ($1, $2, $3)
                 ON CONFLICT (organisation, contact_number) DO UPDATE SET xero_id = excluded.xero_id, linked_at = now()
-                """, [.text(organisation.text), .text(number), .text(id)])
+                """, parameters)
         }
     }
 }

@@ -19,6 +19,8 @@ package struct MappedRecord: Sendable {
     /// When the fleet first saw this version, not when it was mapped: a version that lay on the desk is older than one
     /// that came later and went through, and must not win over it.
     package var firstSeen: Instant?
+    /// Of a named customer: whom the document is made out to.
+    package var contact: CustomerContact?
 
     package init(
         source: SourceKey, hash: ContentHash, body: [UInt8], document: NewDocument?, firstSeen: Instant? = nil
@@ -127,6 +129,7 @@ extension PostgresStore: MappingStore {
                 guard let document = record.document, accepted[document.key] == nil else { continue }
                 accepted[document.key] = try Self.meetKnown(record, document, session)
             }
+            try Self.note(withDocuments.compactMap(NotedContact.init), session)
             return records.compactMap { record in record.document.flatMap { accepted[$0.key] } }
         }
     }
@@ -284,6 +287,15 @@ extension PostgresStore: MappingStore {
 private struct DocumentKey: Hashable {
     let organisation: String
     let number: String
+}
+
+extension NotedContact {
+    fileprivate init?(_ record: MappedRecord) {
+        guard let contact = record.contact, let document = record.document else { return nil }
+        self.init(
+            company: record.source.company, organisation: document.organisation, contact: contact,
+            seen: record.firstSeen)
+    }
 }
 
 extension NewDocument {

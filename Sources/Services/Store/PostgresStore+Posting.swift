@@ -20,9 +20,10 @@ extension PostgresStore: PostingStore {
                     .bytes(request.hash.bytes), .bytes(request.body),
                     request.firstSeen.map { .timestamp(microsecondsSince1970: $0.microseconds) } ?? .null,
                 ])
+            // With a column: a result without any has no rows for us.
             let newer = try session.query(
                 """
-                SELECT FROM source_record AS this JOIN source_record AS other USING (company, kind, id)
+                SELECT true AS newer FROM source_record AS this JOIN source_record AS other USING (company, kind, id)
                  WHERE this.company = $1 AND this.kind = $2 AND this.id = $3 AND this.hash = $4
                    AND other.first_seen > this.first_seen
                 """, key + [.bytes(request.hash.bytes)])
@@ -33,6 +34,12 @@ extension PostgresStore: PostingStore {
             var announced: [DocumentID] = []
             for move in moves {
                 announced += try Self.apply(move, request, rows, session)
+            }
+            if let contact = request.contact {
+                let noted = NotedContact(
+                    company: source.company, organisation: request.organisation, contact: contact,
+                    seen: request.firstSeen)
+                try Self.note([noted], session)
             }
             // What was stored the last time and may have lost its message is announced again.
             announced += rows.filter { $0.standing.standing == .waiting }.map(\.id)

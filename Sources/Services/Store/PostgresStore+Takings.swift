@@ -21,7 +21,7 @@ extension PostgresStore {
             // Before anything of it is read: two registers' takings may come at the same moment.
             _ = try session.query(
                 "SELECT state FROM venue_day WHERE company = $1 AND site = $2 AND day = $3 FOR UPDATE", place)
-            let stored = try session.execute(
+            let isNews = try session.execute(
                 """
                 INSERT INTO takings (company, site, day, id, hash, body, counted_at, first_seen)
                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -34,8 +34,8 @@ extension PostgresStore {
                     .text(takings.id), .bytes(takings.hash.bytes), .bytes(takings.body),
                     .timestamp(microsecondsSince1970: takings.countedAt.microseconds),
                     .timestamp(microsecondsSince1970: takings.firstSeen.microseconds),
-                ])
-            _ = stored
+                ]) > 0
+            if isNews, !takings.isProcessed { try Self.noteTakings(takings, session) }
             let bodies = try session.query(
                 "SELECT body FROM takings WHERE company = $1 AND site = $2 AND day = $3 ORDER BY id", place
             ).map { try $0.bytes("body") }

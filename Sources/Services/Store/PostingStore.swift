@@ -25,6 +25,8 @@ package struct PostingRequest: Sendable {
     package var number: DocumentNumber
     /// Of the sale a refund order gives back.
     package var original: DocumentNumber?
+    /// Of a named customer: whom the order's document is made out to.
+    package var contact: CustomerContact?
 
     package init(
         source: SourceKey, hash: ContentHash, body: [UInt8], firstSeen: Instant?, organisation: OrganisationKey,

@@ -16,6 +16,11 @@ package enum Waypoint: String, Sendable, CaseIterable {
     /// The cursor has moved.
     case pollerMoved = "poller.moved"
 
+    /// What is to be written into the till is stored; it is not sent.
+    case pollerWriteStored = "poller.write-stored"
+    /// The till has answered about it; nothing of it is stored.
+    case pollerWriteAnswered = "poller.write-answered"
+
     /// Records are read and mapped; nothing is stored.
     case mapperMapped = "mapper.mapped"
     /// Records and documents are committed; no message tells of them.
@@ -68,6 +73,9 @@ package enum Waypoint: String, Sendable, CaseIterable {
     package var isOfCorrection: Bool {
         [.writerChangeStored, .writerChangeAnswered, .writerTaskDone].contains(self)
     }
+
+    /// Passed only where rules write back into the till.
+    package var isOfWritingBack: Bool { [.pollerWriteStored, .pollerWriteAnswered].contains(self) }
 
     /// The program that passes it; `sweeper.` is a part of the writers.
     package var worker: String {

@@ -14,6 +14,8 @@ struct CustomerList: Sendable {
         var tags: [String] = []
         var referenceID: String?
         var city = "Sydney"
+        /// How often the record was written.
+        var puts = 0
     }
 
     /// Customers of each company at the start.
@@ -55,10 +57,19 @@ struct CustomerList: Sendable {
     func all(of company: Int64) -> [Customer] { (idsByCompany[company] ?? []).compactMap { byID[$0] } }
 
     /// Takes the fields that `record` names. The id stays.
-    mutating func change(_ id: Int64, by record: JSON) {
+    /// - Parameter isWhole: what it does not name is empty afterwards.
+    mutating func change(_ id: Int64, by record: JSON, isWhole: Bool) {
         guard var customer = byID[id] else { return }
+        let puts = customer.puts + 1
+        if isWhole { customer = Customer(id: id, company: customer.company, firstName: "", lastName: "", email: "") }
+        customer.puts = puts
         customer.take(record)
         byID[id] = customer
+    }
+
+    mutating func remove(_ id: Int64) {
+        guard let customer = byID.removeValue(forKey: id) else { return }
+        idsByCompany[customer.company]?.removeAll { $0 == id }
     }
 
     /// - Returns: the id of the new customer.

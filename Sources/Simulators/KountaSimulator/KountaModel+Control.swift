@@ -8,6 +8,11 @@ extension KountaModel {
             switch (call.method, parts.dropFirst().first, parts.count) {
             case ("GET", "ledger"?, 2): return Answer(200, body: ledger(withOrders: call.parameter("orders") == "1"))
             case ("GET", "counters"?, 2): return Answer(200, body: counterReport())
+            case ("GET", "written"?, 2): return Answer(200, body: writtenReport())
+            case ("DELETE", "customers"?, 3):
+                guard let id = Int64(parts[2]), customers.byID[id] != nil else { return .notFound }
+                customers.remove(id)
+                return Answer(204)
             case ("POST", "faults"?, 2):
                 faults.add(try FaultList.Fault(try JSON(parsing: call.body)))
                 return Answer(201, body: Answer.json { $0.field("faults", faults.count) })

@@ -11,7 +11,7 @@ extension KountaModel {
             guard let record = try? JSON(parsing: visit.call.body), record.kind == .object else {
                 return .error(400, "invalid_request", "The body is no JSON object")
             }
-            customers.change(customer.id, by: record)
+            customers.change(customer.id, by: record, isWhole: settings.putsReplace)
         }
         var writer = JSONWriter()
         (customers.byID[customer.id] ?? customer).writeDetail(&writer, now: seconds)
@@ -82,7 +82,8 @@ extension KountaModel {
     func reconciliations(_ visit: Visit, _ sites: [SimulatedSite], _ rest: [String]) -> Answer {
         var rest = rest
         var since = Int64.min
-        if rest.first == "unprocessed" { rest.removeFirst() }
+        let onlyUnprocessed = rest.first == "unprocessed"
+        if onlyUnprocessed { rest.removeFirst() }
         if rest.count == 2, rest[0] == "since" {
             guard let date = SydneyClock.parse(rest[1]) else {
                 return .error(400, "invalid_request", "The date cannot be read")
@@ -94,9 +95,56 @@ extension KountaModel {
         let today = (seconds + SydneyClock.offset(at: seconds)) / 86_400
         let days = book.takings.keys.filter { day in
             day.day < today && day.day >= since && sites.contains { $0.id == day.site }
+                && !(onlyUnprocessed && processed[day] != nil)
         }
-        return list(visit, days.sorted(by: >).map { day in
-            KountaRecords.takings(book.takings[day] ?? .init(), of: day, at: sites.first { $0.id == day.site })
-        })
+        return list(visit, days.sorted(by: >).map { record(of: $0, sites) })
+    }
+
+    /// `PUT [/sites/{s}]/reconciliations/{id}`: nothing but `processed` can be written.
+    func markProcessed(_ visit: Visit, _ sites: [SimulatedSite], _ rest: [String]) -> Answer {
+        guard rest.count == 1, let id = Int64(rest[0]),
+            let day = book.takings.keys.first(where: { KountaRecords.id(of: $0) == id }),
+            sites.contains(where: { $0.id == day.site })
+        else { return .notFound }
+        guard let body = try? JSON(parsing: visit.call.body), body["processed"]?.bool == true else {
+            return .error(400, "invalid_request", "processed must be true")
+        }
+        processed[day, default: 0] += 1
+        return Answer(200, body: record(of: day, sites))
+    }
+
+    private func record(of day: TradeBook.TradingDay, _ sites: [SimulatedSite]) -> [UInt8] {
+        KountaRecords.takings(
+            book.takings[day] ?? .init(), of: day, at: sites.first { $0.id == day.site },
+            isProcessed: processed[day] != nil)
+    }
+
+    /// What clients have written, how often, for those who test one: `/_control/written`.
+    func writtenReport() -> [UInt8] {
+        Answer.json { writer in
+            writer.key("customers")
+            writer.array { writer in
+                let known = customers.byID.values.filter { $0.puts > 0 || $0.referenceID != nil }
+                for customer in known.sorted(by: { $0.id < $1.id }) {
+                    writer.object { writer in
+                        writer.field("id", customer.id)
+                        writer.key("reference_id")
+                        if let reference = customer.referenceID { writer.string(reference) } else { writer.null() }
+                        writer.field("first_name", customer.firstName)
+                        writer.field("puts", customer.puts)
+                    }
+                }
+            }
+            writer.key("takings")
+            writer.array { writer in
+                for (day, puts) in processed.sorted(by: { $0.key < $1.key }) {
+                    writer.object { writer in
+                        writer.field("id", KountaRecords.id(of: day))
+                        writer.field("site", day.site)
+                        writer.field("puts", puts)
+                    }
+                }
+            }
+        }
     }
 }

@@ -18,8 +18,16 @@ extension KountaModel {
         case "webhooks": return webhooks(visit, company.id, parts.dropFirst())
         default: break
         }
+        if visit.call.method == "PUT", let answer = write(visit, company, Array(parts)) { return answer }
         guard visit.call.method == "GET" else { return .error(405, "method_not_allowed", "Use GET") }
         return read(visit, company, parts)
+    }
+
+    /// Nil for what can only be read.
+    private func write(_ visit: Visit, _ company: SimulatedCompany, _ parts: [String]) -> Answer? {
+        if parts.first == "reconciliations" { return markProcessed(visit, company.sites, Array(parts.dropFirst())) }
+        guard parts.count > 2, parts[0] == "sites", parts[2] == "reconciliations" else { return nil }
+        return markProcessed(visit, company.sites.filter { String($0.id) == parts[1] }, Array(parts.dropFirst(3)))
     }
 
     /// What can only be read: `[/sites/{s}][/registers/{r}]` and what lies under them.

@@ -18,6 +18,8 @@ package actor KountaModel {
     var counters = CallCounters()
     var faults: FaultList
     var hooks = HookRegister()
+    /// Days whose takings somebody has marked, and how often.
+    var processed: [TradeBook.TradingDay: Int] = [:]
     private var schedule: TradeSchedule
     private var refusals = 0
     var nextRefund: Int64 = 8_000_000_000
@@ -55,6 +57,7 @@ package actor KountaModel {
         counters = CallCounters()
         faults = FaultList(seed: settings.seed)
         hooks = HookRegister()
+        processed = [:]
         schedule = TradeSchedule(settings: settings, stored: file?.orders.count ?? 0, now: clock())
         advance()
     }

@@ -185,13 +185,15 @@ enum KountaRecords {
         }
     }
 
+    static func id(of day: TradeBook.TradingDay) -> Int64 { day.day * 10_000 + day.site }
+
     static func takings(
-        _ takings: TradeBook.Takings, of day: TradeBook.TradingDay, at site: SimulatedSite?
+        _ takings: TradeBook.Takings, of day: TradeBook.TradingDay, at site: SimulatedSite?, isProcessed: Bool
     ) -> [UInt8] {
         object { writer in
-            writer.field("id", day.day * 10_000 + day.site)
+            writer.field("id", id(of: day))
             writer.field("number", day.day - 15_000)
-            writer.field("processed", false)
+            writer.field("processed", isProcessed)
             writer.field("reconciliation_level", "site")
             writer.key("site")
             writer.object { writer in

@@ -37,6 +37,8 @@ package struct KountaSettings: Sendable {
     /// Empty: any id and secret will do.
     package var clients: [Client] = []
     package var tokenSeconds: Int64 = 3_600
+    /// A customer's PUT empties the fields it does not name; else it leaves them. No source says which.
+    package var putsReplace = false
     /// The key that signs hooks; nil: the secret of the client that registered the hook. Sources disagree on it.
     package var hookSecret: String?
 

@@ -68,10 +68,11 @@ extension RecordReader {
             var subject = envelope.subject
             subject.organisation = books.organisation
             subject.venue = books.name
-            let takings = DayTakings(
+            var takings = DayTakings(
                 key: DayKey(company: company, site: record.site, day: day), id: record.id,
                 hash: hash(message, envelope), body: message.body, countedAt: record.createdAt,
                 firstSeen: envelope.firstSeen, organisation: books.organisation, venue: books.name, mode: mode)
+            takings.isProcessed = record.isProcessed
             // Says now what could not be booked, while there is a message to lay on the desk.
             _ = try entries(of: [message.body], on: takings.key)
             return .takings(TakingsMessage(takings: takings, venue: venue, subject: subject, mark: envelope.mark))

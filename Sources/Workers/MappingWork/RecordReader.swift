@@ -99,18 +99,20 @@ struct RecordReader: Sendable {
         subject.venue = books.name
         subject.id = order.id.text
         let number = DocumentNumber(prefix: books.numberPrefix, order: order.id)
-        let request = PostingRequest(
+        var request = PostingRequest(
             source: SourceKey(company: company, kind: .order, id: order.id.text), hash: hash(message, envelope),
             body: message.body, firstSeen: envelope.firstSeen, organisation: books.organisation, number: number,
             original: order.refundedOrder.map { DocumentNumber(prefix: books.numberPrefix, order: $0) })
-        let posting = OrderPosting(request: request, version: version, books: books, number: number)
         var documents: [LedgerDocument] = []
         if case .documents(let made) = version { documents = made }
+        request.contact = Self.contact(of: order, documents, books)
+        let posting = OrderPosting(request: request, version: version, books: books, number: number)
         let only = documents.count == 1 ? documents.first : nil
         let ordinary = only.flatMap { $0.isOrdinary(in: books) ? NewDocument($0, of: books) : nil }
-        let record = MappedRecord(
+        var record = MappedRecord(
             source: request.source, hash: request.hash, body: message.body, document: ordinary,
             firstSeen: envelope.firstSeen)
+        record.contact = request.contact
         var mapped = MappedMessage(
             record: record, posting: posting, organisation: books.organisation, subject: subject,
             traceparent: envelope.traceparent, mark: envelope.mark,
@@ -118,6 +120,16 @@ struct RecordReader: Sendable {
             basis: only.flatMap { Basis(of: $0, basisKeeping) }, warnings: documents.flatMap(\.warnings), day: nil)
         if books.posting.knowsSummaries { mapped.day = DayReading(of: order, documents, mapping, version) }
         return mapped
+    }
+
+    /// Whom a named customer's documents are made out to; nil where they went to the venue's walk-in contact.
+    private static func contact(
+        of order: Order, _ documents: [LedgerDocument], _ books: VenueBooks
+    ) -> CustomerContact? {
+        guard let customer = order.customer?.id,
+            let document = documents.first(where: { $0.contactNumber != books.contactNumber })
+        else { return nil }
+        return CustomerContact(customer: customer, number: document.contactNumber)
     }
 
     /// - Throws: ``Park`` where nothing can be decided about this version.

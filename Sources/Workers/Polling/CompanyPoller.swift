@@ -18,6 +18,8 @@ package struct CompanyPoller: Service {
     private let scanner: VenueScanner
     /// Nil where nobody needs the products.
     private let catalogue: CatalogueReading?
+    /// Nil where nothing can be written back.
+    private let writingBack: WritingBack?
     private let clock: WorkClock
     private let metrics: Metrics
     private let logger: Logger
@@ -27,13 +29,15 @@ package struct CompanyPoller: Service {
 
     package init(
         company: CompanySettings, settings: PollingSettings, store: any PollingStore, scanner: VenueScanner,
-        catalogue: CatalogueReading? = nil, clock: WorkClock, metrics: Metrics, logger: Logger
+        catalogue: CatalogueReading? = nil, writingBack: WritingBack? = nil, clock: WorkClock, metrics: Metrics,
+        logger: Logger
     ) {
         self.company = company
         self.settings = settings
         self.store = store
         self.scanner = scanner
         self.catalogue = catalogue
+        self.writingBack = writingBack
         self.clock = clock
         self.metrics = metrics
         var logger = logger
@@ -66,6 +70,7 @@ package struct CompanyPoller: Service {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await renew(lease) }
             if let catalogue { group.addTask { await catalogue.run() } }
+            if let writingBack { group.addTask { await writingBack.run() } }
             for venue in company.venues {
                 group.addTask { await poll(venue, lease) }
                 if venue.needsTakings { group.addTask { await count(venue) } }

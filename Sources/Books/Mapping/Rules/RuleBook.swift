@@ -80,16 +80,21 @@ package struct RuleFacts: Sendable {
     package let order: OrderFacts
     package var line: LineFacts?
     package var tender: TenderFacts?
+    /// Only for rules that write back into the till.
+    package var contact: ContactFacts?
 
     /// For templates that look at nothing.
     static let none = RuleFacts(
         order: OrderFacts(
             order: OrderID(""), site: SiteID(""), venue: "", date: CalendarDate(daysSince1970: 0), total: .zero))
 
-    package init(order: OrderFacts, line: LineFacts? = nil, tender: TenderFacts? = nil) {
+    package init(
+        order: OrderFacts, line: LineFacts? = nil, tender: TenderFacts? = nil, contact: ContactFacts? = nil
+    ) {
         self.order = order
         self.line = line
         self.tender = tender
+        self.contact = contact
     }
 }
 

@@ -12,6 +12,13 @@ package struct TextTemplate: Sendable {
         case text(Rule.TextField)
         case number(Rule.NumberField)
         case date
+        case contact(ContactField)
+    }
+
+    /// Of the ledger's contact: for rules that write back into the till.
+    package enum ContactField: String, Sendable, CaseIterable {
+        case id = "contact_id"
+        case number = "contact_number"
     }
 
     package enum Transform: Sendable {
@@ -98,6 +105,8 @@ package struct TextTemplate: Sendable {
         case .text(let text): values = text.values(in: facts)
         case .number(let number): values = number.value(in: facts).map { ["\($0.trimmed)"] } ?? []
         case .date: values = ["\(facts.order.date)"]
+        case .contact(.id): values = facts.contact.map { [$0.id] } ?? []
+        case .contact(.number): values = facts.contact.map { [$0.number] } ?? []
         }
         if case .number(let number) = field, number != .quantity {
             values = number.value(in: facts).map { ["\($0)"] } ?? []

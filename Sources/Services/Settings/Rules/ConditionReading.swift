@@ -7,6 +7,8 @@ import Yams
 struct ConditionReading {
     let rules: RuleReader
     let subject: Rule.Subject
+    /// The fields that may be asked for where not all of them may.
+    var only: [String]?
 
     private static let combinations = ["all", "any", "not"]
     private static let textForms = ["equals", "one_of", "begins", "ends", "contains", "glob", "set", "not"]
@@ -40,9 +42,14 @@ struct ConditionReading {
         case "all": return list(value, place, depth).map { .all($0) }
         case "any": return list(value, place, depth).map { .any($0) }
         case "not": return .not(condition(value, place, depth: depth + 1))
-        case "weekday": return weekdays(value, place).map { .weekday($0) }
         default: break
         }
+        if let only, !only.contains(key) {
+            let hint = Nearness.hint(for: key, in: only + Self.combinations)
+            rules.report("is no field to ask for here, only \(only.joined(separator: ", "))\(hint)", place)
+            return nil
+        }
+        if key == "weekday" { return weekdays(value, place).map { .weekday($0) } }
         if let field = Rule.TextField(rawValue: key) {
             guard allows(field.isOfLine, key, place) else { return nil }
             return text(field, value, place, depth)

@@ -5,8 +5,10 @@ struct TemplateReading {
     let rules: RuleReader
     let subject: Rule.Subject
     let place: Place
+    /// The fields that may be shown where not all of them may.
+    var only: [String]?
+    var lengthMax = 4000
 
-    private static let lengthMax = 4000
     private static let partsMax = 40
     private static let transformsMax = 10
     private static let transforms = ["trim", "lower", "upper", "title", "replace", "date", "lookup", "first", "else"]
@@ -14,8 +16,8 @@ struct TemplateReading {
         Rule.TextField.allCases.map(\.rawValue) + Rule.NumberField.allCases.map(\.rawValue) + ["date"]
 
     func template(_ text: String) -> TextTemplate {
-        guard text.count <= Self.lengthMax else {
-            rules.report("is longer than \(Self.lengthMax) letters", place)
+        guard text.count <= lengthMax else {
+            rules.report("is longer than \(lengthMax) letters", place)
             return TextTemplate("")
         }
         var parts: [TextTemplate.Part] = []
@@ -49,7 +51,8 @@ struct TemplateReading {
         guard rules.spend(place), let steps = steps(text), let field = steps.first else { return nil }
         guard field.count == 1, let found = self.field(field[0]) else {
             let name = field.joined(separator: " ")
-            rules.report("`{\(name)}` is no field\(Nearness.hint(for: name, in: Self.fields))", place)
+            let known = only.map { " to show here, only \($0.joined(separator: ", "))" } ?? ""
+            rules.report("`{\(name)}` is no field\(known)\(Nearness.hint(for: name, in: only ?? Self.fields))", place)
             return nil
         }
         if steps.count - 1 > Self.transformsMax {
@@ -62,7 +65,10 @@ struct TemplateReading {
     private func field(_ name: String) -> TextTemplate.Field? {
         let field: TextTemplate.Field
         var isOfLine = false
-        if name == "date" {
+        if let only, !only.contains(name) { return nil }
+        if only != nil, let contact = TextTemplate.ContactField(rawValue: name) {
+            field = .contact(contact)
+        } else if name == "date" {
             field = .date
         } else if let text = Rule.TextField(rawValue: name) {
             field = .text(text)
