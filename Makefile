@@ -4,11 +4,12 @@
 .DEFAULT_GOAL := help
 
 # Variables given on make's command line reach the scripts through the environment.
-export ORDERS LIMITS ONLY N FILTER SEED SEEDS RABBITMQ_URL DATABASE_URL KEEP JOBS
+export ORDERS LIMITS POSTING ONLY N FILTER SEED SEEDS RABBITMQ_URL DATABASE_URL KEEP JOBS
 
 help:
 	@echo 'make demo       a busy service from till to ledger, and a proof at the end'
 	@echo '                  ORDERS=file.csv  with these orders      LIMITS=real  at the vendors'\'' own limits'
+	@echo '                  POSTING=daily    one invoice for each venue and trading day'
 	@echo 'make up         the same fleet, up until Ctrl-C (LIMITS as above)'
 	@echo 'make test       unit, property and integration tests, real RabbitMQ and PostgreSQL'
 	@echo '                  FILTER=regex  only the tests that match'

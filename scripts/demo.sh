@@ -3,6 +3,7 @@
 #
 #   ORDERS=file.csv   play these orders instead of made-up ones
 #   LIMITS=real       the vendors' own limits (x200: two hundred times them)
+#   POSTING=daily     one invoice for each venue and trading day
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -15,6 +16,11 @@ if [[ -n ${ORDERS:-} ]]; then
     options+=(--orders "$(realpath -- "$ORDERS")")
 fi
 [[ -z ${LIMITS:-} ]] || options+=(--limits "$LIMITS")
+case ${POSTING:-} in
+    '') ;;
+    daily) options+=(--posting daily) ;;
+    *) fail "POSTING is daily, or left out for one invoice an order; not '$POSTING'." ;;
+esac
 
 cd "$ROOT"
 end_in_order

@@ -17,11 +17,25 @@ struct Progress: Sendable, Equatable {
     var queued = 0
     var xeroCalls = 0
     var refusedCalls = 0
+    /// Nil where every order is a document of its own.
+    var days: DayProgress?
 
     /// Every order is an invoice, paid, or lies on the desk, and nothing is on its way.
     var isDone: Bool {
-        isTradeOver && orders > 0 && written + dead >= orders && settled + dead >= mapped && queued == 0
+        guard isTradeOver, orders > 0, settled + dead >= mapped, queued == 0 else { return false }
+        guard let days else { return written + dead >= orders }
+        return days.orders + dead >= orders && days.waiting == 0
     }
+}
+
+/// How far the days are that are posted as summaries.
+struct DayProgress: Sendable, Equatable {
+    /// Orders that are in the documents of their day, or have their own.
+    var orders = 0
+    /// Days whose documents all stand in the ledger, and days without sales.
+    var posted = 0
+    /// Days that are open, closing, on their way into the ledger or to be adjusted.
+    var waiting = 0
 }
 
 extension Fleet {
@@ -56,6 +70,7 @@ extension Fleet {
             progress.written += Int(invoices?["count"]?.integer ?? invoices?.integer ?? 0)
         }
         (progress.mapped, progress.settled, progress.dead) = try await watch.counts()
+        if options.postsDays { progress.days = try await watch.days() }
         progress.queued = try await watch.queued()
         let counters = try await xero.get("/_control/counters")
         for organisation in counters["organisations"]?.elements ?? [] {
@@ -119,6 +134,27 @@ final class Watch: Sendable {
                 """)
             guard let row = rows.first else { return (0, 0, 0) }
             return (Int(try row.int("mapped")), Int(try row.int("settled")), Int(try row.int("dead")))
+        }
+    }
+
+    func days() async throws -> DayProgress {
+        let schema = schema
+        return try await pool.withSession { session in
+            let rows = try session.query(
+                """
+                SELECT (SELECT count(DISTINCT (company, source_id)) FROM \(schema).day_entry
+                         WHERE booked IS NOT NULL AND source LIKE 'order/%')
+                       + (SELECT count(DISTINCT (company, source_id)) FROM \(schema).document
+                           WHERE source_kind = 'order') AS orders,
+                       (SELECT count(*) FROM \(schema).venue_day
+                         WHERE state = 'posted' AND changed_at IS NULL) AS posted,
+                       (SELECT count(*) FROM \(schema).venue_day
+                         WHERE state <> 'posted' OR changed_at IS NOT NULL) AS waiting
+                """)
+            guard let row = rows.first else { return DayProgress() }
+            return DayProgress(
+                orders: Int(try row.int("orders")), posted: Int(try row.int("posted")),
+                waiting: Int(try row.int("waiting")))
         }
     }
 

@@ -23,6 +23,8 @@ package struct FleetOptions: Sendable {
     package var writers: Int
     /// More of `kounta-sim`'s own arguments.
     package var tillArguments: [String]
+    /// Every venue posts its trading days as summaries: the run is over when every day is posted.
+    package var postsDays: Bool
     /// Extra environment of the workers.
     package var environment: [String: String]
     /// Names the run's queues and tables, so that no two runs on the same servers meet.
@@ -39,6 +41,7 @@ package struct FleetOptions: Sendable {
         duration = 30
         writers = 2
         tillArguments = []
+        postsDays = false
         environment = [:]
         run = "run-\(getpid())"
     }

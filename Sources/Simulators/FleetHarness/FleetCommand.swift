@@ -49,17 +49,21 @@ struct DemoCommand: AsyncParsableCommand {
         commandName: "demo", abstract: "Plays a busy service through the fleet and proves the books.")
 
     @OptionGroup var flags: FleetFlags
+    @Option(help: "How sales are posted: as the configuration says, or daily, one invoice a venue and day.")
+    var posting: Posting?
+
+    enum Posting: String, ExpressibleByArgument, CaseIterable { case daily }
 
     /// With nothing moving for so long, the run is over and the proof says what is missing. Longer than a minute,
     /// because real limits make everybody wait for the next one.
     private static let standstillMax = Duration.seconds(150)
 
     func run() async throws {
-        let options = try flags.options()
+        let options = try options()
         let interruption = Interruption()
         say("limits: \(describe(options))", "logs: \(options.folder)")
         let fleet = try await Fleet(options)
-        let result: Result<Proof?, any Error>
+        let result: Result<(any BookProof)?, any Error>
         do {
             try await fleet.startWorkers(fleet.usualWorkers)
             result = .success(try await play(fleet, interruption))
@@ -72,6 +76,20 @@ struct DemoCommand: AsyncParsableCommand {
         guard proof.holds, disorderly.isEmpty else { throw ExitCode.failure }
     }
 
+    private func options() throws -> FleetOptions {
+        var options = try flags.options()
+        guard posting == .daily else { return options }
+        let configuration = "\(options.folder)/daily.yaml"
+        try DailyConfiguration.write(from: options.configuration, to: configuration)
+        options.configuration = configuration
+        options.postsDays = true
+        // Sales of the last days, all there at once: today's could not be closed before tomorrow.
+        options.duration = 0
+        // Nothing is on its way any more on days that are long over.
+        options.environment["TILLBRIDGE_MAPPING_CLOSE_DELAY"] = "1s"
+        return options
+    }
+
     private func describe(_ options: FleetOptions) -> String {
         switch options.limits {
         case "real": "the vendors' own"
@@ -81,7 +99,7 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     /// Nil when it was interrupted.
-    private func play(_ fleet: Fleet, _ interruption: Interruption) async throws -> Proof? {
+    private func play(_ fleet: Fleet, _ interruption: Interruption) async throws -> (any BookProof)? {
         let watch = try await Watch(fleet)
         let start = ContinuousClock.now
         var line = ProgressLine()
@@ -102,11 +120,13 @@ struct DemoCommand: AsyncParsableCommand {
             await watch.close()
             return nil
         }
-        let proof = try Proof(
-            plan: fleet.plan, till: try await fleet.kounta.get("/_control/ledger?orders=1"),
-            ledger: try await fleet.xero.get("/_control/ledger"), dead: last.dead, queued: last.queued)
         await watch.close()
-        return proof
+        let till = try await fleet.kounta.get("/_control/ledger?orders=1")
+        let ledger = try await fleet.xero.get("/_control/ledger")
+        guard fleet.options.postsDays else {
+            return try Proof(plan: fleet.plan, till: till, ledger: ledger, dead: last.dead, queued: last.queued)
+        }
+        return try DayProof(plan: fleet.plan, till: till, ledger: ledger, dead: last.dead, queued: last.queued)
     }
 }
 
@@ -164,8 +184,12 @@ struct ProgressLine {
         guard isTerminal || ContinuousClock.now - shown > .seconds(5) || progress.isDone else { return }
         shown = .now
         let seconds = max(1, Int(elapsed.components.seconds))
-        let text = "\(seconds) s: orders \(progress.orders), mapped \(progress.mapped), written \(progress.written), "
-            + "dead \(progress.dead), \(progress.written / seconds) orders/s, Xero calls \(progress.xeroCalls) "
+        let rate = progress.days == nil ? "\(progress.written / seconds) orders/s, " : ""
+        let days = progress.days.map {
+            "orders in their days \($0.orders), days posted \($0.posted), waiting \($0.waiting), "
+        } ?? ""
+        let text = "\(seconds) s: orders \(progress.orders), \(days)mapped \(progress.mapped), "
+            + "written \(progress.written), dead \(progress.dead), \(rate)Xero calls \(progress.xeroCalls) "
             + "(refused \(progress.refusedCalls)), queued \(progress.queued)"
         write(isTerminal ? "\r\u{1B}[K\(text)" : "\(text)\n")
     }

@@ -11,12 +11,19 @@ struct FleetPlan: Sendable {
         let organisation: String
     }
 
+    struct TimeOfDay: Sendable {
+        let hour: Int
+        let minute: Int
+    }
+
     struct Organisation: Sendable {
         let key: String
         let name: String
         let tenant: String
         let currency: String
         let timezone: String
+        /// When a trading day ends.
+        let cutOff: TimeOfDay
     }
 
     let venues: [Venue]
@@ -29,7 +36,8 @@ struct FleetPlan: Sendable {
         organisations = (root["organisations"]?.array() ?? []).map { node in
             Organisation(
                 key: node["key"]?.string ?? "", name: node["name"]?.string ?? "", tenant: node["tenant"]?.string ?? "",
-                currency: node["currency"]?.string ?? "AUD", timezone: node["timezone"]?.string ?? "Australia/Sydney")
+                currency: node["currency"]?.string ?? "AUD", timezone: node["timezone"]?.string ?? "Australia/Sydney",
+                cutOff: Self.timeOfDay(node["posting"]?["cut_off"]?.string) ?? TimeOfDay(hour: 4, minute: 0))
         }
         let companyNodes = root["companies"]?.array() ?? []
         companies = companyNodes.map { $0["key"]?.string ?? "" }
@@ -40,5 +48,11 @@ struct FleetPlan: Sendable {
                     prefix: venue["prefix"]?.string ?? "", organisation: company["organisation"]?.string ?? "")
             }
         }
+    }
+
+    /// `04:00`.
+    private static func timeOfDay(_ text: String?) -> TimeOfDay? {
+        let parts = (text ?? "").split(separator: ":").compactMap { Int($0) }
+        return parts.count == 2 ? TimeOfDay(hour: parts[0], minute: parts[1]) : nil
     }
 }

@@ -1,7 +1,13 @@
 import JSON
 
+/// Whether till and ledger agree, and what a person wants to see of it; the last line is the proof.
+protocol BookProof: Sendable {
+    var holds: Bool { get }
+    var lines: [String] { get }
+}
+
 /// What the till says against what the ledger says, order by order, from the two simulators' own books.
-struct Proof: Sendable {
+struct Proof: BookProof {
     struct Row: Sendable {
         var venue: String
         var orders = 0
@@ -97,24 +103,31 @@ struct Proof: Sendable {
                 (row.till - row.ledger).text,
             ]
         }
-        var lines = Self.table([header] + body)
-        for (what, list) in [
+        return Self.table([header] + body) + Self.complaints([
             ("missing in the ledger", missing), ("twice in the ledger", doubled), ("another amount", different),
             ("in the ledger but not in the till", strangers),
-        ] {
+        ], queued: queued) + [
+            "proof: \(orders) orders, \(invoices) invoices, till \(till.text), ledger \(ledger.text), "
+                + "difference \((till - ledger).text), missing \(missing.count), "
+                + "doubled \(doubled.count), dead \(dead)"
+        ]
+    }
+}
+
+extension BookProof {
+    /// At most ten of each kind.
+    static func complaints(_ found: [(what: String, list: [String])], queued: Int) -> [String] {
+        var lines: [String] = []
+        for (what, list) in found {
             lines += list.prefix(10).map { "\(what): \($0)" }
             if list.count > 10 { lines.append("… and \(list.count - 10) more") }
         }
         if queued > 0 { lines.append("\(queued) messages are left in the queues") }
-        lines.append(
-            "proof: \(orders) orders, \(invoices) invoices, till \(till.text), ledger \(ledger.text), "
-                + "difference \((till - ledger).text), missing \(missing.count), "
-                + "doubled \(doubled.count), dead \(dead)")
         return lines
     }
 
     /// Columns in line: the first to the left, figures to the right.
-    private static func table(_ rows: [[String]]) -> [String] {
+    static func table(_ rows: [[String]]) -> [String] {
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             row.indices.map { column in

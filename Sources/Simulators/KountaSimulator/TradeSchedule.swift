@@ -100,10 +100,11 @@ struct TradeSchedule: Sendable {
             Release(at: at + late, happening: .generated(n: n, till: till, stage: .complete, openedAt: at / 1_000)))
     }
 
-    /// A second of the last days between 10:00 and 22:00 by Sydney's clock, and before now.
+    /// A second of the last days between 10:00 and 22:00 by Sydney's clock, and before now. A day lasts until 04:00, so
+    /// that every one of them is over.
     private static func pastOpening(days: Int, now: Int64, _ numbers: inout SeededNumbers) -> Int64 {
         let now = now / 1_000
-        let today = (now + SydneyClock.offset(at: now)) / 86_400
+        let today = (now + SydneyClock.offset(at: now) - 14_400) / 86_400
         let day = today - Int64(1 + numbers.below(max(days, 1)))
         let second = day * 86_400 + 36_000 + Int64(numbers.below(43_200))
         return SydneyClock.instant(of: CivilTime(secondsSinceEpoch: second))

@@ -28,6 +28,8 @@ package struct DayClosing: Service {
 
     /// After so long without takings somebody has forgotten to count the till.
     private static let countedWithin = Duration.seconds(12 * 3600)
+    /// Days between two announcements; a mapper that dies between leaves so many for the next to announce.
+    private static let announcedTogether = 50
 
     package init(
         store: any DayClosingStore, outbox: any Outbox, depth: any QueueDepth, mapping: MappingInEffect,
@@ -102,6 +104,7 @@ package struct DayClosing: Service {
             if quiet > 0 { metrics.count("tillbridge_days_closed_total", ["sales": "none"], by: quiet) }
         }
         var ending: [DayKey] = []
+        var due: [DayKey] = []
         var overdue = 0
         for day in try await store.unfinishedDays(of: venue, through: today) {
             switch day.state {
@@ -111,13 +114,12 @@ package struct DayClosing: Service {
                 let isLate = calendar.start(of: day.key.day.adding(days: 1)).adding(Self.countedWithin) < now
                 if end == nil, day.hasSales, isLate { overdue += 1 }
             case .closing:
-                guard isQueueEmpty, let since = day.closingSince, since.adding(delay) <= now else { continue }
-                try await close(day.key, mapping, version)
+                if isQueueEmpty, let since = day.closingSince, since.adding(delay) <= now { due.append(day.key) }
             case .closed, .posted:
-                guard isQueueEmpty, let since = day.changedAt, since.adding(delay) <= now else { continue }
-                try await close(day.key, mapping, version)
+                if isQueueEmpty, let since = day.changedAt, since.adding(delay) <= now { due.append(day.key) }
             }
         }
+        try await close(due, mapping, version)
         try await store.beginClosing(ending, at: now)
         _ = try await store.notePosted(of: venue, at: now)
         return overdue
@@ -148,19 +150,39 @@ package struct DayClosing: Service {
         await mapping.noteDaysMet(through: last, at: venue)
     }
 
-    private func close(_ key: DayKey, _ mapping: SummaryMapping, _ version: Int64) async throws {
+    /// One after the other, and what they come to is announced together: a venue that begins has years of days, and a
+    /// confirm for each would take longer than its close.
+    private func close(_ days: [DayKey], _ mapping: SummaryMapping, _ version: Int64) async throws {
+        let organisation = mapping.orders.books.organisation
+        for start in stride(from: 0, to: days.count, by: Self.announcedTogether) {
+            var made: [DocumentID] = []
+            let result: Result<Void, any Error>
+            do {
+                for key in days[start..<min(start + Self.announcedTogether, days.count)] {
+                    made += try await close(key, mapping, version)
+                }
+                result = .success(())
+            } catch { result = .failure(error) }
+            // Also where a later day could not be closed: these are.
+            try await announce(made, organisation)
+            try result.get()
+        }
+    }
+
+    /// - Returns: the day's documents; none where another mapper was first.
+    private func close(_ key: DayKey, _ mapping: SummaryMapping, _ version: Int64) async throws -> [DocumentID] {
         let books = mapping.orders.books
         let closed = try await store.close(
             key, at: clock.now(), mappingVersion: version, withOrders: books.posting.attachesOrders
         ) { contents in DayDecision(of: contents, mapping) }
-        guard let closed else { return }
+        guard let closed else { return [] }
         pass(.mapperDayClosed)
-        try await announce(closed.documents, books.organisation)
         metrics.count("tillbridge_days_closed_total", ["sales": closed.turn == 0 ? "summary" : "adjustment"])
         let what = closed.turn == 0 ? "closed" : "adjusted"
         logger.notice(
             "\(what) \(key.day): \(closed.orders) sales and refunds, \(closed.total) in all",
             metadata: ["venue": "\(books.name)", "documents": "\(closed.documents.count)"])
+        return closed.documents
     }
 
     private func announce(_ ids: [DocumentID], _ organisation: OrganisationKey) async throws {

@@ -26,7 +26,7 @@ struct RunningFleet {
 
     static func with(
         _ name: String, ordersPerVenue: Int = 0, ordersFile: String? = nil, limits: String = "off",
-        configuration: String? = nil, environment: [String: String] = [:],
+        configuration: String? = nil, postsDays: Bool = false, environment: [String: String] = [:],
         _ work: (RunningFleet) async throws -> Void
     ) async throws {
         let folder = FileManager.default.temporaryDirectory
@@ -40,6 +40,7 @@ struct RunningFleet {
         options.ordersPerVenue = ordersPerVenue
         options.ordersFile = ordersFile
         options.duration = 0
+        options.postsDays = postsDays
         options.environment["TILLBRIDGE_POLLING_INTERVAL"] = "500ms"
         options.environment.merge(environment) { $1 }
         let fleet = try await Fleet(options)

@@ -27,30 +27,17 @@ struct SummaryTests {
         return file
     }
 
-    private static let takeaway = RunningFleet.root.appendingPathComponent("../shared/data/takeaway-orders.csv")
-        .standardized
-
-    /// The first lines of the real orders: some hundred days.
-    private static func orders(_ count: Int) throws -> URL {
-        let text = try String(contentsOf: takeaway, encoding: .utf8)
-        let lines = text.split(whereSeparator: \.isNewline).prefix(count)
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("orders-\(UUID()).csv")
-        try lines.joined(separator: "\n").write(to: file, atomically: true, encoding: .utf8)
-        return file
-    }
-
     @Test(
-        "real orders as daily summaries: on every day the ledger holds what the till took, to the cent",
-        .enabled(if: FileManager.default.fileExists(atPath: takeaway.path), "the real orders are not here"))
+        "all real orders as daily summaries: on every day the ledger holds what the till took, to the cent",
+        .enabled(if: RealOrders.areThere, "the real orders are not here"))
     func realOrders() async throws {
-        let file = try Self.configuration("      mode: daily_summary", startFrom: "2015-01-01")
-        let orders = try Self.orders(6000)
-        defer { for file in [file, orders] { try? FileManager.default.removeItem(at: file) } }
+        let file = try Self.configuration("      mode: daily_summary")
+        defer { try? FileManager.default.removeItem(at: file) }
         try await RunningFleet.with(
-            "days", ordersFile: orders.path, configuration: file.path,
+            "days", ordersFile: RealOrders.path, configuration: file.path, postsDays: true,
             environment: ["TILLBRIDGE_MAPPING_CLOSE_DELAY": "1s"]
         ) { running in
-            let till = try await running.tillByDay()
+            let till = try await running.till().days
             let first = try #require(till.keys.min())
             // One till lacks 1.50 in cash; that day is closed with the difference in it.
             try await running.fleet.kounta.post(
@@ -60,25 +47,24 @@ struct SummaryTests {
                 "poller", "mapper", "mapper", "writer", "writer", "dead-letter-handler",
             ])
             try await running.wait("every day posted", within: .seconds(600)) {
-                let rows = try? await running.rows(
+                guard try await running.fleet.progress(running.watch).isDone else { return false }
+                return try await running.rows(
                     """
-                    SELECT coalesce(sum(orders), 0)::bigint AS orders, count(*) FILTER (WHERE state <> 'posted'
-                           OR changed_at IS NOT NULL) AS open,
-                           (SELECT count(*) FROM \(running.fleet.schema).day_entry
-                             WHERE source LIKE 'variance/%' AND booked IS NOT NULL) AS variances
-                      FROM \(running.fleet.schema).venue_day
-                    """)
-                guard let row = rows?.first else { return false }
-                return try row.int("orders") == till.values.map(\.orders).reduce(0, +) && row.int("open") == 0
-                    && row.int("variances") == 1
+                    SELECT source FROM \(running.fleet.schema).day_entry
+                     WHERE source LIKE 'variance/%' AND booked IS NOT NULL
+                    """).count == 1
             }
-            var wanted = till.mapValues(\.cents)
+            #expect(till.count > 5000 && till.values.map(\.orders).reduce(0, +) == 13_397)
+            var wanted = till.mapValues(\.cents.value)
             wanted[first, default: 0] -= 150
-            let ledger = try await running.ledgerByDay()
-            #expect(ledger.cents == wanted, "\(RunningFleet.differences(ledger.cents, wanted))")
-            #expect(ledger.due == 0)
-            #expect(ledger.strangers.isEmpty, "\(ledger.strangers)")
-            #expect(till.count > 100 && till.values.map(\.orders).reduce(0, +) > 1000)
+            let booked = try await running.booked().days
+            #expect(booked.mapValues(\.cents.value) == wanted)
+            #expect(booked.values.allSatisfy { $0.due.value == 0 })
+            // The proof knows of no till's variance: it names this day, and this day only.
+            let proof = try await running.dayProof()
+            #expect(proof.different.count == 1 && proof.different[0].contains(first.day), "\(proof.different)")
+            #expect(!proof.holds && (proof.till - proof.ledger).value == 150)
+            #expect(proof.missing.isEmpty && proof.doubled.isEmpty && proof.strangers.isEmpty && proof.dead == 0)
             // Days without sales are recorded as such, and have no document.
             let quiet = try await running.rows(
                 """
@@ -86,8 +72,49 @@ struct SummaryTests {
                   LEFT JOIN \(running.fleet.schema).venue_day_document AS v USING (company, site, day)
                  WHERE d.orders = 0 AND d.total = 0
                 """)
-            #expect(try quiet[0].int("days") > 100 && quiet[0].int("documents") == 0)
-            #expect(try await running.letters().isEmpty)
+            #expect(try quiet[0].int("days") > 10_000 && quiet[0].int("documents") == 0)
+        }
+    }
+
+    @Test("a service posted by days comes out even; the proof notices a day that is missing, doubled or a cent out")
+    func proof() async throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("daily-\(UUID()).yaml")
+        try DailyConfiguration.write(
+            from: RunningFleet.root.appendingPathComponent("config/example.yaml").path, to: file.path)
+        defer { try? FileManager.default.removeItem(at: file) }
+        try await RunningFleet.with(
+            "day-proof", ordersPerVenue: 40, configuration: file.path, postsDays: true,
+            environment: ["TILLBRIDGE_MAPPING_CLOSE_DELAY": "1s"]
+        ) { running in
+            try await running.fleet.startWorkers(running.fleet.usualWorkers)
+            try await running.waitUntilDone()
+            let till = try await running.fleet.kounta.get("/_control/ledger?orders=1")
+            let ledger = try await running.fleet.xero.get("/_control/ledger")
+            func proof(_ edit: (String) -> String) throws -> DayProof {
+                let text = edit(String(decoding: ledger.raw, as: UTF8.self))
+                return try DayProof(
+                    plan: running.fleet.plan, till: till, ledger: try .init(parsing: text), dead: 0, queued: 0)
+            }
+            let whole = try proof { $0 }
+            #expect(whole.holds, "\(whole.lines.joined(separator: "\n"))")
+            #expect(whole.orders == 200 && whole.days > 20 && whole.documents == whole.days)
+            let invoices = (ledger["organisations"]?.elements ?? []).flatMap { $0["invoices"]?.elements ?? [] }
+            let numbers = invoices.compactMap { $0["InvoiceNumber"]?.string }
+            // In order: a venue's earlier days were closed before its later ones.
+            let closed = try await running.rows("SELECT number FROM \(running.fleet.schema).document ORDER BY id")
+                .map { try $0.text("number") }
+            for venue in running.fleet.plan.venues {
+                let own = closed.filter { $0.hasPrefix("\(venue.prefix)-") }
+                #expect(own == own.sorted() && own.count > 4)
+            }
+            let missing = try proof { $0.replacing("\"\(numbers[0])\"", with: "\"\(numbers[0])-x\"") }
+            #expect(!missing.holds)
+            let doubled = try proof { $0.replacing("\"\(numbers[1])\"", with: "\"\(numbers[0])\"") }
+            #expect(!doubled.holds && doubled.doubled.count == 1 && !doubled.missing.isEmpty)
+            let total = try #require(invoices[0]["Total"]?.numberText)
+            let other = "\(total.dropLast())\(total.last == "9" ? "8" : "9")"
+            let shifted = try proof { $0.replacing("\"Total\":\(total)", with: "\"Total\":\(other)") }
+            #expect(!shifted.holds && !shifted.different.isEmpty)
         }
     }
 
@@ -182,65 +209,24 @@ struct SummaryTests {
     }
 }
 
-private struct TillDay: Hashable, Comparable {
-    let site: String
-    /// `2025-11-20`.
-    let day: String
-
-    static func < (one: TillDay, other: TillDay) -> Bool { (one.day, one.site) < (other.day, other.site) }
-}
-
 extension RunningFleet {
-    /// What customers paid by trading day, worked out by itself: the calendar of Sydney, days that end at 04:00.
-    fileprivate func tillByDay() async throws -> [TillDay: (orders: Int64, cents: Int64)] {
-        var calendar = Calendar(identifier: .gregorian)
-        calendar.timeZone = try #require(TimeZone(identifier: "Australia/Sydney"))
-        let formatter = ISO8601DateFormatter()
-        var days: [TillDay: (orders: Int64, cents: Int64)] = [:]
-        let till = try await fleet.kounta.get("/_control/ledger?orders=1")
-        for order in till["orders"]?.elements ?? [] {
-            let moment = try #require(order["created_at"]?.string.flatMap { formatter.date(from: $0) })
-            let hour = calendar.component(.hour, from: moment)
-            let date = try #require(hour < 4 ? calendar.date(byAdding: .day, value: -1, to: moment) : moment)
-            let parts = calendar.dateComponents([.year, .month, .day], from: date)
-            let day = String(format: "%04d-%02d-%02d", parts.year ?? 0, parts.month ?? 0, parts.day ?? 0)
-            let cents = try #require(Cents(order["paid"]?.numberText)?.value)
-            let key = TillDay(site: order["site"]?.numberText ?? "", day: day)
-            let known = days[key] ?? (0, 0)
-            days[key] = (known.orders + 1, known.cents + cents)
-        }
-        return days
+    /// What customers paid by trading day, worked out without the fleet.
+    func till() async throws -> TillDays {
+        try TillDays(plan: fleet.plan, till: try await fleet.kounta.get("/_control/ledger?orders=1"))
     }
 
-    /// What the ledger holds of each venue's day: its summary and the adjustments, credit notes taken off.
-    fileprivate func ledgerByDay() async throws -> (cents: [TillDay: Int64], due: Int64, strangers: [String]) {
-        let view = try await ledger()
-        var cents: [TillDay: Int64] = [:]
-        var due: Int64 = 0
-        var strangers: [String] = []
-        for (documents, sign) in [(view.invoices, Int64(1)), (view.creditNotes, -1)] {
-            for document in documents where document.status != "VOIDED" {
-                let parts = document.number.split(separator: "-")
-                guard parts.count >= 2, parts[1].first == "D", parts[1].count == 9,
-                    let venue = fleet.plan.venues.first(where: { $0.prefix == parts[0] }),
-                    let total = Cents(document.total)?.value, let open = Cents(document.due)?.value
-                else {
-                    strangers.append(document.number)
-                    continue
-                }
-                let digits = parts[1].dropFirst()
-                let day = "\(digits.prefix(4))-\(digits.dropFirst(4).prefix(2))-\(digits.suffix(2))"
-                cents[TillDay(site: venue.site, day: day), default: 0] += sign * total
-                due += open
-            }
-        }
-        return (cents, due, strangers)
+    /// What the ledger holds of each venue's day.
+    func booked() async throws -> LedgerDays {
+        try LedgerDays(
+            plan: fleet.plan, ledger: try await fleet.xero.get("/_control/ledger"),
+            orders: try await till().dayOfOrder)
     }
 
-    fileprivate static func differences(_ ledger: [TillDay: Int64], _ till: [TillDay: Int64]) -> [String] {
-        Set(ledger.keys).union(till.keys).sorted().filter { ledger[$0] != till[$0] }.prefix(5).map {
-            "\($0.day) of \($0.site): till \(till[$0] ?? 0), ledger \(ledger[$0] ?? 0)"
-        }
+    func dayProof() async throws -> DayProof {
+        let progress = try await fleet.progress(watch)
+        return try DayProof(
+            plan: fleet.plan, till: try await fleet.kounta.get("/_control/ledger?orders=1"),
+            ledger: try await fleet.xero.get("/_control/ledger"), dead: progress.dead, queued: progress.queued)
     }
 
     /// What a day's documents come to, in cents; nil while one of them is not paid.
