@@ -11,6 +11,8 @@ import Testing
 enum Servers {
     static let rabbitMQ = ProcessInfo.processInfo.environment["TILLBRIDGE_TEST_RABBITMQ_URL"]
     static let database = ProcessInfo.processInfo.environment["TILLBRIDGE_TEST_DATABASE_URL"]
+    /// `rabbitmqctl` of the same broker.
+    static let control = ProcessInfo.processInfo.environment["TILLBRIDGE_TEST_RABBITMQCTL"]
     static let areThere = rabbitMQ != nil && database != nil
     static let absence: Comment =
         "TILLBRIDGE_TEST_RABBITMQ_URL and TILLBRIDGE_TEST_DATABASE_URL are not set: use `make test`"

@@ -1,0 +1,89 @@
+import AMQP
+import Foundation
+import JSON
+import Postgres
+import Testing
+
+@testable import FleetHarness
+
+/// No dead-letter handler runs for as long as it may be: what failed stays in the broker, for people to look at, and
+/// whoever comes back takes all of it, once.
+@Suite(.enabled(if: Servers.areThere && Servers.control != nil, Servers.absence), .timeLimit(.minutes(5)))
+struct HandlerAwayTests {
+    @Test("while no handler runs letters keep, readable as often as one likes; one that comes back takes each once")
+    func away() async throws {
+        try await RunningFleet.with("away") { running in
+            let (run, schema) = (running.fleet.run, running.fleet.schema)
+            try await running.fleet.startWorkers(["mapper", "writer"])
+            try await running.fleet.waitUntilReady()
+            let messages = Messages(run: run)
+            // Without the one of ten megabytes, which thirty looks would read thirty times.
+            let bad = messages.bad.filter { $0.deadLetterClass != "too_large" }
+            try await running.publish(bad.map(\.message) + [messages.order(id: "801")])
+            func waiting() async throws -> Int {
+                try await running.watch.queued(of: "\(run).dead") + running.watch.queued(of: "\(run).unreadable")
+            }
+            try await running.wait("the letters and the good order") {
+                guard try await waiting() == bad.count else { return false }
+                return try await running.invoiceNumbers() == ["HBR-801"]
+            }
+            try await Self.nothingExpires(in: ["\(run).dead", "\(run).unreadable"])
+
+            // As on the management page: taken and put back, more often than any work queue lets a message come again.
+            var seen: Set<String> = []
+            for turn in 0..<30 {
+                let letter = try await running.look(turn % 2 == 0 ? "\(run).dead" : "\(run).unreadable")
+                #expect(letter.expiration == nil && letter.isPersistent)
+                for header in ["tb-class", "tb-cause", "tb-remedy"] {
+                    #expect(letter.headers[header]?.stringValue?.isEmpty == false, "\(header)")
+                }
+                seen.insert(letter.headers["tb-class"]?.stringValue ?? "?")
+            }
+            #expect(seen.count > 1)
+            try await running.wait("all to be put back") { try await waiting() == bad.count }
+            #expect(try await running.watch.counts().dead == 0)
+
+            // Two come back at once.
+            try await running.fleet.startWorkers(["dead-letter-handler", "dead-letter-handler"])
+            try await running.wait("an empty queue and the whole desk") {
+                guard try await running.watch.queued() == 0 else { return false }
+                return try await running.watch.counts().dead == bad.count
+            }
+            let rows = try await running.rows(
+                """
+                SELECT (SELECT count(*) FROM \(schema).dead_letter WHERE state = 'open') AS open,
+                       (SELECT count(*) FROM \(schema).dead_letter_arrival) AS arrivals,
+                       (SELECT count(DISTINCT letter_id) FROM \(schema).dead_letter_arrival) AS letters
+                """)
+            for name in ["open", "arrivals", "letters"] { #expect(try rows[0].int(name) == Int64(bad.count), "\(name)") }
+        }
+    }
+
+    /// What the broker says of these queues, not what we asked for: no message is dropped for its age or for the length
+    /// of its queue, no queue for want of a consumer, and no policy says otherwise.
+    private static func nothingExpires(in queues: [String]) async throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: try #require(Servers.control))
+        process.arguments = ["-q", "list_queues", "name", "arguments", "policy", "durable", "--formatter", "json"]
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let output = Array(pipe.fileHandleForReading.readDataToEndOfFile())
+        process.waitUntilExit()
+        let listed = try JSON(parsing: output).elements.filter { queues.contains($0["name"]?.string ?? "") }
+        #expect(listed.count == queues.count)
+        for queue in listed {
+            let name = queue["name"]?.string ?? ""
+            #expect(queue["durable"]?.bool == true && queue["policy"]?.string?.isEmpty != false, "\(name)")
+            // Each a list of name, type and value.
+            var arguments: [String: String] = [:]
+            for argument in queue["arguments"]?.elements ?? [] {
+                arguments[argument.elements[0].string ?? ""] = argument.elements[2].string ?? ""
+            }
+            #expect(arguments["x-queue-type"] == "quorum" && arguments["x-overflow"] == "reject-publish", "\(name)")
+            for never in ["x-message-ttl", "x-expires", "x-delivery-limit", "x-max-age"] {
+                #expect(arguments[never] == nil, "\(name) has \(never)")
+            }
+        }
+    }
+}
