@@ -30,14 +30,14 @@ struct HandlerAwayTests {
             try await Self.nothingExpires(in: ["\(run).dead", "\(run).unreadable"])
 
             // As on the management page: taken and put back, more often than any work queue lets a message come again.
-            var seen: Set<String> = []
+            var seen: Set<[UInt8]> = []
             for turn in 0..<30 {
                 let letter = try await running.look(turn % 2 == 0 ? "\(run).dead" : "\(run).unreadable")
                 #expect(letter.expiration == nil && letter.isPersistent)
                 for header in ["tb-class", "tb-cause", "tb-remedy"] {
                     #expect(letter.headers[header]?.stringValue?.isEmpty == false, "\(header)")
                 }
-                seen.insert(letter.headers["tb-class"]?.stringValue ?? "?")
+                seen.insert(letter.body)
             }
             #expect(seen.count > 1)
             try await running.wait("all to be put back") { try await waiting() == bad.count }
@@ -55,7 +55,9 @@ struct HandlerAwayTests {
                        (SELECT count(*) FROM \(schema).dead_letter_arrival) AS arrivals,
                        (SELECT count(DISTINCT letter_id) FROM \(schema).dead_letter_arrival) AS letters
                 """)
-            for name in ["open", "arrivals", "letters"] { #expect(try rows[0].int(name) == Int64(bad.count), "\(name)") }
+            for name in ["open", "arrivals", "letters"] {
+                #expect(try rows[0].int(name) == Int64(bad.count), "\(name)")
+            }
         }
     }
 
@@ -81,9 +83,14 @@ struct HandlerAwayTests {
                 arguments[argument.elements[0].string ?? ""] = argument.elements[2].string ?? ""
             }
             #expect(arguments["x-queue-type"] == "quorum" && arguments["x-overflow"] == "reject-publish", "\(name)")
-            for never in ["x-message-ttl", "x-expires", "x-delivery-limit", "x-max-age"] {
+            for never in ["x-message-ttl", "x-expires", "x-max-age"] {
                 #expect(arguments[never] == nil, "\(name) has \(never)")
             }
+            // No limit is one of twenty on RabbitMQ 4: after twenty looks the letter would be dropped.
+            let limit = queue["arguments"]?.elements.first {
+                $0.elements[0].string == "x-delivery-limit"
+            }?.elements[2].integer ?? 0
+            #expect(limit >= 1_000_000_000, "\(name)")
         }
     }
 }
