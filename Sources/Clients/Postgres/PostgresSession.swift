@@ -267,7 +267,8 @@ package final class PostgresSession {
     }
 
     private func read(_ result: borrowing ResultHandle, _ sql: String, _ name: String) -> Outcome {
-        guard result.columnCount > 0 else { return ([], result.affected) }
+        // A row may have no columns (`SELECT FROM`), and is a row all the same.
+        guard result.columnCount > 0 || result.rowCount > 0 else { return ([], result.affected) }
         let columns = cache.columns(sql, name: name) ?? PostgresColumns(result)
         cache.store(columns, sql, name: name)
         return (ResultStorage(result, columns: columns).rows(result.rowCount), result.affected)

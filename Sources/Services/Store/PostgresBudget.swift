@@ -66,6 +66,8 @@ package struct PostgresBudget: CallBudget {
             }
         } catch {
             if let waiter { await forget(waiter) }
+            // Cancelled in the middle of a statement: the database's word for it is an error like any other.
+            if Task.isCancelled { throw CancellationError() }
             throw error
         }
     }

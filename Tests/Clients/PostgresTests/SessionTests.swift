@@ -41,6 +41,23 @@ struct SessionTests {
         }
     }
 
+    @Test("a row without columns is a row")
+    func columnless() async throws {
+        try await TestDatabase.withPool(size: 1) { pool in
+            try await pool.withSession { session in
+                // The second time from the statement cache.
+                for _ in 0..<2 {
+                    let rows = try session.query("SELECT FROM generate_series(1, 3)")
+                    #expect(rows.count == 3)
+                }
+                let counts = try ["SELECT FROM generate_series(1, 0)", "SET search_path TO public"].map {
+                    try session.query($0).count
+                }
+                #expect(counts == [0, 0])
+            }
+        }
+    }
+
     @Test("a table that changes under a prepared statement is noticed and the statement prepared again")
     func replan() async throws {
         try await TestDatabase.withPool(size: 2) { pool in
