@@ -17,17 +17,21 @@ struct CorrectionStoreTests {
             original: nil)
     }
 
-    /// An invoice that stands in the ledger with both its payments.
-    private func written(_ id: String, _ store: PostgresStore) async throws -> DocumentID {
-        var made = record(id)
+    /// What is decided about is read from the body, so it is a real one.
+    private func body(_ number: String) -> [UInt8] {
         let day = CalendarDate(year: 2026, month: 11, day: 20)
         let line = LedgerLine(
             description: "Pie", amount: Money(cents: 1000), account: "230", taxType: "OUTPUT", tracking: [])
-        // What is decided about is read from the body, so it is a real one.
-        made.document?.body = InvoiceBody.element(
+        return InvoiceBody.element(
             LedgerDocument(
-                number: DocumentNumber("HBR-\(id)"), reference: "T1", date: day, dueDate: day, currency: "AUD",
+                number: DocumentNumber(number), reference: "T1", date: day, dueDate: day, currency: "AUD",
                 contactNumber: "WALKIN-HBR", lines: [line], payments: []))
+    }
+
+    /// An invoice that stands in the ledger with both its payments.
+    private func written(_ id: String, _ store: PostgresStore) async throws -> DocumentID {
+        var made = record(id)
+        made.document?.body = body("HBR-\(id)")
         let document = try await store.accept([made])[0].id
         let claims = try await store.take([document], lease: .seconds(60)).compactMap(\.claim)
         let held = try await store.recordSending(
@@ -69,6 +73,35 @@ struct CorrectionStoreTests {
             #expect(first.documents.map(\.isReconciled) == [true])
             #expect(first.documents[0].document.payments.map(\.account) == ["232"])
             #expect(try await standing("1", store).refusals.isEmpty)
+        }
+    }
+
+    @Test("of many mappers that decide about one order at a moment, one posts it again; the others see that it did")
+    func race() async throws {
+        try await Database.with("race") { pool, store in
+            _ = try await written("1", store)
+            for revision in 1...15 {
+                let number = DocumentNumber("HBR-1-r\(revision)")
+                var made = try #require(record("1").document)
+                made.number = number
+                made.body = body(number.text)
+                made.revision = revision
+                let again = made
+                let moves = try await withThrowingTaskGroup(of: Int.self) { group in
+                    for _ in 0..<6 {
+                        group.addTask {
+                            try await store.post(request("1")) { order in
+                                let isThere = order.documents.contains { $0.number == number }
+                                return (moves: isThere ? [] : [.create(again)], ending: isThere ? 0 : 1)
+                            }?.ending ?? 0
+                        }
+                    }
+                    return try await group.reduce(0, +)
+                }
+                #expect(moves == 1)
+            }
+            let rows = try await pool.withSession { try $0.query("SELECT count(*) AS n FROM document") }
+            #expect(try rows[0].int("n") == 16)
         }
     }
 
