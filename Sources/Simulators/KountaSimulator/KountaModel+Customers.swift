@@ -78,7 +78,8 @@ extension KountaModel {
 
     // MARK: reconciliations
 
-    /// The takings of each finished day of a venue, newest first: `[/unprocessed][/since/{date}]`.
+    /// The takings of each finished day of a venue, newest first: `[/unprocessed][/since/{date}]`. Where they are held,
+    /// those of counted days.
     func reconciliations(_ visit: Visit, _ sites: [SimulatedSite], _ rest: [String]) -> Answer {
         var rest = rest
         var since = Int64.min
@@ -93,7 +94,8 @@ extension KountaModel {
         guard rest.isEmpty else { return .notFound }
         let today = (seconds + SydneyClock.offset(at: seconds)) / 86_400
         let days = book.takings.keys.filter { day in
-            day.day < today && day.day >= since && sites.contains { $0.id == day.site }
+            (settings.holdsTakings ? book.takings[day]?.isCounted == true : day.day < today) && day.day >= since
+                && sites.contains { $0.id == day.site }
         }
         return list(visit, days.sorted(by: >).map { day in
             KountaRecords.takings(book.takings[day] ?? .init(), of: day, at: sites.first { $0.id == day.site })

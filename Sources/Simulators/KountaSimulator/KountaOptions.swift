@@ -34,6 +34,8 @@ package struct KountaOptions: ParsableArguments {
     package var tipsInAmounts = false
     @Option(help: "Line totals are after the line's and the order's variation: true or false.")
     package var lineTotalsIncludeVariations = true
+    @Flag(help: "Takings are there when the control says that a till was counted, not at each day's end.")
+    package var holdTakings = false
     @Option(help: "Serve the orders of this file.")
     package var csv: String?
     @Option(help: "Call limits: real, off or x<N> times the real ones.")
@@ -76,6 +78,7 @@ package struct KountaOptions: ParsableArguments {
         settings.shape.tipsInTotal = tipsInTotal
         settings.shape.tipsInAmounts = tipsInAmounts
         settings.shape.lineTotalsIncludeVariations = lineTotalsIncludeVariations
+        settings.holdsTakings = holdTakings
         settings.csvPath = csv
         settings.limits = try callLimits()
         settings.clients = try client.map(Self.client)
