@@ -12,7 +12,7 @@ struct ConditionReading {
     private static let textForms = ["equals", "one_of", "begins", "ends", "contains", "glob", "set", "not"]
     private static let numberForms = ["equals", "over", "at_least", "under", "at_most"]
     static let fields =
-        Rule.TextField.allCases.map(\.rawValue) + Rule.NumberField.allCases.map(\.rawValue) + ["weekday"]
+        Rule.TextField.allCases.map(\.rawValue) + Rule.NumberField.allCases.map(\.rawValue) + ["weekday", "date"]
 
     func condition(_ node: Node, _ place: Place, depth: Int) -> Rule.Condition {
         guard rules.spend(place) else { return .always }
@@ -41,6 +41,7 @@ struct ConditionReading {
         case "any": return list(value, place, depth).map { .any($0) }
         case "not": return .not(condition(value, place, depth: depth + 1))
         case "weekday": return weekdays(value, place).map { .weekday($0) }
+        case "date": return dates(value, place).map { .date($0) }
         default: break
         }
         if let field = Rule.TextField(rawValue: key) {
@@ -140,7 +141,7 @@ struct ConditionReading {
     }
 
     /// One text or a list of them.
-    private func texts(_ node: Node, _ place: Place) -> [String]? {
+    func texts(_ node: Node, _ place: Place) -> [String]? {
         let nodes = node.sequence.map(Array.init) ?? [node]
         if nodes.count > RuleReader.Limits.listEntries {
             rules.report("lists more than \(RuleReader.Limits.listEntries) values", place)
