@@ -125,6 +125,7 @@ let package = Package(
             .embedInCode("Migrations/0011_days.sql"),
             .embedInCode("Migrations/0014_own_calls.sql"),
             .embedInCode("Migrations/0015_closed_organisations.sql"),
+            .embedInCode("Migrations/0016_day_sources.sql"),
             .embedInCode("Migrations/0017_till_writes.sql"),
         ]),
 

@@ -15,6 +15,7 @@ extension AlertFacts {
         return unreachable + groups.compactMap { concern($0, policy, now) } + silent.map { unpolled($0, policy) }
             + quiet.compactMap { withoutOrders($0, policy, now) }
             + openDays.filter { !held.contains($0.organisation) }.compactMap { notPosted($0, policy, now) }
+            + unclosedDays.compactMap { notClosed($0, policy, now) }
             + waiting(policy, now).filter { !held.contains($0.organisation ?? OrganisationKey("")) }
             + budgets.compactMap { concern($0, policy) } + handlerConcerns(policy, now) + idle(policy, now)
     }
@@ -101,6 +102,24 @@ extension AlertFacts {
             remedy: "See the writer's log for what it waits for; the documents go on by themselves.",
             command: "tillbridge dead-letters list --venue '\(day.venue)' --from \(day.day) --to \(day.day)",
             since: ended, count: day.count, amount: money(day.amount, day.organisation))
+    }
+
+    private func notClosed(_ day: UnclosedDay, _ policy: AlertPolicy, _ now: Instant) -> Concern? {
+        let ended = policy.clock.zone(of: day.organisation).instant(on: day.day.adding(days: 1), minute: 4 * 60)
+        guard now >= max(ended, day.metAt).adding(policy.dayLate) else { return nil }
+        return Concern(
+            .dayNotPosted, subject: "\(day.organisation)/\(day.venue)/\(day.day)", organisation: day.organisation,
+            place: "\(day.venue) (\(day.organisation))",
+            title: day.waitsForTakings
+                ? "the till of \(day.venue) was not counted on \(day.day)" : "\(day.venue) of \(day.day) is not closed",
+            cause: day.waitsForTakings
+                ? "Its takings close the day (`close_on: takings`), and Kounta has none of it."
+                : "Its sales were not read to the day's end, or wait for a mapper.",
+            remedy: day.waitsForTakings
+                ? "Finalise the takings in Kounta; else the day is closed without them after `takings_within`. Where "
+                    + "the till is counted the next morning, set `cut_off` to a time after that."
+                : "See the logs of poller and mapper for what they wait for; the day is closed by itself then.",
+            command: "tillbridge preview --venue '\(day.venue)' --day \(day.day)", since: ended)
     }
 
     private func waiting(_ policy: AlertPolicy, _ now: Instant) -> [Concern] {

@@ -85,6 +85,27 @@ package struct AlertFacts: Sendable {
         }
     }
 
+    /// A day with sales that is not closed yet, although it has ended.
+    package struct UnclosedDay: Sendable {
+        package let organisation: OrganisationKey
+        package let venue: String
+        package let day: CalendarDate
+        /// When the fleet first knew of it.
+        package let metAt: Instant
+        /// Its till must be counted to close it, and nobody has.
+        package let waitsForTakings: Bool
+
+        package init(
+            organisation: OrganisationKey, venue: String, day: CalendarDate, metAt: Instant, waitsForTakings: Bool
+        ) {
+            self.organisation = organisation
+            self.venue = venue
+            self.day = day
+            self.metAt = metAt
+            self.waitsForTakings = waitsForTakings
+        }
+    }
+
     package struct Connection: Sendable {
         package let name: String
         /// `kounta` or `xero`.
@@ -157,6 +178,7 @@ package struct AlertFacts: Sendable {
     package var groups: [Group] = []
     package var venues: [Venue] = []
     package var openDays: [OpenDay] = []
+    package var unclosedDays: [UnclosedDay] = []
     package var connections: [Connection] = []
     package var disconnections: [Disconnection] = []
     package var budgets: [Budget] = []

@@ -12,6 +12,18 @@ package struct Takings: Sendable, Hashable {
         self.counted = counted
     }
 
+    /// A venue may count each register by itself: by payment method, what all of them come to.
+    package static func sums(of all: [Takings]) -> [Takings] {
+        all.reduce(into: []) { sums, taking in
+            if let index = sums.firstIndex(where: { $0.method == taking.method }) {
+                sums[index].recorded += taking.recorded
+                sums[index].counted += taking.counted
+            } else {
+                sums.append(taking)
+            }
+        }
+    }
+
     /// Positive: more was in the till than it knows of.
     package var variance: Money { counted - recorded }
 }

@@ -124,13 +124,14 @@ struct PreviewCommand: AsyncParsableCommand {
             throw StartError("venue \(venue.name) has no organisation")
         }
         let calendar = OrderMapping(books: books).calendar
-        let records = try await OperatorDatabase.with(settings) { store in
+        let (start, end) = (calendar.start(of: day), calendar.start(of: day.adding(days: 1)))
+        let (records, counts) = try await OperatorDatabase.with(settings) { store in
             let till = try OperatorTill(settings, store: store)
-            let records = try await till.records(
-                of: venue.site, in: company, from: calendar.start(of: day),
-                until: calendar.start(of: day.adding(days: 1)))
+            let records = try await till.records(of: venue.site, in: company, from: start, until: end)
+            let isSummary = books.posting.mode(on: day) == .dailySummary
+            let counts = isSummary ? try await till.takings(of: venue.site, in: company, from: start) : []
             await till.close()
-            return records
+            return (records, counts)
         }
         var preview = DayPreview(of: day, at: books, contactName: venue.contactName)
         for record in records {
@@ -138,6 +139,17 @@ struct PreviewCommand: AsyncParsableCommand {
                 preview.add(try OrderRecord.order(from: record))
             } catch { preview.add(unreadable: error) }
         }
+        var takings: [Takings] = []
+        var isCounted = false
+        for count in counts {
+            do throws(Park) {
+                let record = try TakingsRecord(from: count)
+                guard record.createdAt >= start, record.createdAt < end else { continue }
+                isCounted = true
+                takings += record.takings
+            } catch { preview.add(unreadable: error) }
+        }
+        if isCounted { preview.add(takings) }
         if json {
             print(String(decoding: preview.json(), as: UTF8.self))
         } else {

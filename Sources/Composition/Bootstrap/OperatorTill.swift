@@ -50,6 +50,14 @@ struct OperatorTill: Sendable {
         return records
     }
 
+    /// What was counted in a venue's tills from a trading day's start on, as Kounta has it now.
+    func takings(of site: SiteID, in company: CompanySettings, from: Instant) async throws -> [[UInt8]] {
+        guard let client = try await client(of: company) else { return [] }
+        // By UTC, a day early: the site's own calendar may be ahead of it or behind.
+        let day = CalendarDate(daysSince1970: Int(from.secondsSince1970 / 86_400)).adding(days: -1)
+        return try await client.takings(site: site, since: day).map(\.body)
+    }
+
     func close() async {
         await access.close()
         await http.close()

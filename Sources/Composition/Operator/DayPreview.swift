@@ -12,6 +12,8 @@ package struct DayPreview {
     private var single: [LedgerDocument] = []
     /// What goes into the day's summary.
     private var entries: [DayEntry] = []
+    /// What was counted in the day's tills; nil: nobody has.
+    private var takings: [Takings]?
     private var skipped: [(order: OrderID, rule: String, reason: String)] = []
     private var parked: [(order: OrderID?, park: Park)] = []
 
@@ -34,6 +36,17 @@ package struct DayPreview {
         } catch { parked.append((order.id, error)) }
     }
 
+    /// What was counted in the day's tills, one entry a till and payment method. A variance is part of a summary; where
+    /// each sale is an invoice of its own, no document could carry it.
+    package mutating func add(_ counted: [Takings]) {
+        guard books.posting.mode(on: day) == .dailySummary else { return }
+        let sums = Takings.sums(of: counted)
+        takings = sums
+        do { entries += try SummaryMapping(books: books).entries(of: sums, on: day) } catch {
+            parked.append((nil, error))
+        }
+    }
+
     /// A record that could not be read at all.
     package mutating func add(unreadable park: Park) { parked.append((nil, park)) }
 
@@ -54,6 +67,7 @@ package struct DayPreview {
         if documents.isEmpty && parked.isEmpty && skipped.isEmpty { return lines + ["no sales"] }
         for document in documents { lines += [""] + DocumentView(document, contactName: contactName).lines() }
         lines += ["", "by account and tax type:"] + Self.sums(of: documents).lines()
+        lines += varianceLines
         lines.append(
             "\(documents.count) document\(documents.count == 1 ? "" : "s"), "
                 + "\(documents.lazy.map(\.signedTotal).sum()) in all")
@@ -62,6 +76,29 @@ package struct DayPreview {
             lines.append("order \(order?.text ?? "?") is laid on the desk (\(park.deadLetterClass.rawValue)): \(park)")
         }
         return lines
+    }
+
+    private var varianceLines: [String] {
+        guard books.posting.mode(on: day) == .dailySummary else { return [] }
+        guard let takings else { return ["the till was not counted: no variance so far"] }
+        return takings.map { taking in
+            "till variance by \(taking.method): counted \(taking.counted), recorded \(taking.recorded), difference "
+                + "\(taking.variance)"
+        }
+    }
+
+    private func writeVariance(to writer: inout JSONWriter) {
+        guard let takings else { return writer.null() }
+        writer.array { writer in
+            for taking in takings {
+                writer.object { writer in
+                    writer.field("method", taking.method)
+                    writer.field("counted", number: "\(taking.counted)")
+                    writer.field("recorded", number: "\(taking.recorded)")
+                    writer.field("variance", number: "\(taking.variance)")
+                }
+            }
+        }
     }
 
     private struct SumKey: Hashable {
@@ -103,6 +140,8 @@ package struct DayPreview {
             writer.field("day", "\(day)")
             writer.field("mode", books.posting.mode(on: day).rawValue)
             writer.field("total", number: "\(documents.lazy.map(\.signedTotal).sum())")
+            writer.key("variance")
+            writeVariance(to: &writer)
             writer.key("documents")
             writer.array { writer in
                 for document in documents { DocumentView(document, contactName: contactName).write(to: &writer) }

@@ -190,6 +190,8 @@ package struct VenueSettings: Sendable {
 
     /// Whether its end-of-day takings matter: they go into summaries.
     package var needsTakings: Bool { posting.knowsSummaries }
+    /// Whether its days end when their till was counted.
+    package var closesByTakings: Bool { posting.closing == .takings }
 }
 
 package struct PollingSettings: Sendable {

@@ -234,6 +234,10 @@ extension PostingPlan {
                 return hour * 60 + minute
             } ?? other.cutOffMinutes
         closing = section.choice("close_on", default: other.closing)
+        takingsWithin =
+            section.value("takings_within", "a duration from 1h to 30d") { text in
+                DurationText.parse(text).flatMap { (.seconds(3600) ... .seconds(30 * 86_400)).contains($0) ? $0 : nil }
+            } ?? other.takingsWithin
         let known = Grouping.allCases.map(\.rawValue)
         let groups = section.texts("group_by")
         if !groups.isEmpty { grouping = [] }

@@ -50,6 +50,20 @@ package struct DayOrder: Sendable {
         case stale
         /// It has a document of its own, and stays that way.
         case postedByItself
+        /// It gives back more than is left of its sale: the day has what it had before.
+        case beyondSale(sold: Money, left: Money)
+    }
+
+    /// The sale that a refund order gives back.
+    package struct Sale: Sendable, Hashable {
+        package var id: OrderID
+        /// What a document of its own would be called.
+        package var number: DocumentNumber
+
+        package init(id: OrderID, number: DocumentNumber) {
+            self.id = id
+            self.number = number
+        }
     }
 
     package var source: SourceKey
@@ -64,13 +78,14 @@ package struct DayOrder: Sendable {
     package var number: DocumentNumber
     /// One a document of the order's; none where it was deleted.
     package var entries: [DayEntry]
+    package var givesBack: Sale?
     /// It has become a sale that stands alone: whatever was in a summary is taken out, and the order is free.
     package var leaves: Bool
 
     package init(
         source: SourceKey, hash: ContentHash, body: [UInt8], firstSeen: Instant?, organisation: OrganisationKey,
         venue: String, site: SiteID, plan: PostingPlan, number: DocumentNumber, entries: [DayEntry],
-        leaves: Bool = false
+        givesBack: Sale? = nil, leaves: Bool = false
     ) {
         self.source = source
         self.hash = hash
@@ -82,6 +97,7 @@ package struct DayOrder: Sendable {
         self.plan = plan
         self.number = number
         self.entries = entries
+        self.givesBack = givesBack
         self.leaves = leaves
     }
 }
@@ -184,6 +200,8 @@ package struct UnfinishedDay: Sendable, Hashable {
     package var hasSales: Bool
     /// When its till was last counted; nil: not yet.
     package var countedAt: Instant?
+    /// Since when the fleet knows of it.
+    package var metAt: Instant
 }
 
 /// What belongs to a day, and what its documents say of it.

@@ -34,6 +34,7 @@ package struct Migration: Sendable {
         Migration(version: 12, name: "corrections", sql: text(PackageResources._012_corrections_sql)),
         Migration(version: 14, name: "own_calls", sql: text(PackageResources._014_own_calls_sql)),
         Migration(version: 15, name: "closed_organisations", sql: text(PackageResources._015_closed_organisations_sql)),
+        Migration(version: 16, name: "day_sources", sql: text(PackageResources._016_day_sources_sql)),
         Migration(version: 17, name: "till_writes", sql: text(PackageResources._017_till_writes_sql)),
     ]
 

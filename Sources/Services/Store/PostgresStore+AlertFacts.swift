@@ -8,6 +8,8 @@ package protocol AlertFactStore: Sendable {
     func groupFacts() async throws -> [AlertFacts.Group]
     /// Unfinished documents made before `made`, by venue and trading day.
     func openDays(madeBefore made: Instant) async throws -> [AlertFacts.OpenDay]
+    /// Days with sales before `day` that are not closed, of which the fleet knows since before `met`.
+    func unclosedDays(before day: CalendarDate, metBefore met: Instant) async throws -> [StoredOpenDay]
     func connectionFacts() async throws -> (connections: [StoredGrant], lost: [LostTenant])
     /// Organisations with a credential of their own that Xero does not let us into.
     func closedOrganisations() async throws -> [ClosedOrganisation]
@@ -19,6 +21,14 @@ package protocol AlertFactStore: Sendable {
     func lastOrders(of companies: [CompanyKey]) async throws -> [CompanyKey: [String: Instant]]
     /// Until when a dead-letter handler had said that it works; nil where none ever did.
     func handlerSeen() async throws -> Instant?
+}
+
+package struct StoredOpenDay: Sendable {
+    package let company: CompanyKey
+    package let site: SiteID
+    package let day: CalendarDate
+    package let metAt: Instant
+    package let isCounted: Bool
 }
 
 /// A grant of access, without its tokens.
@@ -86,6 +96,29 @@ extension PostgresStore: AlertFactStore {
                     organisation: OrganisationKey(try row.text("organisation")), venue: try row.text("venue"),
                     day: day, count: Int(try row.int("open")), amount: try row.numeric("amount"),
                     oldest: try row.instant("oldest"))
+            }
+        }
+    }
+
+    package func unclosedDays(before day: CalendarDate, metBefore met: Instant) async throws -> [StoredOpenDay] {
+        try await pool.withSession { session in
+            // By venue_day_open, which holds the days that are not closed.
+            try session.query(
+                """
+                SELECT d.company, d.site, d.day, d.met_at,
+                       EXISTS (SELECT FROM takings AS t
+                                WHERE t.company = d.company AND t.site = d.site AND t.day = d.day) AS counted
+                  FROM venue_day AS d
+                 WHERE d.state IN ('open', 'closing') AND d.mode = 'daily_summary' AND d.day < $1 AND d.met_at < $2
+                   AND EXISTS (SELECT FROM day_entry AS e
+                                WHERE e.company = d.company AND e.site = d.site AND e.day = d.day)
+                 ORDER BY d.day, d.company, d.site LIMIT 500
+                """, [.date(day.description), met.parameter]
+            ).compactMap { row in
+                guard let day = CalendarDate(try row.date("day")) else { return nil }
+                return StoredOpenDay(
+                    company: CompanyKey(try row.text("company")), site: SiteID(try row.text("site")), day: day,
+                    metAt: try row.instant("met_at"), isCounted: try row.bool("counted"))
             }
         }
     }

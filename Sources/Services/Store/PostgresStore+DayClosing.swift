@@ -11,7 +11,7 @@ extension PostgresStore: DayClosingStore {
         try await pool.withSession { session in
             let rows = try session.query(
                 """
-                SELECT d.company, d.site, d.day, d.state, d.closing_since, d.changed_at,
+                SELECT d.company, d.site, d.day, d.state, d.closing_since, d.changed_at, d.met_at,
                        EXISTS (SELECT FROM day_entry AS e
                                 WHERE e.company = d.company AND e.site = d.site AND e.day = d.day
                                   AND e.now IS NOT NULL) AS has_sales,
@@ -31,7 +31,8 @@ extension PostgresStore: DayClosingStore {
                     closingSince: try row.timestampOrNil("closing_since").map { Instant(microseconds: $0) },
                     changedAt: try row.timestampOrNil("changed_at").map { Instant(microseconds: $0) },
                     hasSales: try row.bool("has_sales"),
-                    countedAt: try row.timestampOrNil("counted_at").map { Instant(microseconds: $0) })
+                    countedAt: try row.timestampOrNil("counted_at").map { Instant(microseconds: $0) },
+                    metAt: Instant(microseconds: try row.timestamp("met_at")))
             }
         }
     }

@@ -14,7 +14,8 @@ extension PostgresStore: DayStore {
             let stale = try Self.stale(orders, session)
             let fresh = orders.filter { !stale.contains($0.source) }
             let apart = try Self.postedByThemselves(fresh.filter { !$0.leaves }, session)
-            let taken = fresh.filter { !apart.contains($0.source) }
+            let beyond = try Self.beyondTheirSales(fresh.filter { !apart.contains($0.source) }, session)
+            let taken = fresh.filter { !apart.contains($0.source) && beyond[$0.source] == nil }
             try Self.claim(taken.filter { !$0.leaves }, session)
             try Self.release(taken.filter(\.leaves), session)
             try Self.meetDays(of: taken, session)
@@ -26,7 +27,7 @@ extension PostgresStore: DayStore {
             var outcomes: [SourceKey: DayOrder.Outcome] = [:]
             for order in orders {
                 outcomes[order.source] = stale.contains(order.source)
-                    ? .stale : apart.contains(order.source) ? .postedByItself : .taken
+                    ? .stale : apart.contains(order.source) ? .postedByItself : beyond[order.source] ?? .taken
             }
             return outcomes
         }
@@ -219,15 +220,19 @@ extension PostgresStore: DayStore {
         if entries.isEmpty { return }
         _ = try session.execute(
             """
-            INSERT INTO day_entry (company, site, day, source, source_id, now)
-            SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::text[], $6::bytea[])
-            ON CONFLICT (company, site, day, source) DO UPDATE SET now = excluded.now
+            INSERT INTO day_entry (company, site, day, source, source_id, now, gives_back)
+            SELECT c, s, d, o, i, n, nullif(g, '')
+              FROM unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::text[], $6::bytea[], $7::text[])
+                AS u (c, s, d, o, i, n, g)
+            ON CONFLICT (company, site, day, source) DO UPDATE
+               SET now = excluded.now, gives_back = excluded.gives_back
              WHERE day_entry.now IS DISTINCT FROM excluded.now
             """,
             [
                 .texts(entries.map(\.key.company.text)), .texts(entries.map(\.key.site.text)),
                 .dates(entries.map(\.key.day.description)), .texts(entries.map(\.source)),
                 .texts(entries.map(\.sourceID)), .bytesArray(entries.map(\.body)),
+                .texts(entries.map { $0.givesBack?.text ?? "" }),
             ])
     }
 
@@ -317,9 +322,12 @@ struct StoredEntry {
     let source: String
     let sourceID: String
     let body: [UInt8]
+    /// The sale that a refund order gives back.
+    private(set) var givesBack: OrderID?
 
     init(_ entry: DayEntry, of order: DayOrder) {
         self.init(entry, key: DayKey(company: order.source.company, site: order.site, day: entry.day), order.source.id)
+        givesBack = order.givesBack?.id
     }
 
     init(_ entry: DayEntry, key: DayKey, _ sourceID: String) {

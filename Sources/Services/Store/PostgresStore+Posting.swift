@@ -204,7 +204,7 @@ extension PostgresStore: PostingStore {
     }
 
     /// The sale that a refund gives back, as it stands now, with what other refunds have given back of it.
-    private static func original(
+    static func original(
         _ number: DocumentNumber, _ request: PostingRequest, _ session: PostgresSession
     ) throws -> StandingDocument? {
         let source = try session.query(

@@ -78,7 +78,8 @@ extension KountaModel {
 
     // MARK: reconciliations
 
-    /// The takings of each finished day of a venue, newest first: `[/unprocessed][/since/{date}]`.
+    /// The takings of each finished day of a venue, newest first: `[/unprocessed][/since/{date}]`. Where they are held,
+    /// those of counted days.
     func reconciliations(_ visit: Visit, _ sites: [SimulatedSite], _ rest: [String]) -> Answer {
         var rest = rest
         var since = Int64.min
@@ -94,7 +95,8 @@ extension KountaModel {
         guard rest.isEmpty else { return .notFound }
         let today = (seconds + SydneyClock.offset(at: seconds)) / 86_400
         let days = book.takings.keys.filter { day in
-            day.day < today && day.day >= since && sites.contains { $0.id == day.site }
+            let isThere = settings.holdsTakings ? book.takings[day]?.isCounted == true : day.day < today
+            return isThere && day.day >= since && sites.contains { $0.id == day.site }
                 && !(onlyUnprocessed && processed[day] != nil)
         }
         return list(visit, days.sorted(by: >).map { record(of: $0, sites) })

@@ -36,6 +36,8 @@ package struct KountaOptions: ParsableArguments {
     package var lineTotalsIncludeVariations = true
     @Option(help: "A customer's PUT empties the fields it does not name: true or false.")
     package var putsReplace = false
+    @Flag(help: "Takings are there when the control says that a till was counted, not at each day's end.")
+    package var holdTakings = false
     @Option(help: "Serve the orders of this file.")
     package var csv: String?
     @Option(help: "Call limits: real, off or x<N> times the real ones.")
@@ -79,6 +81,7 @@ package struct KountaOptions: ParsableArguments {
         settings.shape.tipsInAmounts = tipsInAmounts
         settings.shape.lineTotalsIncludeVariations = lineTotalsIncludeVariations
         settings.putsReplace = putsReplace
+        settings.holdsTakings = holdTakings
         settings.csvPath = csv
         settings.limits = try callLimits()
         settings.clients = try client.map(Self.client)

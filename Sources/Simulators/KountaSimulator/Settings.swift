@@ -32,6 +32,8 @@ package struct KountaSettings: Sendable {
     /// Refunds carry negative amounts; else positive ones with `is_refund` alone to tell.
     package var refundsAreNegative = true
     package var shape = OrderShape()
+    /// A day's takings are there when somebody has counted its till (by the control), not at its end.
+    package var holdsTakings = false
     package var csvPath: String?
     package var limits = Limits.times(1)
     /// Empty: any id and secret will do.

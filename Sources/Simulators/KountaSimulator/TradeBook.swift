@@ -39,6 +39,8 @@ struct TradeBook: Sendable {
         var tax: Int64 = 0
         /// Counted less recorded, by method.
         var differences: [Int64: Int64] = [:]
+        /// Somebody said what was counted.
+        var isCounted = false
     }
 
     private(set) var orders: [Int64: BookedOrder] = [:]
@@ -123,6 +125,7 @@ struct TradeBook: Sendable {
 
     mutating func miscount(_ day: TradingDay, method: Int64, by cents: Int64) {
         takings[day, default: Takings()].differences[method] = cents
+        takings[day, default: Takings()].isCounted = true
     }
 
     /// One page, newest first, of the orders created in `from..<until` (Unix seconds).

@@ -35,6 +35,7 @@ package struct AlertLook: Sendable {
         facts.groups = try await store.groupFacts()
         facts.openDays = try await store.openDays(
             madeBefore: now.adding(.zero - min(policy.queueAge, policy.dayLate)))
+        facts.unclosedDays = try await unclosedDays(at: now)
         facts.venues = try await venues()
         facts.handlerSeen = try await store.handlerSeen()
         let calls = try await store.callsToday(TimeZoneRules.utc.date(at: now))
@@ -48,6 +49,20 @@ package struct AlertLook: Sendable {
         } catch {
             facts.blindTo = [.handlerDown, .queueAge]
             return (facts, "\(error)")
+        }
+    }
+
+    private func unclosedDays(at now: Instant) async throws -> [AlertFacts.UnclosedDay] {
+        // A day's own end is looked at with the facts; today is not over anywhere.
+        let days = try await store.unclosedDays(
+            before: TimeZoneRules.utc.date(at: now).adding(days: 1), metBefore: now.adding(.zero - policy.dayLate))
+        return days.compactMap { day in
+            guard let company = companies.first(where: { $0.key == day.company }),
+                let venue = company.venues.first(where: { $0.site == day.site })
+            else { return nil }
+            return AlertFacts.UnclosedDay(
+                organisation: company.organisation, venue: venue.name, day: day.day, metAt: day.metAt,
+                waitsForTakings: venue.closesByTakings && !day.isCounted)
         }
     }
 

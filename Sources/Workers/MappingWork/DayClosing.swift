@@ -110,9 +110,9 @@ package struct DayClosing: Service {
             switch day.state {
             case .open:
                 let end = end(of: day, books, calendar)
-                if let end, end <= now, end <= readUntil { ending.append(day.key) }
+                if end <= now, end <= readUntil { ending.append(day.key) }
                 let isLate = calendar.start(of: day.key.day.adding(days: 1)).adding(Self.countedWithin) < now
-                if end == nil, day.hasSales, isLate { overdue += 1 }
+                if books.posting.closing == .takings, day.countedAt == nil, day.hasSales, isLate { overdue += 1 }
             case .closing:
                 if isQueueEmpty, let since = day.closingSince, since.adding(delay) <= now { due.append(day.key) }
             case .closed, .posted:
@@ -125,11 +125,14 @@ package struct DayClosing: Service {
         return overdue
     }
 
-    /// When a day ends, as far as that is known: a counted till ends a day where takings do, else its cut-off.
-    private func end(of day: UnfinishedDay, _ books: VenueBooks, _ calendar: TradingCalendar) -> Instant? {
-        switch books.posting.closing {
-        case .cutOff: calendar.start(of: day.key.day.adding(days: 1))
-        case .takings: day.countedAt
+    /// When a day ends: at its cut-off, or where takings end it when its till was counted; one that nobody counts is
+    /// not left open for ever. An old day that was read just now has as long as any other: its takings are read beside
+    /// it.
+    private func end(of day: UnfinishedDay, _ books: VenueBooks, _ calendar: TradingCalendar) -> Instant {
+        let cutOff = calendar.start(of: day.key.day.adding(days: 1))
+        return switch books.posting.closing {
+        case .cutOff: cutOff
+        case .takings: day.countedAt ?? max(cutOff, day.metAt).adding(books.posting.takingsWithin)
         }
     }
 

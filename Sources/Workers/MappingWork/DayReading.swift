@@ -13,11 +13,14 @@ struct DayReading: Sendable {
     let standsAlone: Bool
     /// What the order adds to its days, one entry a document; none where it was deleted.
     let entries: [DayEntry]
+    /// The sale that a refund order gives back.
+    let givesBack: OrderID?
 
     /// - Parameter posted: nothing is known here of how it was posted before; the store decides that.
     init(of order: Order, _ documents: [LedgerDocument], _ mapping: OrderMapping, _ version: OrderVersion) {
         // What belongs to a sale that stands alone goes with it.
         standsAlone = documents.first.map(mapping.standsAlone) ?? false
+        givesBack = order.refundedOrder
         // A rule leaves it out: decided where single documents are, which leaves alone what was booked before.
         if case .skipped = version {
             (route, entries) = (.order, [])
@@ -37,7 +40,20 @@ extension MappedMessage {
             source: posting.request.source, hash: posting.request.hash, body: posting.request.body,
             firstSeen: posting.request.firstSeen, organisation: organisation, venue: posting.books.name,
             site: posting.books.site, plan: posting.books.posting, number: posting.number,
-            entries: leaves ? [] : day?.entries ?? [], leaves: leaves)
+            entries: leaves ? [] : day?.entries ?? [], givesBack: sale, leaves: leaves)
+    }
+
+    /// The sale that this refund order gives back.
+    private var sale: DayOrder.Sale? {
+        guard let id = day?.givesBack, let number = posting.request.original else { return nil }
+        return DayOrder.Sale(id: id, number: number)
+    }
+
+    /// Why its day does not take it; nil where it does.
+    func park(_ outcome: DayOrder.Outcome?) -> Park? {
+        guard case .beyondSale(let sold, let left) = outcome, let sale else { return nil }
+        let amount = (day?.entries ?? []).lazy.filter(\.isRefund).map(\.total).sum()
+        return Park.beyondSale(posting.number, amount, of: sale.number, over: sold, left: left)
     }
 }
 
@@ -79,20 +95,11 @@ extension RecordReader {
         } catch { return .parked(error, envelope.subject) }
     }
 
-    /// The variances of all takings of a day. A venue may count each register by itself.
+    /// The variances of all takings of a day.
     func entries(of bodies: [[UInt8]], on key: DayKey) throws(Park) -> [DayEntry] {
         guard let mapping = mappings[VenueKey(company: key.company, site: key.site)] else { return [] }
-        var sums: [Takings] = []
-        for body in bodies {
-            for taking in try TakingsRecord(from: body).takings {
-                if let index = sums.firstIndex(where: { $0.method == taking.method }) {
-                    sums[index].recorded += taking.recorded
-                    sums[index].counted += taking.counted
-                } else {
-                    sums.append(taking)
-                }
-            }
-        }
-        return try SummaryMapping(books: mapping.books).entries(of: sums, on: key.day)
+        var takings: [Takings] = []
+        for body in bodies { takings += try TakingsRecord(from: body).takings }
+        return try SummaryMapping(books: mapping.books).entries(of: Takings.sums(of: takings), on: key.day)
     }
 }

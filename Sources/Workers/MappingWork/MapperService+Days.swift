@@ -8,10 +8,11 @@ import Telemetry
 extension MapperService {
     /// Takes what belongs to summaries into their days.
     ///
-    /// - Returns: the orders that are dealt with; the others go on to documents of their own.
-    func takeIntoDays(_ messages: [MappedMessage]) async throws -> Set<DocumentKey> {
+    /// - Returns: the orders that are dealt with, and why where their day does not take them; the others go on to
+    ///   documents of their own.
+    func takeIntoDays(_ messages: [MappedMessage]) async throws -> [DocumentKey: Park?] {
         let dated = messages.filter { $0.day != nil }
-        if dated.isEmpty { return [] }
+        if dated.isEmpty { return [:] }
         // An order that is in a summary stays there, whatever the plan says of its day by now.
         let others = dated.filter { $0.day?.route == .order && !$0.isSkipped }
         let claimed = try await store.ordersInSummaries(among: others.map(\.posting.request.source))
@@ -22,7 +23,7 @@ extension MapperService {
             if mapped.day?.route == .summary || isInSummary { orders.append(mapped.dayOrder(leaves: leaves)) }
         }
         let outcomes = try await store.takeIn(orders, at: clock.now())
-        var done: Set<DocumentKey> = []
+        var done: [DocumentKey: Park?] = [:]
         var settled: [SettledReplay] = []
         for mapped in dated {
             let source = mapped.posting.request.source
@@ -33,12 +34,13 @@ extension MapperService {
                 if let mark = mapped.mark {
                     settled.append(SettledReplay(mark: mark, outcome: "it is in the summary of its day"))
                 }
+            case .beyondSale: break
             case .stale:
                 if let mark = mapped.mark {
                     settled.append(SettledReplay(mark: mark, outcome: "a later version of the order was booked"))
                 }
             }
-            done.insert(mapped.key)
+            done[mapped.key] = .some(mapped.park(outcomes[source]))
         }
         try await store.settle(settled)
         metrics.count("tillbridge_day_orders_total", by: done.count)

@@ -108,7 +108,7 @@ package struct MapperService: Service {
         let latest = Self.latestOfEachDocument(readings.map(\.reading))
         pass(.mapperMapped) { batch.map(\.body) }
         let summarised = try await takeIntoDays(latest)
-        let single = latest.filter { !summarised.contains($0.key) }
+        let single = latest.filter { summarised[$0.key] == nil }
         let accepted = try await store.accept(single.map(\.record).filter { $0.document != nil })
         pass(.mapperCommitted)
         var outcomes: [DocumentKey: AcceptedDocument] = [:]
@@ -125,8 +125,14 @@ package struct MapperService: Service {
                 verdicts.append((message, try await takeIn(takings, current.reader)))
                 continue
             }
-            guard case .mapped(let mapped) = reading, !summarised.contains(mapped.key) else {
+            guard case .mapped(let mapped) = reading else {
                 verdicts.append((message, reading.verdict))
+                continue
+            }
+            if let taken = summarised[mapped.key] {
+                // An earlier version in the same batch is done with: what counts is the latest.
+                let park = undecided[mapped.key] == mapped.record.hash ? taken : nil
+                verdicts.append((message, park.map { .park($0, about: mapped.subject) } ?? .done))
                 continue
             }
             let outcome = outcomes[mapped.key]

@@ -104,6 +104,25 @@ struct ConcernTests {
         #expect(kinds({ $0.openDays = [day(at(15, 50), day: 1)] }, now: at(16)) == [], "an old day, read just now")
     }
 
+    @Test("a day whose till nobody counted long after its end, and one that is not closed for another reason")
+    func unclosed() {
+        func open(_ day: Int, met: Instant, counted: Bool) -> AlertFacts.UnclosedDay {
+            AlertFacts.UnclosedDay(
+                organisation: harbour, venue: "Harbour Bistro", day: CalendarDate(year: 2026, month: 11, day: day),
+                metAt: met, waitsForTakings: !counted)
+        }
+        #expect(kinds({ $0.unclosedDays = [open(24, met: at(-9), counted: false)] }, now: at(15, 59)) == [])
+        #expect(kinds({ $0.unclosedDays = [open(24, met: at(-9), counted: false)] }, now: at(16)) == [.dayNotPosted])
+        #expect(kinds({ $0.unclosedDays = [open(1, met: at(4, 1), counted: false)] }, now: at(16)) == [], "just read")
+        var facts = AlertFacts(watchingSince: at(0))
+        facts.unclosedDays = [open(23, met: at(-9), counted: false), open(24, met: at(-9), counted: true)]
+        let told = facts.concerns(AlertPolicy(), at: at(16))
+        #expect(told.map(\.title) == [
+            "the till of Harbour Bistro was not counted on 2026-11-23", "Harbour Bistro of 2026-11-24 is not closed",
+        ])
+        #expect(told[0].remedy.contains("takings_within") && !told[1].remedy.contains("takings_within"))
+    }
+
     @Test("documents that wait for Xero longer than the bound")
     func queueAge() {
         #expect(kinds({ $0.openDays = [day(at(0), day: 25)] }, now: at(0, 29)) == [])

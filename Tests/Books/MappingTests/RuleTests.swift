@@ -140,6 +140,14 @@ import Testing
         #expect(Rule.Condition.weekday(Rule.Weekdays([day])).holds(for: RuleFacts(order: order)) == isMatch)
     }
 
+    @Test("a date is that of the trading day", arguments: [(23, true), (24, false)])
+    func dates(day: Int, isMatch: Bool) {
+        let days: Set = [
+            CalendarDate(year: 2026, month: 11, day: day), CalendarDate(year: 2026, month: 12, day: 25),
+        ]
+        #expect(Rule.Condition.date(days).holds(for: RuleFacts(order: order)) == isMatch)
+    }
+
     @Test("a register, product or member of staff is found by name or by id")
     func namesAndIDs() {
         let facts = RuleFacts(order: order, line: line("Wine"))

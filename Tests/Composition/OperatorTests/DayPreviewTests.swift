@@ -12,6 +12,7 @@ import Testing
         let settings = try ChartCheckTests.settings()
         var books = try #require(settings.books.values.first)
         books.posting = PostingPlan(initial: mode)
+        books.accounts.variance = "870"
         return books
     }
 
@@ -65,6 +66,43 @@ import Testing
             #expect(table.contains(part), "\(part) in \(table)")
         }
         #expect(preview.exitCode == 0)
+    }
+
+    @Test("what was counted in the tills stands in the summary, and is told by method, as a table and as JSON")
+    func variance() throws {
+        var preview = DayPreview(of: Self.day, at: try books(.dailySummary), contactName: "Walk-in")
+        preview.add(try order("1", "11.00", method: "Cash"))
+        #expect(preview.lines().contains("the till was not counted: no variance so far"))
+        #expect(String(decoding: preview.json(), as: UTF8.self).contains(#""variance":null"#))
+        // Two registers.
+        preview.add([
+            Takings(method: "Cash", recorded: Money(cents: 600), counted: Money(cents: 550)),
+            Takings(method: "Cash", recorded: Money(cents: 500), counted: Money(cents: 480)),
+            Takings(method: "Card", recorded: Money(cents: 0), counted: Money(cents: 0)),
+        ])
+        #expect(preview.exitCode == 0, "\(preview.lines())")
+        let lines = preview.lines()
+        #expect(lines.contains("till variance by Cash: counted 10.30, recorded 11.00, difference -0.70"), "\(lines)")
+        #expect(lines.contains { $0.contains("1 document, 10.30 in all") })
+        let json = String(decoding: preview.json(), as: UTF8.self)
+        #expect(json.contains(#"{"method":"Cash","counted":10.30,"recorded":11.00,"variance":-0.70}"#), "\(json)")
+        #expect(json.contains(#""total":10.30"#))
+        // Where each sale is an invoice of its own, nothing carries it.
+        var single = DayPreview(of: Self.day, at: try books(.perOrder), contactName: "Walk-in")
+        single.add(try order("1", "11.00", method: "Cash"))
+        single.add([Takings(method: "Cash", recorded: Money(cents: 600), counted: Money(cents: 550))])
+        #expect(single.lines().allSatisfy { !$0.contains("variance") } && single.exitCode == 0)
+    }
+
+    @Test("a difference that no account is set for is named, and the day's sales are shown")
+    func varianceWithoutAccount() throws {
+        var books = try books(.dailySummary)
+        books.accounts.variance = nil
+        var preview = DayPreview(of: Self.day, at: books, contactName: "Walk-in")
+        preview.add(try order("1", "11.00", method: "Cash"))
+        preview.add([Takings(method: "Cash", recorded: Money(cents: 600), counted: Money(cents: 550))])
+        #expect(preview.exitCode == 3)
+        #expect(preview.lines().contains { $0.contains("no account is set for the difference of -0.50") })
     }
 
     @Test("a name from the till cannot command the terminal")

@@ -22,6 +22,7 @@ import Testing
                       changes: [{from: 2026-12-01, mode: per_order}]
                       cut_off: "05:30"
                       close_on: takings
+                      takings_within: 36h
                       group_by: [category, register]
                       attach_orders: true
                     rules:

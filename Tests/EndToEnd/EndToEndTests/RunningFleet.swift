@@ -28,7 +28,8 @@ struct RunningFleet {
 
     static func with(
         _ name: String, ordersPerVenue: Int = 0, ordersFile: String? = nil, limits: String = "off",
-        configuration: String? = nil, postsDays: Bool = false, environment: [String: String] = [:],
+        configuration: String? = nil, postsDays: Bool = false, tillArguments: [String] = [],
+        environment: [String: String] = [:],
         _ work: (RunningFleet) async throws -> Void
     ) async throws {
         let folder = FileManager.default.temporaryDirectory
@@ -43,6 +44,7 @@ struct RunningFleet {
         options.ordersFile = ordersFile
         options.duration = 0
         options.postsDays = postsDays
+        options.tillArguments = tillArguments
         options.environment["TILLBRIDGE_POLLING_INTERVAL"] = "500ms"
         options.environment.merge(environment) { $1 }
         let fleet = try await Fleet(options)

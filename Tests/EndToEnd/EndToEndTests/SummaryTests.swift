@@ -138,6 +138,37 @@ struct SummaryTests {
         }
     }
 
+    @Test("inside of a summary too, giving a sale back twice lays the second refund on the desk, with both figures")
+    func refundedTwice() async throws {
+        let file = try Self.configuration("      mode: daily_summary", startFrom: "2025-11-15")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try await RunningFleet.with(
+            "day-refunds", configuration: file.path, environment: ["TILLBRIDGE_MAPPING_CLOSE_DELAY": "1s"]
+        ) { running in
+            try await running.fleet.startWorkers(["mapper", "writer", "dead-letter-handler"])
+            try await running.fleet.waitUntilReady()
+            for id in ["1", "2"] {
+                try await running.publish([order(running, id)])
+            }
+            try await running.wait("the sales in their day") {
+                try await running.rows("SELECT day FROM \(running.fleet.schema).day_entry").count == 2
+            }
+            try await running.publish([order(running, "7") { Sale.refund(of: "1", $0) }])
+            try await running.wait("the refund in its day") {
+                try await running.rows("SELECT day FROM \(running.fleet.schema).day_entry").count == 3
+            }
+            try await running.publish([order(running, "8") { Sale.refund(of: "1", $0) }])
+            try await running.wait("the letter") { try await running.letters().count == 1 }
+            let letter = try #require(try await running.letters().first)
+            #expect(letter.contains("The refund HBR-8 comes to 12.30"), "\(letter)")
+            #expect(letter.contains("of the sale HBR-1 over 12.30 only 0.00 is left to give back"), "\(letter)")
+            // The day holds what is right: two sales, one of them given back.
+            try await running.moveCursor(site: "923")
+            try await running.wait("the day") { try await running.netOfDay("HBR-D20251120") == 1230 }
+            #expect(try await running.letters().count == 1)
+        }
+    }
+
     /// One product of 12.30 on a day that is over.
     private func order(
         _ running: RunningFleet, _ id: String, at time: String = "10:00:00", _ edit: (String) -> String = { $0 }

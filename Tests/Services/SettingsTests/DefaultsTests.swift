@@ -54,6 +54,7 @@ import Testing
                             - {from: 2026-12-01, mode: daily_summary}
                             - {from: 2026-11-01, mode: per_order}
                           close_on: takings
+                          takings_within: 36h
                 """)
         #expect(books.accounts.sales == "240")
         #expect(books.accounts.tips == "825")
@@ -62,7 +63,7 @@ import Testing
         #expect(books.fallbackClearingAccount == "259")
         #expect(books.paymentTermDays == 14)
         #expect(books.posting.cutOffMinutes == 210)
-        #expect(books.posting.closing == .takings)
+        #expect(books.posting.closing == .takings && books.posting.takingsWithin == .seconds(36 * 3600))
         #expect(books.posting.periods.map(\.from.month) == [11, 12])
         #expect(books.posting.mode(on: CalendarDate(year: 2026, month: 12, day: 1)) == .dailySummary)
     }
@@ -81,6 +82,8 @@ import Testing
             ("    posting: {mode: per_ordr}", "did you mean `per_order`?"),
             ("    posting: {cut_off: \"13:00\"}", "is not a time such as 04:00"),
             ("    posting: {cut_off: \"4\"}", "is not a time such as 04:00"),
+            ("    posting: {takings_within: 59m}", "is not a duration from 1h to 30d"),
+            ("    posting: {takings_within: 31d}", "is not a duration from 1h to 30d"),
             ("    posting: {changes: [{mode: per_order}]}", "the first day of the mode"),
             ("    posting: {changes: [{from: 2026-12-01}]}", "per_order or daily_summary"),
             (

@@ -134,6 +134,55 @@ enum RulesExample {
         }
     }
 
+    @Test("public holidays are listed in a rule, or once in a table that rules name")
+    func dates() throws {
+        let book = try RulesExample.book(
+            """
+            tables:
+              holidays: {2026-11-22: Harbour Day, "2026-12-25": Christmas Day}
+            rules:
+              - name: listed
+                when: {date: [2026-11-21, 2026-11-23]}
+                set: {account: "241"}
+              - name: not on a holiday
+                when: {not: {date: {in: holidays}}}
+                set: {account: "242"}
+              - name: one day
+                when: {date: 2026-12-25}
+                set: {account: "243"}
+              - name: holidays
+                when: {date: {in: holidays}}
+                set: {account: "244"}
+            """)
+        var order = RulesExample.order
+        for (date, rule) in [
+            ("2026-11-21", "listed"), ("2026-11-22", "holidays"), ("2026-11-24", "not on a holiday"),
+            ("2026-12-25", "one day"),
+        ] {
+            order.date = try #require(CalendarDate(date))
+            #expect(book.treatment(of: RulesExample.line("Pie"), in: order).rule == rule, "\(date)")
+        }
+        for (when, message) in [
+            ("{date: 2026-13-01}", "`2026-13-01` is not a day such as 2026-12-25"),
+            ("{date: [2026-12-25, 2026-12-25]}", "2026-12-25 is there twice"),
+            ("{date: {in: holiday}}", "there is no table `holiday`, did you mean `holidays`?"),
+            ("{date: {in: names}}", "`Monday` is not a day"), ("{date: {after: 2026-12-25}}", "or `{in: TABLE}`"),
+            ("{date: []}", "must be a text or a list of texts"),
+        ] {
+            let found = RulesExample.problems(
+                """
+                tables:
+                  holidays: {2026-12-25: Christmas Day}
+                  names: {Monday: x}
+                rules:
+                  - name: one
+                    when: \(when)
+                    set: {account: "241"}
+                """)
+            #expect(found.contains { $0.message.contains(message) }, "\(when): \(found)")
+        }
+    }
+
     @Test("every problem of the rules is told at once, each with its own line and the nearest valid word")
     func allAtOnce() throws {
         let found = RulesExample.problems(

@@ -5,6 +5,7 @@ import Postgres
 import Settings
 import Store
 import Testing
+import Xero
 
 private let venue = VenueKey(company: CompanyKey("harbour"), site: SiteID("923"))
 private let friday = CalendarDate(year: 2026, month: 11, day: 20)
@@ -21,14 +22,19 @@ private func entry(_ order: String, _ cents: Int64, on day: CalendarDate = frida
 
 /// - Parameter seen: seconds after noon at which this version was first seen.
 private func order(
-    _ id: String, _ cents: Int64?, on day: CalendarDate = friday, seen: Int64 = 0, leaves: Bool = false
+    _ id: String, _ cents: Int64?, on day: CalendarDate = friday, seen: Int64 = 0, leaves: Bool = false,
+    givesBack: String? = nil
 ) -> DayOrder {
-    DayOrder(
+    var made = DayOrder(
         source: SourceKey(company: venue.company, kind: .order, id: id),
         hash: hash("\(id) \(cents ?? -1) \(seen) \(day)"), body: Array("order \(id)".utf8),
         firstSeen: noon.adding(seconds: seen), organisation: OrganisationKey("harbour"),
         venue: "Harbour Bistro", site: venue.site, plan: PostingPlan(initial: .dailySummary),
         number: DocumentNumber("HBR-\(id)"), entries: cents.map { [entry(id, $0, on: day)] } ?? [], leaves: leaves)
+    guard let givesBack else { return made }
+    made.givesBack = DayOrder.Sale(id: OrderID(givesBack), number: DocumentNumber("HBR-\(givesBack)"))
+    for index in made.entries.indices { made.entries[index].isRefund = true }
+    return made
 }
 
 /// One document of all that differs: enough to see what was closed.
@@ -157,6 +163,64 @@ struct DayStoreTests {
             // An order that comes back as it was before it went.
             _ = try await store.takeIn([order("2", 500, seen: 4)], at: noon)
             #expect(try await close(store)?.turn == 2)
+        }
+    }
+
+    private typealias Outcomes = [DayOrder.Outcome?]
+
+    /// What becomes of orders that come in one batch.
+    private func outcomes(_ store: PostgresStore, _ orders: DayOrder...) async throws -> Outcomes {
+        let outcomes = try await store.takeIn(orders, at: noon)
+        return orders.map { outcomes[$0.source] }
+    }
+
+    @Test("a refund inside of a summary gives back no more than is left of its sale, whatever came before it")
+    func refunds() async throws {
+        try await Database.with("day_refunds") { pool, store in
+            let saturday = friday.adding(days: 1)
+            func beyond(_ sold: Int64, _ left: Int64) -> DayOrder.Outcome {
+                .beyondSale(sold: Money(cents: sold), left: Money(cents: left))
+            }
+            // In one batch with its sale.
+            #expect(try await outcomes(store, order("1", 1000), order("2", 1001, givesBack: "1"))
+                == [.taken, beyond(1000, 1000)] as Outcomes)
+            // A part, then what is left and a cent, then just what is left; the day after, by another batch.
+            #expect(try await outcomes(store, order("3", 600, on: saturday, givesBack: "1")) == [.taken] as Outcomes)
+            #expect(try await outcomes(store, order("4", 401, on: saturday, givesBack: "1"))
+                == [beyond(1000, 400)] as Outcomes)
+            #expect(try await outcomes(store, order("4", 400, on: saturday, seen: 1, givesBack: "1"))
+                == [.taken] as Outcomes)
+            // The same version again, and a smaller one, count themselves once.
+            #expect(try await outcomes(store, order("4", 400, on: saturday, seen: 1, givesBack: "1"))
+                == [.taken] as Outcomes)
+            #expect(try await outcomes(store, order("3", 601, on: saturday, seen: 2, givesBack: "1"))
+                == [beyond(1000, 600)] as Outcomes)
+            #expect(try await outcomes(store, order("3", 599, on: saturday, seen: 3, givesBack: "1"))
+                == [.taken] as Outcomes)
+            // Two at once in a batch: the second finds what the first left.
+            #expect(try await outcomes(
+                store, order("5", 500), order("6", 500, givesBack: "5"), order("7", 1, givesBack: "5"))
+                == [.taken, .taken, beyond(500, 0)] as Outcomes)
+            // Nobody knows the sale: it is not judged.
+            #expect(try await outcomes(store, order("8", 900, givesBack: "unknown")) == [.taken] as Outcomes)
+            // A sale with an invoice of its own.
+            var own = record("9")
+            own.firstSeen = noon
+            let line = LedgerLine(
+                description: "Pie", amount: Money(cents: 1000), account: "230", taxType: "OUTPUT", tracking: [])
+            own.document?.body = InvoiceBody.element(
+                LedgerDocument(
+                    number: DocumentNumber("HBR-9"), reference: "T1", date: friday, dueDate: friday, currency: "AUD",
+                    contactNumber: "WALKIN-HBR", lines: [line], payments: []))
+            _ = try await store.accept([own])
+            let total = Money(cents: 1000)
+            #expect(try await outcomes(store, order("10", total.cents + 1, givesBack: "9"))
+                == [.beyondSale(sold: total, left: total)] as Outcomes)
+            // What was not taken is nowhere, and what stood before it stands.
+            let rows = try await pool.withSession { session in
+                try session.query("SELECT source_id FROM day_entry WHERE now IS NOT NULL ORDER BY source_id::int")
+            }
+            #expect(try rows.map { try $0.text("source_id") } == ["1", "3", "4", "5", "6", "8"])
         }
     }
 

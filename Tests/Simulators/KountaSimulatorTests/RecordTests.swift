@@ -43,6 +43,19 @@ import Testing
         #expect(try await desk.get(String(location))["first_name"]?.string == "Ada")
     }
 
+    @Test("held takings are there once their till was counted")
+    func heldTakings() async throws {
+        let desk = try await Desk {
+            $0.ordersPerSite = 40
+            $0.holdsTakings = true
+        }
+        let path = "/v1/companies/162/sites/923/reconciliations.json"
+        #expect(try await desk.rows(path).rows.isEmpty)
+        let count = #"{"site":923,"day":"2026-11-21","method":"Cash","difference_cents":0}"#
+        #expect(await desk.call("POST", "/_control/takings", body: count).status == 204)
+        #expect(try await desk.rows(path).rows.count == 1)
+    }
+
     @Test("the takings of finished days add up to what was paid for their orders")
     func reconciliations() async throws {
         let desk = try await Desk { $0.ordersPerSite = 12 }

@@ -198,6 +198,12 @@ struct AlertStoreTests {
             let later = Instant(secondsSince1970: 4_000_000_000)
             let day = try #require(try await store.openDays(madeBefore: later).first)
             #expect((day.count, day.amount) == (1, "12.00"))
+            let today = CalendarDate(year: 2026, month: 11, day: 25)
+            let unclosed = try await store.unclosedDays(before: today, metBefore: later)
+            #expect(unclosed.map { "\($0.day) \($0.site) \($0.isCounted)" }
+                == ["2026-11-23 923 true", "2026-11-24 923 false"])
+            let none = try await store.unclosedDays(before: today, metBefore: Instant(secondsSince1970: 1))
+            #expect(none.isEmpty, "just met")
             let orders = try await store.lastOrders(of: [CompanyKey("harbour")])
             #expect(orders[CompanyKey("harbour")]?["Harbour Bistro"]?.description == "2026-11-25T03:00:00Z")
             #expect(orders[CompanyKey("harbour")]?["Pier"]?.description == "2026-11-25T02:00:00Z", "it is on the desk")
@@ -233,6 +239,17 @@ struct AlertStoreTests {
         INSERT INTO credential_tenant VALUES ('t1', 'xero', 'l', 'Harbour', now(), '403');
         INSERT INTO budget (organisation, day, day_calls) VALUES ('harbour', '2026-11-25', 4100);
         INSERT INTO poll_cursor (company, site, position, fence) VALUES ('harbour', '923', now(), 1);
+        INSERT INTO venue_day (company, site, day, organisation, venue, mode, state, closed_at)
+        VALUES ('harbour', '923', '2026-11-22', 'harbour', 'Harbour Bistro', 'daily_summary', 'closed', now()),
+               ('harbour', '923', '2026-11-23', 'harbour', 'Harbour Bistro', 'daily_summary', 'open', NULL),
+               ('harbour', '923', '2026-11-24', 'harbour', 'Harbour Bistro', 'daily_summary', 'open', NULL),
+               ('harbour', '923', '2026-11-25', 'harbour', 'Harbour Bistro', 'daily_summary', 'open', NULL),
+               ('harbour', '985', '2026-11-24', 'harbour', 'Pier', 'daily_summary', 'open', NULL);
+        INSERT INTO day_entry (company, site, day, source, source_id, now)
+        SELECT 'harbour', '923', d::date, 'order/1/sale', '1', '' FROM (VALUES ('2026-11-22'), ('2026-11-23'),
+               ('2026-11-24'), ('2026-11-25')) AS x (d);
+        INSERT INTO takings (company, id, site, day, hash, body, counted_at, first_seen)
+        VALUES ('harbour', 't', '923', '2026-11-23', sha256('t'), '', now(), now());
         INSERT INTO lease VALUES ('desk', 'h', 1, '2026-11-25T05:00:00Z');
         """
 }

@@ -118,12 +118,12 @@ private final class Hands: Sendable {
 
     private static func open(
         _ day: String, _ state: UnfinishedDay.State = .open, since: String? = nil, changed: String? = nil,
-        counted: String? = nil
+        counted: String? = nil, met: String? = nil
     ) -> UnfinishedDay {
         UnfinishedDay(
             key: DayKey(company: venue.company, site: venue.site, day: Self.day(day)), state: state,
             closingSince: since.map(instant), changedAt: changed.map(instant), hasSales: true,
-            countedAt: counted.map(instant))
+            countedAt: counted.map(instant), metAt: instant(met ?? "\(day)T00:00:00Z"))
     }
 
     @Test(
@@ -167,6 +167,23 @@ private final class Hands: Sendable {
         await world.days.set([Self.open("2026-07-02", counted: "2026-07-02T13:30:00Z")], readUntil: nil)
         try await world.look(at: "2026-07-02T13:30:01Z")
         #expect(await world.days.begun == [Self.day("2026-07-02")])
+    }
+
+    @Test("a day that nobody counts is closed after a while, counted from when it was met where it is an old one")
+    func uncounted() async throws {
+        let world = World(PostingPlan(initial: .dailySummary, closing: .takings, takingsWithin: .seconds(6 * 3600)))
+        let days = [Self.open("2026-07-01"), Self.open("2026-06-01", met: "2026-07-01T23:00:00Z")]
+        await world.days.set(days, readUntil: nil)
+        try await world.look(at: "2026-07-01T23:59:59Z")
+        #expect(await world.days.begun.isEmpty)
+        // Six hours after 04:00 in Sydney.
+        try await world.look(at: "2026-07-02T00:00:00Z")
+        #expect(await world.days.begun == [Self.day("2026-07-01")])
+        await world.days.set(Array(days.dropFirst()), readUntil: nil)
+        try await world.look(at: "2026-07-02T04:59:59Z")
+        #expect(await world.days.begun.count == 1)
+        try await world.look(at: "2026-07-02T05:00:00Z")
+        #expect(await world.days.begun.suffix(1) == [Self.day("2026-06-01")])
     }
 
     @Test("a closing day is closed after the delay, once nothing waits in the queue; a changed one likewise")

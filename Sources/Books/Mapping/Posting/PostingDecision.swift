@@ -1,5 +1,5 @@
-import Domain
-import Money
+package import Domain
+package import Money
 
 /// Decides what to do in the ledger about a new version of an order, given what already stands there for it.
 ///
@@ -91,10 +91,8 @@ package struct PostingDecision: Sendable {
         }
         let left = original.document.total - original.givenBack
         guard refund.total > left else { return nil }
-        let park = Park(
-            .value, "The refund \(refund.number) comes to \(refund.total), but of the sale \(original.number) over "
-                + "\(original.document.total) only \(left) is left to give back.",
-            remedy: "Check both orders in Kounta; correct the refund and replay it, or post a credit note by hand.")
+        let park = Park.beyondSale(
+            refund.number, refund.total, of: original.number, over: original.document.total, left: left)
         return PostingStep(.park(park), park.cause)
     }
 
@@ -191,6 +189,18 @@ package struct PostingDecision: Sendable {
         return away + [
             create(wanted, revision: revision, because: "Posted again as the order is now; \(current.number) went.")
         ]
+    }
+}
+
+extension Park {
+    /// A refund that gives back more than is left of its sale, with both figures.
+    package static func beyondSale(
+        _ refund: DocumentNumber, _ amount: Money, of sale: DocumentNumber, over total: Money, left: Money
+    ) -> Park {
+        Park(
+            .value, "The refund \(refund) comes to \(amount), but of the sale \(sale) over \(total) only \(left) is "
+                + "left to give back.",
+            remedy: "Check both orders in Kounta; correct the refund and replay it, or post a credit note by hand.")
     }
 }
 

@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 package import Money
 
 extension Rule {
@@ -13,6 +13,8 @@ extension Rule {
         case isSet(TextField)
         case number(NumberField, NumberTest)
         case weekday(Weekdays)
+        /// The trading day is one of these: public holidays, say.
+        case date(Set<CalendarDate>)
 
         package func holds(for facts: RuleFacts) -> Bool {
             switch self {
@@ -24,6 +26,7 @@ extension Rule {
             case .isSet(let field): field.hasValue(in: facts) { !$0.isEmpty }
             case .number(let field, let test): field.value(in: facts).map(test.holds) ?? false
             case .weekday(let days): days.contains(facts.order.date.weekday)
+            case .date(let dates): dates.contains(facts.order.date)
             }
         }
     }

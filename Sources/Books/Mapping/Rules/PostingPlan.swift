@@ -41,18 +41,21 @@ package struct PostingPlan: Sendable, Hashable {
     /// Minutes after midnight, where the venue is, at which a trading day ends: 240 = 04:00.
     package var cutOffMinutes: Int
     package var closing: Closing
+    /// Where takings close a day: so long after its cut-off a day that nobody counted is closed all the same.
+    package var takingsWithin: Duration
     package var grouping: [Grouping]
     /// Attaches a listing of the day's orders to a summary.
     package var attachesOrders: Bool
 
     package init(
         initial: PostingMode = .perOrder, periods: [Period] = [], cutOffMinutes: Int = 240, closing: Closing = .cutOff,
-        grouping: [Grouping] = [], attachesOrders: Bool = false
+        takingsWithin: Duration = .seconds(2 * 86_400), grouping: [Grouping] = [], attachesOrders: Bool = false
     ) {
         self.initial = initial
         self.periods = periods.sorted { $0.from < $1.from }
         self.cutOffMinutes = cutOffMinutes
         self.closing = closing
+        self.takingsWithin = takingsWithin
         self.grouping = grouping
         self.attachesOrders = attachesOrders
     }

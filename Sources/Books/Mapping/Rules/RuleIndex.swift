@@ -101,7 +101,7 @@ private struct Need {
     /// Nil where the condition can hold whatever the texts are.
     init?(of condition: Rule.Condition) {
         switch condition {
-        case .always, .not, .isSet, .number, .weekday: return nil
+        case .always, .not, .isSet, .number, .weekday, .date: return nil
         case .text(let field, let pattern):
             guard let texts = Need.texts(field, pattern) else { return nil }
             self.texts = texts

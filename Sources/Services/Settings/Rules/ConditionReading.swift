@@ -14,7 +14,7 @@ struct ConditionReading {
     private static let textForms = ["equals", "one_of", "begins", "ends", "contains", "glob", "set", "not"]
     private static let numberForms = ["equals", "over", "at_least", "under", "at_most"]
     static let fields =
-        Rule.TextField.allCases.map(\.rawValue) + Rule.NumberField.allCases.map(\.rawValue) + ["weekday"]
+        Rule.TextField.allCases.map(\.rawValue) + Rule.NumberField.allCases.map(\.rawValue) + ["weekday", "date"]
 
     func condition(_ node: Node, _ place: Place, depth: Int) -> Rule.Condition {
         guard rules.spend(place) else { return .always }
@@ -50,6 +50,7 @@ struct ConditionReading {
             return nil
         }
         if key == "weekday" { return weekdays(value, place).map { .weekday($0) } }
+        if key == "date" { return dates(value, place).map { .date($0) } }
         if let field = Rule.TextField(rawValue: key) {
             guard allows(field.isOfLine, key, place) else { return nil }
             return text(field, value, place, depth)
@@ -147,7 +148,7 @@ struct ConditionReading {
     }
 
     /// One text or a list of them.
-    private func texts(_ node: Node, _ place: Place) -> [String]? {
+    func texts(_ node: Node, _ place: Place) -> [String]? {
         let nodes = node.sequence.map(Array.init) ?? [node]
         if nodes.count > RuleReader.Limits.listEntries {
             rules.report("lists more than \(RuleReader.Limits.listEntries) values", place)

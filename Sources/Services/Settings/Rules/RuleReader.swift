@@ -17,6 +17,8 @@ final class RuleReader {
     let reader: SettingsReader
     let chart = ChartNotes()
     private(set) var tables: [String: TextTable] = [:]
+    /// The keys of each table, as the file has them.
+    private(set) var tableKeys: [String: [String]] = [:]
     /// Venues and sites that rules name: compared with those that exist once all are read.
     private(set) var mentions: [Mention] = []
     private var nodesLeft = Limits.nodes
@@ -62,6 +64,7 @@ final class RuleReader {
                 continue
             }
             tables[name] = table(entries, place)
+            tableKeys[name] = entries.compactMap { $0.key.scalar?.string }
         }
     }
 
