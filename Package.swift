@@ -127,6 +127,7 @@ let package = Package(
             .embedInCode("Migrations/0015_closed_organisations.sql"),
             .embedInCode("Migrations/0016_day_sources.sql"),
             .embedInCode("Migrations/0017_till_writes.sql"),
+            .embedInCode("Migrations/0018_breaker_pause.sql"),
         ]),
 
         // Books: pure.

@@ -36,6 +36,7 @@ package struct Migration: Sendable {
         Migration(version: 15, name: "closed_organisations", sql: text(PackageResources._015_closed_organisations_sql)),
         Migration(version: 16, name: "day_sources", sql: text(PackageResources._016_day_sources_sql)),
         Migration(version: 17, name: "till_writes", sql: text(PackageResources._017_till_writes_sql)),
+        Migration(version: 18, name: "breaker_pause", sql: text(PackageResources._018_breaker_pause_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -10,6 +10,7 @@ extension PostgresStore: DayStore {
         // In the order of their keys, as all that store records do.
         let orders = orders.sorted { ($0.source.company.text, $0.source.id) < ($1.source.company.text, $1.source.id) }
         return try await pool.transaction { session in
+            try Self.lock(orders.map(\.source), session)
             try Self.insertRecords(of: orders, session)
             let stale = try Self.stale(orders, session)
             let fresh = orders.filter { !stale.contains($0.source) }

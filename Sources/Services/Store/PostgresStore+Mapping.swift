@@ -114,6 +114,8 @@ extension PostgresStore: MappingStore {
     ) async throws -> [AcceptedDocument] {
         let withDocuments = sorted.filter { $0.document != nil }
         return try await pool.transaction { session in
+            // What is new to everybody needs no lock: of two that believe so, one fails and comes again.
+            if meeting == .meetKnown { try Self.lock(sorted.map(\.source), session) }
             let results = try session.pipeline([
                 (Self.insertSources(meeting), Self.sourceParameters(sorted)),
                 (Self.insertDocuments(meeting), Self.documentParameters(withDocuments)),

@@ -1,4 +1,4 @@
-package import Domain
+import Domain
 import JSON
 import Mapping
 import Money
@@ -6,27 +6,12 @@ import Postgres
 import Xero
 
 extension PostgresStore: PostingStore {
-    /// So often it is decided anew where somebody else made a document of the same number meanwhile.
-    private static let decisionsMax = 3
-
-    package func post<Ending: Sendable>(
-        _ request: PostingRequest, _ decide: @Sendable (StandingOrder) -> (moves: [PostingMove], ending: Ending)
-    ) async throws -> (announced: [DocumentID], ending: Ending)? {
-        var decisions = 1
-        while true {
-            do { return try await postOnce(request, decide) } catch let error as PostgresError {
-                // The order's first document, made by a mapper that had nothing to wait for: the next look sees it.
-                guard error.code == .uniqueViolation, decisions < Self.decisionsMax else { throw error }
-                decisions += 1
-            }
-        }
-    }
-
-    private func postOnce<Ending: Sendable>(
+    func postOnce<Ending: Sendable>(
         _ request: PostingRequest, _ decide: @Sendable (StandingOrder) -> (moves: [PostingMove], ending: Ending)
     ) async throws -> (announced: [DocumentID], ending: Ending)? {
         try await pool.transaction { session in
             let source = request.source
+            try Self.lock([source], session)
             let key: [PostgresValue] = [.text(source.company.text), .text(source.kind.rawValue), .text(source.id)]
             _ = try session.query(
                 "INSERT INTO source_record (company, kind, id, hash, body, first_seen) "
@@ -44,11 +29,6 @@ extension PostgresStore: PostingStore {
                    AND other.first_seen > this.first_seen
                 """, key + [.bytes(request.hash.bytes)])
             guard newer.isEmpty else { return nil }
-            // Waits by itself for who decides about this order now. A query that waits inside sees the rows it waited
-            // for as they became, but not those that were made meanwhile.
-            _ = try session.query(
-                "SELECT id FROM document WHERE number = $1 AND organisation = $2 FOR UPDATE",
-                [.text(request.number.text), .text(request.organisation.text)])
             let rows = try Self.rows(of: request, session)
             let order = try Self.standing(request, rows, session)
             let (moves, ending) = decide(order)

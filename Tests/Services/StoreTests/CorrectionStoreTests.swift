@@ -105,6 +105,30 @@ struct CorrectionStoreTests {
         }
     }
 
+    @Test("of two versions of an order that come at one moment the newer counts, whoever had to wait")
+    func versions() async throws {
+        try await Database.with("race_versions") { pool, store in
+            func version(_ number: Int) -> MappedRecord {
+                var made = record("1", cents: Int64(1000 + number), content: "\(number)")
+                made.firstSeen = Instant(secondsSince1970: 1_795_000_000 + Int64(number))
+                return made
+            }
+            _ = try await store.accept([version(0)])
+            for round in 1...20 {
+                let (old, new) = (round * 2, round * 2 + 1)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for number in [old, new, old, new].shuffled() {
+                        group.addTask { _ = try await store.accept([version(number)]) }
+                    }
+                    try await group.waitForAll()
+                }
+                let rows = try await pool.withSession { try $0.query("SELECT total FROM document") }
+                let total = try rows.map { try $0.numeric("total") }
+                #expect(total == [Money(cents: Int64(1000 + new)).description])
+            }
+        }
+    }
+
     @Test("a writer that lost its claim sends no change, and stores nothing of what it did")
     func fenced() async throws {
         try await Database.with("fenced_task") { pool, store in

@@ -92,6 +92,25 @@ struct DayStoreTests {
         }
     }
 
+    @Test("of two versions of an order that are taken in at one moment the newer counts, whoever had to wait")
+    func versionsAtOnce() async throws {
+        try await Database.with("race_days") { pool, store in
+            _ = try await store.takeIn([order("1", 100)], at: noon)
+            for round in 1...20 {
+                let (old, new) = (Int64(round * 2), Int64(round * 2 + 1))
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for seen in [old, new, old, new].shuffled() {
+                        group.addTask { _ = try await store.takeIn([order("1", 100 + seen, seen: seen)], at: noon) }
+                    }
+                    try await group.waitForAll()
+                }
+                let rows = try await pool.withSession { try $0.query("SELECT now FROM day_entry") }
+                let totals = try rows.map { try DayEntry(stored: $0.bytes("now")).total }
+                #expect(totals == [Money(cents: 100 + new)])
+            }
+        }
+    }
+
     @Test("what is posted by itself stays so; what is in a summary gets no document, until it leaves it")
     func routes() async throws {
         try await Database.with("routes") { pool, store in

@@ -253,6 +253,12 @@ struct GovernorTests {
             await #expect(throws: Waits.self) { try await call(budget) }
             await budget.giveBack(probe, headers: nil, result: .offline("503"))
             await #expect(throws: Waits.self) { try await call(budget) }
+            // Doubled for the probe that failed, not for each of the calls that had opened it.
+            let pause = try await pool.withSession {
+                try $0.query("SELECT ceil(extract(epoch FROM breaker_until - now()))::bigint AS n FROM budget "
+                    + "WHERE organisation = 'harbour'")[0].int("n")
+            }
+            #expect((10...30).contains(pause))
             try await sql(pool, "UPDATE budget SET breaker_until = now() - interval '1 s'")
             try await call(budget)
             #expect(await count(budget, most: 5) == 5)
