@@ -57,24 +57,28 @@ extension PostgresStore: DayClosingStore {
     package func closeQuietDays(
         of venue: VenueKey, through day: CalendarDate, at moment: Instant
     ) async throws -> Int {
-        try await pool.withSession { session in
-            // A day that somebody is putting an order into is skipped, not waited for: the next look sees it.
-            Int(try session.execute(
+        try await pool.transaction { session in
+            // Locked first and looked at afterwards: whoever put an order into one of them a moment ago had it locked,
+            // and a query sees what was committed before it began. A day that somebody is putting an order into now is
+            // skipped, not waited for: the next look sees it.
+            let quiet = try session.query(
                 """
-                WITH quiet AS (
-                    SELECT company, site, day FROM venue_day AS d
-                     WHERE company = $1 AND site = $2 AND day <= $3 AND state IN ('open', 'closing')
-                       AND NOT EXISTS (SELECT FROM day_entry AS e
-                                        WHERE e.company = d.company AND e.site = d.site AND e.day = d.day)
-                     ORDER BY day FOR UPDATE SKIP LOCKED
-                )
-                UPDATE venue_day AS d SET state = 'posted', closed_at = $4, posted_at = $4
-                  FROM quiet WHERE (d.company, d.site, d.day) = (quiet.company, quiet.site, quiet.day)
+                SELECT day::text AS day FROM venue_day AS d
+                 WHERE company = $1 AND site = $2 AND day <= $3 AND state IN ('open', 'closing')
                    AND NOT EXISTS (SELECT FROM day_entry AS e
                                     WHERE e.company = d.company AND e.site = d.site AND e.day = d.day)
+                 ORDER BY day FOR UPDATE SKIP LOCKED
+                """, Self.place(venue) + [.date(day.description)])
+            if quiet.isEmpty { return 0 }
+            return Int(try session.execute(
+                """
+                UPDATE venue_day AS d SET state = 'posted', closed_at = $4, posted_at = $4
+                 WHERE company = $1 AND site = $2 AND day = ANY($3::date[]) AND NOT EXISTS (
+                       SELECT FROM day_entry AS e WHERE e.company = d.company AND e.site = d.site AND e.day = d.day)
                 """,
                 Self.place(venue) + [
-                    .date(day.description), .timestamp(microsecondsSince1970: moment.microseconds),
+                    .dates(try quiet.map { try $0.text("day") }),
+                    .timestamp(microsecondsSince1970: moment.microseconds),
                 ]))
         }
     }

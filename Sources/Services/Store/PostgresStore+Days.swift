@@ -10,7 +10,11 @@ extension PostgresStore: DayStore {
         // In the order of their keys, as all that store records do.
         let orders = orders.sorted { ($0.source.company.text, $0.source.id) < ($1.source.company.text, $1.source.id) }
         return try await pool.transaction { session in
-            try Self.lock(orders.map(\.source), session)
+            // And the sales they give back: two refunds of one sale are added up.
+            let sales = orders.compactMap { order in
+                order.givesBack.map { SourceKey(company: order.source.company, kind: .order, id: $0.id.text) }
+            }
+            try Self.lock(orders.map(\.source) + sales, session)
             try Self.insertRecords(of: orders, session)
             let stale = try Self.stale(orders, session)
             let fresh = orders.filter { !stale.contains($0.source) }

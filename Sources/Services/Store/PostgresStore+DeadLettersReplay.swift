@@ -277,8 +277,8 @@ extension PostgresStore: ReplayStore {
             ),
             (
                 """
-                UPDATE document SET closed_at = NULL, lease_until = NULL, published_at = now(), content_hash = $2,
-                       fencing = fencing + 1
+                UPDATE document SET closed_at = NULL, cause = NULL, lease_until = NULL, published_at = now(),
+                       content_hash = $2, fencing = fencing + 1
                  WHERE id = $1
                 """, [.int(id.value), .bytes(document.contentHash.bytes)]
             ),

@@ -83,7 +83,13 @@ struct RunningFleet {
     }
 
     func waitUntilDone() async throws {
-        try await wait("every order written and paid") { try await fleet.progress(watch).isDone }
+        var last = Progress()
+        do {
+            try await wait("every order written and paid") {
+                last = try await fleet.progress(watch)
+                return last.isDone
+            }
+        } catch { throw HarnessError("\(error); it came as far as \(last)") }
     }
 
     func proof() async throws -> Proof {

@@ -92,6 +92,31 @@ struct DayStoreTests {
         }
     }
 
+    @Test("a day into which an order comes at the moment it is closed as quiet keeps it, or is to be adjusted")
+    func quietRace() async throws {
+        try await Database.with("race_quiet") { pool, store in
+            let days = (0..<40).map { friday.adding(days: $0) }
+            try await store.meet(days, of: venue, in: OrganisationKey("harbour"), named: "Harbour Bistro")
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for (index, day) in days.enumerated() {
+                    group.addTask { _ = try await store.takeIn([order("q\(index)", 1000, on: day)], at: noon) }
+                }
+                for _ in 0..<40 {
+                    group.addTask { _ = try await store.closeQuietDays(of: venue, through: days[39], at: noon) }
+                }
+                try await group.waitForAll()
+            }
+            let lost = try await pool.withSession { session in
+                try session.query(
+                    """
+                    SELECT d.day::text AS day FROM venue_day AS d JOIN day_entry AS e USING (company, site, day)
+                     WHERE d.state = 'posted' AND d.changed_at IS NULL AND e.booked IS NULL
+                    """)
+            }
+            #expect(try lost.map { try $0.text("day") } == [])
+        }
+    }
+
     @Test("of two versions of an order that are taken in at one moment the newer counts, whoever had to wait")
     func versionsAtOnce() async throws {
         try await Database.with("race_days") { pool, store in

@@ -116,6 +116,14 @@ struct WritingStoreTests {
             #expect(try !payments.isEmpty && payments.allSatisfy { try $0.text("state") == "refused" })
             let results = try await store.claim(ids, lease: .seconds(60))
             #expect(results.allSatisfy { $0.claim == nil && $0.refusal?.cause.hasPrefix("it kills") == true })
+            // Sent again and paid: a copy of the old message that comes late makes no second letter of it.
+            #expect(try await store.accept([record("2")]).map(\.outcome) == [.replaced])
+            let again = try #require(try await store.take([ids[1]], lease: .seconds(60)).first?.claim)
+            try await store.recordPayments(
+                again.payments.map { PaymentResult(id: $0.id, state: .written, xeroID: "p-\($0.id.ordinal)") },
+                settled: [again], of: nil)
+            let late = try #require(try await store.take([ids[1]], lease: .seconds(60)).first)
+            #expect(late.claim == nil && late.refusal == nil)
         }
     }
 
