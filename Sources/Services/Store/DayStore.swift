@@ -168,9 +168,10 @@ package protocol DayClosingStore: Sendable {
     /// Records that these days were: the ones that are known already stay as they are.
     func meet(_ days: [CalendarDate], of venue: VenueKey, in organisation: OrganisationKey, named name: String)
         async throws
-    /// Records open days without any sale as such, through a day.
+    /// Records open days without any sale as such, through a day; those that were known by `metBy`.
     /// - Returns: how many.
-    func closeQuietDays(of venue: VenueKey, through day: CalendarDate, at moment: Instant) async throws -> Int
+    func closeQuietDays(
+        of venue: VenueKey, through day: CalendarDate, metBy known: Instant, at moment: Instant) async throws -> Int
     func beginClosing(_ days: [DayKey], at moment: Instant) async throws
     /// Closes a day, or adjusts one that is closed, in one transaction: whoever comes second finds it done.
     ///

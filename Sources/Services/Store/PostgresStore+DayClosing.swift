@@ -55,7 +55,7 @@ extension PostgresStore: DayClosingStore {
     }
 
     package func closeQuietDays(
-        of venue: VenueKey, through day: CalendarDate, at moment: Instant
+        of venue: VenueKey, through day: CalendarDate, metBy known: Instant, at moment: Instant
     ) async throws -> Int {
         try await pool.transaction { session in
             // Locked first and looked at afterwards: whoever put an order into one of them a moment ago had it locked,
@@ -64,11 +64,14 @@ extension PostgresStore: DayClosingStore {
             let quiet = try session.query(
                 """
                 SELECT day::text AS day FROM venue_day AS d
-                 WHERE company = $1 AND site = $2 AND day <= $3 AND state IN ('open', 'closing')
+                 WHERE company = $1 AND site = $2 AND day <= $3 AND state IN ('open', 'closing') AND met_at <= $4
                    AND NOT EXISTS (SELECT FROM day_entry AS e
                                     WHERE e.company = d.company AND e.site = d.site AND e.day = d.day)
                  ORDER BY day FOR UPDATE SKIP LOCKED
-                """, Self.place(venue) + [.date(day.description)])
+                """,
+                Self.place(venue) + [
+                    .date(day.description), .timestamp(microsecondsSince1970: known.microseconds),
+                ])
             if quiet.isEmpty { return 0 }
             return Int(try session.execute(
                 """

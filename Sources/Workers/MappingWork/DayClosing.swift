@@ -100,7 +100,10 @@ package struct DayClosing: Service {
         try await meetDays(venue, books, calendar, through: ended)
         let known = calendar.day(at: min(readUntil, now).adding(.zero - delay)).adding(days: -1)
         if isQueueEmpty {
-            let quiet = try await store.closeQuietDays(of: venue, through: known, at: now)
+            // Of a venue that is read for the first time, years of days are met at once, and their orders are still on
+            // their way, or in a mapper's hand where no queue shows them.
+            let quiet = try await store.closeQuietDays(
+                of: venue, through: known, metBy: now.adding(.zero - delay), at: now)
             if quiet > 0 { metrics.count("tillbridge_days_closed_total", ["sales": "none"], by: quiet) }
         }
         var ending: [DayKey] = []

@@ -35,7 +35,9 @@ private actor ScriptedDays: DayClosingStore {
     func meet(_ days: [CalendarDate], of venue: VenueKey, in organisation: OrganisationKey, named name: String) {
         met += days
     }
-    func closeQuietDays(of venue: VenueKey, through day: CalendarDate, at moment: Instant) -> Int {
+    func closeQuietDays(
+        of venue: VenueKey, through day: CalendarDate, metBy known: Instant, at moment: Instant
+    ) -> Int {
         quietThrough = day
         return 0
     }
