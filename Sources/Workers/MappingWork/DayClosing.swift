@@ -113,7 +113,8 @@ package struct DayClosing: Service {
             switch day.state {
             case .open:
                 let end = end(of: day, books, calendar)
-                if end <= now, end <= readUntil { ending.append(day.key) }
+                // One without sales is recorded as such, above, and needs no look at its mapping.
+                if end <= now, end <= readUntil, day.hasSales { ending.append(day.key) }
                 let isLate = calendar.start(of: day.key.day.adding(days: 1)).adding(Self.countedWithin) < now
                 if books.posting.closing == .takings, day.countedAt == nil, day.hasSales, isLate { overdue += 1 }
             case .closing:
