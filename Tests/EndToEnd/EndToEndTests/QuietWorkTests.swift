@@ -13,7 +13,7 @@ struct QuietWorkTests {
     func items() async throws {
         let file = try WritingBackFleetTests.configuration("    items: {sync: true, code: sku}")
         defer { try? FileManager.default.removeItem(at: file) }
-        try await RunningFleet.with("items", configuration: file.path) { running in
+        try await RunningFleet.with("item-comparison", configuration: file.path) { running in
             try await running.fleet.startWorkers(["poller"])
             let catalogue = "product WHERE company = 'harbour'"
             try await running.wait("the catalogue") { try await running.count(catalogue) > 20 }

@@ -4,6 +4,7 @@ import Glibc
 import JSON
 import Postgres
 import Testing
+import Threads
 
 @testable import FleetHarness
 
@@ -17,6 +18,9 @@ enum Servers {
     static let absence: Comment =
         "TILLBRIDGE_TEST_RABBITMQ_URL and TILLBRIDGE_TEST_DATABASE_URL are not set: use `make test`"
 }
+
+/// The names of the fleets of this process so far: two with one name would share tables, queues and logs.
+private let fleetNames = Locked<Set<String>>([])
 
 /// Real processes, built beside the tests, in queues and tables of their own.
 struct RunningFleet {
@@ -32,6 +36,9 @@ struct RunningFleet {
         environment: [String: String] = [:],
         _ work: (RunningFleet) async throws -> Void
     ) async throws {
+        guard fleetNames.withLock({ $0.insert(name).inserted }) else {
+            throw HarnessError("two tests call their fleet \(name): give this one another name")
+        }
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("tillbridge-\(getpid())-\(name)").path
         var options = FleetOptions(

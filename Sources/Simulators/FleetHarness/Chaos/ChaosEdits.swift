@@ -12,18 +12,23 @@ actor ChaosEdits {
 
     init(_ fleet: Fleet) { self.fleet = fleet }
 
-    /// Gives so many orders that the till has by now another sale number.
+    /// Gives so many sales that the till has by now another sale number. Not a refund: that one is booked as a credit
+    /// note, and here it is invoices that are looked at.
     func make(_ count: Int, seed: UInt64) async throws {
         var numbers = SeededNumbers(seed: seed, stream: 0xED17)
         let till = try await fleet.kounta.get("/_control/ledger?orders=1")
         let unbelievable = Set((till["unbelievable"]?.elements ?? []).compactMap(\.numberText))
-        var ids = (till["orders"]?.elements ?? []).compactMap { $0["id"]?.numberText }
-            .filter { made[$0] == nil && !unbelievable.contains($0) }.sorted()
-        for _ in 0..<min(count, ids.count) {
+        var ids = (till["orders"]?.elements ?? []).filter { $0["total"]?.numberText?.hasPrefix("-") == false }
+            .compactMap { $0["id"]?.numberText }.filter { !unbelievable.contains($0) }.sorted()
+        var left = count
+        while left > 0, !ids.isEmpty {
             let id = ids.remove(at: numbers.below(ids.count))
+            guard isUntouched(id) else { continue }
+            left -= 1
+            // Noted first: while the till is told, the other kind of change chooses among the rest.
             let saleNumber = "CORRECTED-\(id)"
-            try await fleet.kounta.post("/_control/edit/\(id)", #"{"sale_number":"\#(saleNumber)"}"#)
             made[id] = saleNumber
+            try await fleet.kounta.post("/_control/edit/\(id)", #"{"sale_number":"\#(saleNumber)"}"#)
         }
     }
 
@@ -42,22 +47,27 @@ actor ChaosEdits {
         }
         for turn in 0..<min(count, posted.count / 2) {
             let id = posted.remove(at: numbers.below(posted.count))
+            guard isUntouched(id) else { continue }
             switch turn % 3 {
             case 0:
                 let other = numbers.pick(posted)
                 let saleNumber = "CORRECTED-\(id)"
+                made[id] = saleNumber
                 try await fleet.kounta.post(
                     "/_control/enter/\(id)", #"{"as":\#(other),"sale_number":"\#(saleNumber)"}"#)
-                made[id] = saleNumber
             case 1:
-                try await fleet.kounta.post("/_control/delete/\(id)", "{}")
                 deleted.insert(id)
+                try await fleet.kounta.post("/_control/delete/\(id)", "{}")
             default:
-                try await fleet.kounta.post("/_control/refund/\(id)", "{}")
                 refunded.insert(id)
+                try await fleet.kounta.post("/_control/refund/\(id)", "{}")
             }
         }
         try await wait { try await self.missing().isEmpty }
+    }
+
+    private func isUntouched(_ id: String) -> Bool {
+        made[id] == nil && !deleted.contains(id) && !refunded.contains(id)
     }
 
     private func wait(_ condition: () async throws -> Bool) async throws {
@@ -68,12 +78,11 @@ actor ChaosEdits {
     /// Ids of orders whose invoice stands, paid, and that nobody has corrected yet.
     private func postedOrders() async throws -> [String] {
         let ledger = try await fleet.xero.get("/_control/ledger")
-        let known = deleted.union(refunded).union(made.keys)
         var ids: [String] = []
         for books in ledger["organisations"]?.elements ?? [] {
             for invoice in books["invoices"]?.elements ?? [] where invoice["Status"]?.string == "PAID" {
                 guard let last = invoice["InvoiceNumber"]?.string?.split(separator: "-").last else { continue }
-                if !known.contains(String(last)) { ids.append(String(last)) }
+                if isUntouched(String(last)) { ids.append(String(last)) }
             }
         }
         return ids.sorted()

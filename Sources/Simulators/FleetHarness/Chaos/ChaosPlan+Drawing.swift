@@ -42,9 +42,6 @@ extension ChaosPlan {
         // Somebody has to pass there.
         if traps.contains(where: { $0.waypoint.isOfCorrection }) || numbers.percent(20) {
             let at = Duration.milliseconds(1_500 + numbers.below(2_000))
-            // One kind of change a seed: with both, an order was now and then left without its new reference.
-            // Whether the fleet or this harness is to blame is not known yet (seeds 16 and 49).
-            events.removeAll { if case .edits = $0.fault { true } else { false } }
             events.append(Event(at: at, fault: .corrections(6 + numbers.below(4))))
             // The version before comes once more, behind the correction.
             events.append(Event(at: at + .milliseconds(2_500), fault: .duplicates(100)))
