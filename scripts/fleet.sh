@@ -28,6 +28,9 @@ start_servers() {
 
 # Runs the command this script is for. Noted, so that the servers' guard ends it should this script be killed.
 run_noted() {
+    # Where the fleet's processes are noted, for the same reason.
+    mkdir -p "$RUN_DIR/children"
+    export TILLBRIDGE_CHILDREN=$RUN_DIR/children
     run_child "$ROOT/scripts/noted.sh" "$RUN_DIR/runner.pid" "$@"
 }
 

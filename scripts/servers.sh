@@ -168,12 +168,27 @@ stop() {
     end_process "$DIR/starter-rabbitmq.pid" TERM
     end_process "$DIR/starter-postgres.pid" TERM
     end_process "$DIR/initdb.pid" TERM
+    end_children
     stop_rabbitmq &
     local rabbitmq=$!
     stop_postgres
     await_gone "$rabbitmq"
     rm -f "$DIR/env"
     [[ ${KEEP:-} == 1 ]] || remove_data
+}
+
+# Whoever ran a fleet here ended its processes, unless it was killed too hard to: they have no other parent to miss.
+end_children() {
+    local note notes=() ending=()
+    for note in "$DIR"/children/*.pid; do
+        [[ ! -e $note ]] || notes+=("$note")
+    done
+    for note in "${notes[@]}"; do
+        end_process "$note" TERM 100 &
+        ending+=($!)
+    done
+    await_gone "${ending[@]}"
+    rmdir "$DIR/children" 2>/dev/null || true
 }
 
 # Only what start makes: DIR may be a folder somebody else keeps things in.

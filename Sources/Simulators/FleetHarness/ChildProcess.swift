@@ -7,6 +7,7 @@ final class ChildProcess: Sendable {
     private let log: String
     private let process: Locked<Box>
     private let exit: AsyncStream<Int32>
+    private let note: ChildNote?
 
     /// Foundation's Process is not Sendable; it is touched under a lock only.
     private struct Box: @unchecked Sendable { let process: Process }
@@ -34,6 +35,7 @@ final class ChildProcess: Sendable {
             continuation.finish()
         }
         try process.run()
+        note = ChildNote(process.processIdentifier)
         exit = stream
         self.process = Locked(Box(process: process))
     }
@@ -45,6 +47,9 @@ final class ChildProcess: Sendable {
     var isReady: Bool {
         (try? String(contentsOfFile: log, encoding: .utf8))?.contains("\(name): ready") ?? false
     }
+
+    /// Whether it has said nothing at all yet: it listens for signals before its first line.
+    var isStarting: Bool { (try? String(contentsOfFile: log, encoding: .utf8))?.isEmpty ?? true }
 
     func signal(_ signal: Int32) {
         if isRunning { kill(processID, signal) }
@@ -65,7 +70,10 @@ final class ChildProcess: Sendable {
 
     /// The exit status once it has ended.
     func waitForExit() async -> Int32 {
-        for await status in exit { return status }
+        for await status in exit {
+            note?.remove()
+            return status
+        }
         return process.withLock { $0.process.isRunning ? -1 : $0.process.terminationStatus }
     }
 
@@ -77,6 +85,24 @@ final class ChildProcess: Sendable {
         else { return nil }
         return kilobytes * 1024
     }
+}
+
+/// A process on record for `scripts/servers.sh`, which ends it should the harness be killed too hard to do so itself:
+/// a child of ours has nobody else who would.
+struct ChildNote: Sendable {
+    private let file: String
+
+    /// Id and start time together name one process for good, in the words of `scripts/lib.sh`. Nil where nobody asks.
+    init?(_ process: Int32, folder: String? = ProcessInfo.processInfo.environment["TILLBRIDGE_CHILDREN"]) {
+        guard let folder, !folder.isEmpty, let stat = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
+            let fields = stat.split(separator: ")").last?.split(separator: " "), fields.count > 19
+        else { return nil }
+        file = "\(folder)/\(process).pid"
+        // Where it cannot be written the run goes on: this is for the worst case only.
+        try? "\(process) \(fields[19])\n".write(toFile: file, atomically: true, encoding: .utf8)
+    }
+
+    func remove() { try? FileManager.default.removeItem(atPath: file) }
 }
 
 package struct HarnessError: Error, CustomStringConvertible {

@@ -249,7 +249,9 @@ actor ChildList {
                 for child in group {
                     tasks.addTask {
                         let status = await child.stop()
-                        return status == 0 ? nil : "\(child.name) ended with status \(status)"
+                        // One told to end in its first instants, before it listens for signals, ends of the signal.
+                        let ended = status == 0 || (status == SIGTERM && child.isStarting)
+                        return ended ? nil : "\(child.name) ended with status \(status)"
                     }
                 }
                 for await problem in tasks { if let problem { disorderly.append(problem) } }

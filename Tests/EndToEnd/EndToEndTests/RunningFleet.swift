@@ -68,7 +68,7 @@ struct RunningFleet {
     }
 
     /// The folder of the built executables: the test bundle lies in it.
-    private static var programs: String {
+    static var programs: String {
         let bundle = Bundle.allBundles.map(\.bundlePath).first { $0.hasSuffix(".xctest") }
         let path = bundle ?? ((try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "")
         return (path as NSString).deletingLastPathComponent
