@@ -149,31 +149,12 @@ struct FleetTests {
             #expect(await mapper.stop(grace: .seconds(30)) == 0)
 
             let mapped = try await running.watch.counts().mapped
-            let left = try await remaining(running)
-            #expect(left.redelivered == 0)
+            let left = try await running.drain("\(running.fleet.run).map")
+            #expect(left.count(where: \.redelivered) == 0)
             // What was acknowledged is in the table, and nothing else is.
             #expect(mapped + left.count == count)
             #expect(mapped < count, "the backlog was too short to be interrupted")
         }
-    }
-
-    /// What is left in the mapper's queue, and how much of it was handed out before.
-    private func remaining(_ running: RunningFleet) async throws -> (count: Int, redelivered: Int) {
-        let consumer = AMQPConsumer(endpoint: try AMQPEndpoint(url: running.fleet.options.rabbitMQ), name: "e2e rest")
-        // Unstructured: it runs beside the reading and ends with close().
-        let running2 = Task { await consumer.run() }
-        let subscription = await consumer.subscribe(queue: "\(running.fleet.run).map", prefetch: 1000)
-        var (count, redelivered) = (0, 0)
-        let expected = try await running.watch.queued(of: "\(running.fleet.run).map")
-        while count < expected {
-            let batch = try await subscription.nextBatch(max: 500)
-            count += batch.count
-            redelivered += batch.count(where: \.redelivered)
-            await subscription.acknowledge(batch)
-        }
-        await consumer.close()
-        await running2.value
-        return (count, redelivered)
     }
 
     @Test("a worker without broker and database waits and says what for, in its log and at /ready")

@@ -172,4 +172,22 @@ extension RunningFleet {
         await task.value
         return batch
     }
+
+    /// Takes everything out of a queue that nobody else reads.
+    func drain(_ queue: String) async throws -> [AMQPDelivery] {
+        let consumer = AMQPConsumer(endpoint: try AMQPEndpoint(url: fleet.options.rabbitMQ), name: "e2e drain")
+        // Unstructured: it runs beside the reading and ends with close().
+        let task = Task { await consumer.run() }
+        let subscription = await consumer.subscribe(queue: queue, prefetch: 1000)
+        var taken: [AMQPDelivery] = []
+        let expected = try await watch.queued(of: queue)
+        while taken.count < expected {
+            let batch = try await subscription.nextBatch(max: 500)
+            taken += batch
+            await subscription.acknowledge(batch)
+        }
+        await consumer.close()
+        await task.value
+        return taken
+    }
 }
