@@ -55,7 +55,8 @@ extension PostgresStore: AlertFactStore {
     package func groupFacts() async throws -> [AlertFacts.Group] {
         try await pool.withSession { session in
             // By the indexes dead_letter_group_open and dead_letter_by_group. What is on its way counts: a letter sent
-            // ahead to see whether the cause is gone is not the end of it.
+            // ahead to see whether the cause is gone is not the end of it. Those of which somebody was told come first:
+            // one that fell out of the look would be told as resolved.
             try session.query(
                 """
                 SELECT g.id, g.class, g.remedy, g.organisation, g.assignee, g.opened_at, l.open, l.amount, l.venues,
@@ -67,8 +68,10 @@ extension PostgresStore: AlertFactStore {
                  CROSS JOIN LATERAL (
                     SELECT id, cause FROM dead_letter
                      WHERE group_id = g.id AND state IN ('open', 'queued', 'replaying') ORDER BY id LIMIT 1) AS f
-                 WHERE g.closed_at IS NULL ORDER BY g.id LIMIT $1
-                """, [.int(Int64(Self.groupsMax))]
+                 WHERE g.closed_at IS NULL
+                 ORDER BY EXISTS (SELECT FROM alert AS a WHERE a.key = $2 || g.id AND a.resolved_at IS NULL) DESC, g.id
+                 LIMIT $1
+                """, [.int(Int64(Self.groupsMax)), .text("\(AlertKind.deadLetterGroup.rawValue):")]
             ).map { row in
                 AlertFacts.Group(
                     id: try row.int("id"), deadLetterClass: try row.text("class"), cause: try row.text("cause"),

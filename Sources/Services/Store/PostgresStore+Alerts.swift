@@ -202,6 +202,8 @@ extension PostgresStore: AlertStore {
             ])
     }
 
+    /// Written once: the lease is held, and all or nothing is committed. An end may be told a second time, of an alert
+    /// that was opened again without a word: its number is then one that was used, and the next free one is taken.
     private static func send(
         _ text: AlertText, _ channel: String, _ told: ToldAlert, _ session: PostgresSession, _ now: Instant
     ) throws {
@@ -209,7 +211,10 @@ extension PostgresStore: AlertStore {
             """
             INSERT INTO alert_delivery
                    (alert_id, notice, ordinal, channel, subject, body, payload, created_at, next_try)
-            VALUES ($1, $2, $3::bigint, $4, $5, $6, $7, $8, $9)
+            SELECT $1, $2, CASE WHEN $2 = 'resolved'
+                       THEN greatest($3::bigint, (SELECT max(ordinal) + 1 FROM alert_delivery
+                                                   WHERE alert_id = $1 AND notice = $2 AND channel = $4))
+                       ELSE $3::bigint END, $4, $5, $6, $7, $8, $9
             ON CONFLICT (alert_id, notice, ordinal, channel) DO NOTHING
             """,
             [

@@ -172,7 +172,8 @@ extension PostgresStore: DeadLetterStore {
     }
 
     /// A letter that is here already: an open one has its latest cause, a resolved one is open again, one in flight is
-    /// left to its replay, a discarded one stays discarded.
+    /// left to its replay. A discarded one stays discarded, but for one thing: a document that was sent again after that
+    /// (the till has another version of its order) was refused anew, and of that nobody has been told.
     private static func insert(
         _ letters: [DeadLetter], _ groups: [GroupKey: Int64], _ session: PostgresSession
     ) throws -> Int {
@@ -199,14 +200,15 @@ extension PostgresStore: DeadLetterStore {
               LEFT JOIN document AS d ON d.id = u.d
             ON CONFLICT (identity) DO UPDATE
                SET last_seen = now(),
-                   class = CASE WHEN l.state IN ('open', 'resolved') THEN excluded.class ELSE l.class END,
-                   cause = CASE WHEN l.state IN ('open', 'resolved') THEN excluded.cause ELSE l.cause END,
-                   remedy = CASE WHEN l.state IN ('open', 'resolved') THEN excluded.remedy ELSE l.remedy END,
-                   group_id = CASE WHEN l.state IN ('open', 'resolved') THEN excluded.group_id ELSE l.group_id END,
-                   lacks = CASE WHEN l.state IN ('open', 'resolved') THEN excluded.lacks ELSE l.lacks END,
-                   state = CASE WHEN l.state = 'resolved' THEN 'open' ELSE l.state END,
-                   closed_at = CASE WHEN l.state = 'resolved' THEN NULL ELSE l.closed_at END,
-                   outcome = CASE WHEN l.state = 'resolved' THEN NULL ELSE l.outcome END
+                   class = CASE WHEN \(opens) THEN excluded.class ELSE l.class END,
+                   cause = CASE WHEN \(opens) THEN excluded.cause ELSE l.cause END,
+                   remedy = CASE WHEN \(opens) THEN excluded.remedy ELSE l.remedy END,
+                   group_id = CASE WHEN \(opens) THEN excluded.group_id ELSE l.group_id END,
+                   lacks = CASE WHEN \(opens) THEN excluded.lacks ELSE l.lacks END,
+                   amount = CASE WHEN \(opens) THEN excluded.amount ELSE l.amount END,
+                   state = CASE WHEN \(opens) THEN 'open' ELSE l.state END,
+                   closed_at = CASE WHEN \(opens) THEN NULL ELSE l.closed_at END,
+                   outcome = CASE WHEN \(opens) THEN NULL ELSE l.outcome END
             RETURNING id, identity, xmax = 0 AS is_new
             """, parameters(letters, groups))
         var ids: [[UInt8]: Int64] = [:]
@@ -218,6 +220,11 @@ extension PostgresStore: DeadLetterStore {
         try note(letters.compactMap { letter in ids[letter.identity.bytes].map { (letter, $0) } }, session)
         return new
     }
+
+    private static let opens = """
+        (l.state IN ('open', 'resolved') OR (l.state = 'discarded' AND EXISTS (
+            SELECT FROM document AS x WHERE x.id = excluded.document_id AND x.published_at > l.closed_at)))
+        """
 
     /// What the ledger lacks of a document: SQL for a document's id.
     private static func lacking(_ id: String) -> String {

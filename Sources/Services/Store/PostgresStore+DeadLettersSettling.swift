@@ -47,6 +47,10 @@ package struct OpenLetters: Sendable {
 }
 
 extension PostgresStore: SettlingStore {
+    /// Of a document that was taken back, because the order was deleted or changed at the till.
+    private static let isGone = "(d.state IN ('withdrawn', 'voided') AND d.closed_at IS NOT NULL)"
+    private static let goneOutcome = "the order says something else now, and its document was taken back"
+
     private static let isUnpaid =
         "EXISTS (SELECT FROM payment AS p WHERE p.document_id = d.id AND p.state = 'refused')"
 
@@ -61,6 +65,14 @@ extension PostgresStore: SettlingStore {
                    AND d.state = 'written' AND d.closed_at IS NOT NULL AND NOT \(Self.isUnpaid)
                 RETURNING l.id
                 """
+            ).count
+            settlement.resolved += try session.query(
+                """
+                UPDATE dead_letter AS l SET state = 'resolved', closed_at = now(), outcome = $1
+                  FROM document AS d
+                 WHERE l.state = 'replaying' AND l.mapped_at IS NOT NULL AND d.id = l.document_id AND \(Self.isGone)
+                RETURNING l.id
+                """, [.text(Self.goneOutcome)]
             ).count
             // A refusal comes back as a letter within moments. Where it does not (its writer was killed between the
             // two), the document says it.
@@ -108,7 +120,15 @@ extension PostgresStore: SettlingStore {
                    SET state = 'resolved', closed_at = now(), outcome = 'a later version of the order takes its place'
                  WHERE l.state = 'open' AND l.edited_body IS NULL AND \(Self.isOutdated) RETURNING l.id
                 """)
-            return booked.count + outdated.count
+            let gone = try session.query(
+                """
+                UPDATE dead_letter AS l SET state = 'resolved', closed_at = now(), outcome = $1
+                  FROM document AS d
+                 WHERE l.state = 'open' AND l.lacks IN ('invoice', 'payment') AND d.id = l.document_id
+                   AND \(Self.isGone)
+                RETURNING l.id
+                """, [.text(Self.goneOutcome)])
+            return booked.count + outdated.count + gone.count
         }
     }
 
@@ -175,14 +195,19 @@ extension PostgresStore: SettlingStore {
         }
     }
 
+    /// So begin the outcomes of letters in whose place a later version of their order was sent.
+    private static let laterVersion = "a later version"
+
     private static let longestWait = "interval '1 hour'"
 
     /// A probe that went through brings the rest of its group after it; one that came back waits twice as long. So does
-    /// a group whose probe went through and whose rest came back: it is not sent round and round.
+    /// a group whose probe went through and whose rest came back: it is not sent round and round. One whose order said
+    /// something else by then was not sent, and tells nothing of the cause: the next one goes ahead at once.
     private static func judgeProbes(_ interval: Duration, _ session: PostgresSession) throws -> [Probing] {
         let rows = try session.query(
             """
-            SELECT g.id, l.state = 'resolved' AS through
+            SELECT g.id, l.state = 'resolved' AS through,
+                   l.state = 'resolved' AND starts_with(l.outcome, '\(Self.laterVersion)') AS superseded
               FROM dead_letter_group AS g JOIN dead_letter AS l ON l.id = g.probe
              WHERE g.closed_at IS NULL AND g.probe IS NOT NULL
                AND (l.state NOT IN ('queued', 'replaying') OR l.replays <> g.probe_replay)
@@ -191,6 +216,11 @@ extension PostgresStore: SettlingStore {
         var probings: [Probing] = []
         for row in rows {
             let group = try row.int("id")
+            if try row.boolOrNil("superseded") == true {
+                _ = try session.execute(
+                    "UPDATE dead_letter_group SET probe = NULL, next_probe = now() WHERE id = $1", [.int(group)])
+                continue
+            }
             _ = try session.execute(
                 """
                 UPDATE dead_letter_group

@@ -33,6 +33,75 @@ struct DeskActionTests {
         }
     }
 
+    @Test("a letter sent ahead whose order says something else by then tells nothing of the cause: the next one goes")
+    func supersededProbe() async throws {
+        try await Desk.with("superseded") { desk in
+            _ = try await desk.store.keep((1...3).map { DeadLetter("\($0)", seen: 100) })
+            try await desk.run("UPDATE dead_letter_group SET opened_at = now() - interval '1 hour'")
+            #expect(try await desk.store.probe(interval).count == 1)
+            // The order was corrected at the till between the two: another record of it is here.
+            try await desk.run(
+                """
+                INSERT INTO source_record (company, kind, id, hash, body, first_seen)
+                SELECT company, source_kind, source_id, sha256('other'), 'other', first_seen + interval '1 minute'
+                  FROM dead_letter WHERE state = 'queued'
+                """)
+            #expect(try await desk.send().isEmpty)
+            let next = try await desk.store.probe(interval)
+            #expect(next.count == 1)
+            guard case .sent = next.first?.outcome else {
+                Issue.record("the rest was sent after it: \(next)")
+                return
+            }
+            #expect(try await desk.states() == ["resolved": 1, "open": 1, "queued": 1])
+        }
+    }
+
+    @Test("a document refused again after its letter was discarded, because the till changed its order, is told")
+    func refusedAfterDiscard() async throws {
+        try await Desk.with("discarded") { desk in
+            let id = try await desk.store.accept([record("1")])[0].id
+            func refuse() async throws {
+                try await desk.run("UPDATE document SET state = 'refused', closed_at = now()")
+            }
+            try await refuse()
+            _ = try await desk.store.keep([DeadLetter("1", document: id.value)])
+            _ = try await desk.store.discard(LetterFilter(), by: "ana", reason: "booked by hand")
+            // The same letter comes once more, as a broker may hand it out: it stays discarded.
+            _ = try await desk.store.keep([DeadLetter("1", document: id.value, delivery: "late")])
+            #expect(try await desk.states() == ["discarded": 1])
+            #expect(try await desk.store.accept([record("1", content: "second")])[0].outcome == .replaced)
+            try await refuse()
+            _ = try await desk.store.keep([
+                DeadLetter("1", cause: "The date is locked.", deadLetterClass: .lockedPeriod, document: id.value)
+            ])
+            #expect(try await desk.states() == ["open": 1])
+            #expect(try await desk.groups().map(\.fingerprint) == [CauseFingerprint.of("The date is locked.")])
+        }
+    }
+
+    @Test("a letter on its way whose order is deleted meanwhile is closed with its document", arguments: [true, false])
+    func deletedMeanwhile(isSent: Bool) async throws {
+        try await Desk.with("deleted_\(isSent)") { desk in
+            let id = try await desk.store.accept([record("1")])[0].id
+            try await desk.run("UPDATE document SET state = 'refused', closed_at = now()")
+            _ = try await desk.store.keep([DeadLetter("1", document: id.value)])
+            if isSent {
+                _ = try await desk.replay()
+                let mark = try #require(try await desk.send().first?.mark)
+                try await desk.store.noteMapped([MappedReplay(mark: mark, document: id)])
+            }
+            try await desk.run("UPDATE document SET state = 'withdrawn', closed_at = now()")
+            if isSent {
+                #expect(try await desk.store.settleReplays().resolved == 1)
+            } else {
+                #expect(try await desk.store.settleOpen() == 1)
+            }
+            #expect(try await desk.states() == ["resolved": 1])
+            #expect(try await desk.store.closeGroups().count == 1)
+        }
+    }
+
     @Test("a probe that comes back waits twice as long each time, and an hour at most")
     func backsOff() async throws {
         try await Desk.with("backoff") { desk in

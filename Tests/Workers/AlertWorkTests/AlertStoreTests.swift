@@ -114,6 +114,51 @@ struct AlertStoreTests {
         }
     }
 
+    @Test("tell each end, also of one that was open again without a word")
+    func endsTwice() async throws {
+        try await Database.with("ends") { _, store in
+            let lease = try #require(try await store.acquire("alerts", for: .seconds(60)))
+            #expect(try await look(store, [concern], lease, at: start) == 1)
+            #expect(try await look(store, [], lease, at: start.adding(seconds: 600)) == 1)
+            #expect(try await look(store, [concern], lease, at: start.adding(seconds: 1200)) == 0)
+            #expect(try await look(store, [], lease, at: start.adding(seconds: 1800)) == 1)
+            var told: [String] = []
+            while let due = try await store.takeDeliveries(
+                ["duty"], hold: .seconds(120), at: start.adding(seconds: 1900)
+            ).first {
+                told.append(due.notice)
+                try await store.recordDelivered(due.id, at: start.adding(seconds: 1900))
+            }
+            #expect(told == ["opened", "resolved", "resolved"])
+        }
+    }
+
+    @Test("leave a group that was told in the look, however many others come: it would be told as resolved")
+    func manyGroups() async throws {
+        try await Database.with("many") { pool, store in
+            let lease = try #require(try await store.acquire("alerts", for: .seconds(60)))
+            _ = try await pool.withSession { session in
+                try session.script(
+                    """
+                    INSERT INTO dead_letter_group (class, fingerprint, organisation, remedy)
+                    SELECT 'value', 'f' || n, 'harbour', 'r' FROM generate_series(1, 400) AS n;
+                    INSERT INTO dead_letter (identity, queue, class, cause, remedy, attempts, headers, body, first_seen,
+                                             group_id)
+                    SELECT sha256(g.id::text::bytea), 'q', 'value', 'c', 'r', 0, '{}', '', now(), g.id
+                      FROM dead_letter_group AS g
+                    """)
+            }
+            let last = Concern(
+                .deadLetterGroup, subject: "400", organisation: OrganisationKey("harbour"), place: "p", title: "t",
+                cause: "c", remedy: "r", command: "x")
+            #expect(!(try await store.groupFacts().contains { $0.id == 400 }))
+            #expect(try await look(store, [last], lease, at: start) == 1)
+            let facts = try await store.groupFacts()
+            #expect(facts.count == 300)
+            #expect(facts.contains { $0.id == 400 })
+        }
+    }
+
     @Test("tell many at once in one message a channel, and five each in its own")
     func digest() async throws {
         try await Database.with("digest") { _, store in
