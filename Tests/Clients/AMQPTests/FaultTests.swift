@@ -1,5 +1,6 @@
 import AMQP
 import Foundation
+import Peers
 import Testing
 
 @Suite("Faults", .enabled(if: Broker.url != nil, Broker.absence), .timeLimit(.minutes(2)))
