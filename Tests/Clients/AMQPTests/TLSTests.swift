@@ -1,4 +1,5 @@
 import AMQP
+import Peers
 import Testing
 
 @Suite(
@@ -55,5 +56,36 @@ struct TLSTests {
         let url = try #require(Broker.tlsURL)
         let error = await #expect(throws: AMQPError.self) { try await open(url, "/no/such.pem") }
         #expect(error?.code == .tlsFailed)
+    }
+}
+
+@Suite(
+    "TLS of days gone by",
+    .enabled(if: TLSServer.speaksOldVersion, "this openssl cannot speak TLS 1.1: its refusal is not tested"),
+    .timeLimit(.minutes(1)))
+struct OldTLSTests {
+    private func refusal(by server: TLSServer) async throws -> AMQPError? {
+        let endpoint = try AMQPEndpoint(
+            url: "amqps://guest:guest@localhost:\(server.port)/", trustedCertificates: server.certificate)
+        return await #expect(throws: AMQPError.self) {
+            try await AMQPConnection.open(endpoint: endpoint, name: "old", connectTimeout: .milliseconds(500))
+        }
+    }
+
+    @Test("a peer that speaks nothing later than TLS 1.1 is refused, whoever vouches for it")
+    func refused() async throws {
+        let old = try await TLSServer.plain(TLSServer.oldVersion, names: "DNS:localhost")
+        let error = try await refusal(by: old)
+        #expect(error?.code == .tlsFailed)
+        #expect(error?.isRetriable == false)
+        withExtendedLifetime(old) {}
+    }
+
+    @Test("the same peer with TLS 1.2 gets past the handshake, and is found to be no broker")
+    func spoken() async throws {
+        let new = try await TLSServer.plain(["-tls1_2"], names: "DNS:localhost")
+        let error = try await refusal(by: new)
+        #expect(error?.code == .cannotConnect || error?.code == .connectionLost, "\(String(describing: error))")
+        withExtendedLifetime(new) {}
     }
 }
