@@ -11,7 +11,9 @@ package final class TLSServer: Sendable {
     private let process: ChildProcess
 
     package static let openssl = "/usr/bin/openssl"
-    package static let nghttpd = ["/usr/sbin/nghttpd", "/usr/bin/nghttpd"].first { (path: String) in access(path, X_OK) == 0 }
+    package static let nghttpd = ["/usr/sbin/nghttpd", "/usr/bin/nghttpd"].first { (path: String) in
+        access(path, X_OK) == 0
+    }
 
     /// `openssl s_server`, HTTP/1.0 over TLS. Serves `/file`.
     ///
@@ -33,6 +35,27 @@ package final class TLSServer: Sendable {
         let answer = ChildProcess(in: "/tmp", [openssl, "ciphers", "-s", "-tls1_1", "DEFAULT@SECLEVEL=0"]).readOutput()
         return answer?.contains("AES") == true
     }()
+
+    /// A file for `OPENSSL_CONF` that allows every version and cipher there is; whoever asked removes it.
+    package static func lenientPolicy() throws -> String {
+        let text = """
+            openssl_conf = all
+            [all]
+            ssl_conf = protocols
+            [protocols]
+            system_default = lenient
+            [lenient]
+            MinProtocol = TLSv1
+            CipherString = DEFAULT:@SECLEVEL=0
+
+            """
+        var name = Array("/tmp/tb-openssl-XXXXXX".utf8CString)
+        let file = mkstemp(&name)
+        guard file >= 0 else { throw NeverReady() }
+        defer { close(file) }
+        _ = text.withCString { write(file, $0, strlen($0)) }
+        return String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
 
     /// `nghttpd`, HTTP/2 over TLS. Serves `/file`.
     package static func http2() async throws -> TLSServer {
