@@ -200,7 +200,8 @@ let package = Package(
             "Bootstrap", "Domain", "Peers", "Postgres", "Settings", "Store", "Telemetry", "Threads", logging,
         ]),
         tests("Workers", "DeadLettersTests", [
-            "AMQP", "DeadLetters", "Domain", "JSON", "Messaging", "Settings", "Store", "Telemetry", logging, lifecycle,
+            "AMQP", "DeadLetters", "Domain", "JSON", "Messaging", "Settings", "Store", "Telemetry", "Threads", logging,
+            lifecycle,
         ]),
         tests("Workers", "WritingTests", [
             "Domain", "HTTP", "JSON", "Messaging", "Postgres", "Setbacks", "Settings", "Store", "Telemetry", "Writing",
