@@ -11,8 +11,8 @@ package final class PostgresPool: Sendable {
     private let connections: [PostgresConnection]
     private let queue: PoolQueue
     private let acquireTimeout: Duration
-    /// Whether the last that was told is `connectFailed`. Held while telling, so that who listens hears of a failure and
-    /// its end in the order in which they were noticed.
+    /// Whether the last that was told is `connectFailed`. Held while telling, so that who listens hears of a failure
+    /// and its end in the order in which they were noticed.
     private let isUnreachable = Locked(false)
 
     /// - Parameters:

@@ -56,7 +56,9 @@ struct LiveDatabaseTests {
 
     private static func show(_ pool: PostgresPool) async throws -> [String] {
         try await pool.withSession { session in
-            try ["statement_timeout", "enable_seqscan", "search_path"].map { try session.query("SHOW \($0)")[0].text(0) }
+            try ["statement_timeout", "enable_seqscan", "search_path"].map { name in
+                try session.query("SHOW \(name)")[0].text(0)
+            }
         }
     }
 }

@@ -6,8 +6,10 @@ import Testing
 @Suite("A line of the log") struct LineLogHandlerTests {
     /// Each would, taken as it is, end a line, end a text, or be no JSON.
     private static let hostile = [
-        "a \"quote\"", "back\\slash \\n", "two\nlines", "two\r\nlines", "\r\n\r\n", "alone\rreturn", "\u{1}control",
-        "\u{1B}[2Kerased", "next\u{85}line", "separator\u{2028}line\u{2029}paragraph", "\u{B}tab\u{C}feed\u{0}nul\u{7F}",
+        "a \"quote\"", "back\\slash \\n", "two\nlines", "two\r\nlines", "\r\n\r\n", "alone\rreturn",
+        "\u{1}control", "\u{1B}[2Kerased",
+        "next\u{85}line", "separator\u{2028}line\u{2029}paragraph",
+        "\u{B}tab\u{C}feed\u{0}nul\u{7F}",
         "emoji 🦆👩‍🍳", "e\u{301}", "",
     ]
 
