@@ -161,9 +161,9 @@ let package = Package(
         ]),
 
         tests("Clients", "ThreadsTests", ["Threads"]),
-        tests("Clients", "HTTPTests", ["HTTP", "Threads"]),
-        tests("Clients", "AMQPTests", ["AMQP", "Threads"]),
-        tests("Clients", "PostgresTests", ["Postgres"]),
+        tests("Clients", "HTTPTests", ["HTTP", "Peers", "Threads"]),
+        tests("Clients", "AMQPTests", ["AMQP", "Peers", "Threads"]),
+        tests("Clients", "PostgresTests", ["Peers", "Postgres", "Threads"]),
         tests("Simulators", "KountaSimulatorTests", [
             "KountaSimulator", "JSON", hummingbird, logging, nioCore, nioPosix,
         ]),
@@ -184,7 +184,7 @@ let package = Package(
         tests("Services", "ConsentTests", [
             "Consent", "Credentials", "HTTP", "Settings", "XeroSimulator", hummingbird,
         ]),
-        tests("Services", "TelemetryTests", ["Telemetry"]),
+        tests("Services", "TelemetryTests", ["Telemetry", logging]),
         tests("Workers", "PollingTests", [
             "Domain", "HTTP", "JSON", "Kounta", "KountaSimulator", "Mapping", "Messaging", "Polling", "Postgres",
             "Settings", "Store", "Telemetry", crypto, logging,
@@ -196,8 +196,12 @@ let package = Package(
         tests("Composition", "OperatorTests", [
             "Domain", "HTTP", "JSON", "Mapping", "Money", "Operator", "Settings", "Xero", "XeroSimulator", hummingbird,
         ]),
+        tests("Composition", "BootstrapTests", [
+            "Bootstrap", "Domain", "Peers", "Postgres", "Settings", "Store", "Telemetry", "Threads", logging,
+        ]),
         tests("Workers", "DeadLettersTests", [
-            "AMQP", "DeadLetters", "Domain", "JSON", "Messaging", "Settings", "Store", "Telemetry", logging, lifecycle,
+            "AMQP", "DeadLetters", "Domain", "JSON", "Messaging", "Settings", "Store", "Telemetry", "Threads", logging,
+            lifecycle,
         ]),
         tests("Workers", "WritingTests", [
             "Domain", "HTTP", "JSON", "Messaging", "Postgres", "Setbacks", "Settings", "Store", "Telemetry", "Writing",
@@ -225,5 +229,6 @@ let package = Package(
         .target(
             name: "OrderRecipes", dependencies: ["Domain", "Mapping", "Money"],
             path: "Tests/TestSupport/OrderRecipes", swiftSettings: settings),
+        .target(name: "Peers", dependencies: ["Threads"], path: "Tests/TestSupport/Peers", swiftSettings: settings),
     ]
 )

@@ -55,7 +55,11 @@ needs_of_servers() {
     [[ -n ${DATABASE_URL:-} ]] || need postgresql have_any '/usr/lib/postgresql/*/bin/postgres'
 }
 
-needs_of_tls() { need openssl command -v openssl; }
+needs_of_tls() {
+    need openssl command -v openssl
+    # The peer of the tests of HTTP/2.
+    need nghttp2-server have_any '/usr/*bin/nghttpd'
+}
 
 needs_of_checks() {
     need python3 test -x /usr/bin/python3

@@ -3,6 +3,9 @@
 package enum PostgresEvent: Sendable {
     /// An attempt to connect failed; the next follows after `retryIn`.
     case connectFailed(PostgresError, retryIn: Duration)
+    /// The first unit of work that the server answered after `connectFailed`. Comes once for any number of failures,
+    /// and never between a failure and its report.
+    case reachableAgain
     /// A connection was lost, while idle or during work.
     case connectionLost(PostgresError)
     /// A transaction is done again because of `cause`; `attempt` counts from 1.

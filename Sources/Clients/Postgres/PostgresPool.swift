@@ -1,3 +1,5 @@
+import Threads
+
 /// A bounded set of connections, shared by the tasks of a process, first come first served.
 ///
 /// Connections are made when first needed and replaced when lost. Each has its own thread, so no task of Swift's
@@ -9,6 +11,9 @@ package final class PostgresPool: Sendable {
     private let connections: [PostgresConnection]
     private let queue: PoolQueue
     private let acquireTimeout: Duration
+    /// Whether the last that was told is `connectFailed`. Held while telling, so that who listens hears of a failure
+    /// and its end in the order in which they were noticed.
+    private let isUnreachable = Locked(false)
 
     /// - Parameters:
     ///   - size: connections (and threads) at most.
@@ -144,6 +149,7 @@ package final class PostgresPool: Sendable {
         var backoff = Backoff(first: .milliseconds(20), max: .seconds(2))
         while true {
             let outcome = await connection.perform(begin: begin, work)
+            noteReached(outcome)
             guard case .failure(let failure) = outcome else {
                 queue.release(connection, isHealthy: true)
                 return outcome
@@ -152,7 +158,10 @@ package final class PostgresPool: Sendable {
             let left = ContinuousClock.now.duration(to: deadline)
             if failure.phase == .connecting, let cause = failure.cause, cause.isWorthWaiting, left > .zero {
                 let delay = min(backoff.delay(), left)
-                onEvent(.connectFailed(cause, retryIn: delay))
+                isUnreachable.withLock { isUnreachable in
+                    isUnreachable = true
+                    onEvent(.connectFailed(cause, retryIn: delay))
+                }
                 if (try? await Task.sleep(for: delay)) != nil { continue }
                 queue.release(connection, isHealthy: false)
                 return .failure(UnitFailure(PostgresError.cancelled("connect"), phase: .connecting))
@@ -163,6 +172,19 @@ package final class PostgresPool: Sendable {
             if begin == nil, !isGone { await connection.reset() }
             queue.release(connection, isHealthy: !isGone)
             return outcome
+        }
+    }
+
+    /// A server that answered, were it with an error, is there.
+    private func noteReached<Result>(_ outcome: Swift.Result<Result, UnitFailure>) {
+        if case .failure(let failure) = outcome {
+            guard failure.phase == .working, failure.cause?.isConnectionGone != true, failure.cause?.code != .cancelled
+            else { return }
+        }
+        isUnreachable.withLock { isUnreachable in
+            guard isUnreachable else { return }
+            isUnreachable = false
+            onEvent(.reachableAgain)
         }
     }
 }

@@ -28,8 +28,7 @@ struct MigrateCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try LiveSettings.load(path: options.config, for: nil)
-        let pool = try LiveDatabase.pool(
-            settings, name: "tillbridge-migrate", size: 1, logger: LiveLog.logger("tillbridge"), health: nil)
+        let pool = try LiveDatabase.migrationPool(settings, logger: LiveLog.logger("tillbridge"))
         try await pool.waitUntilReady(within: .seconds(60))
         let migrator = Migrator(pool: pool, schema: settings.connections.schema)
         if status {

@@ -9,11 +9,11 @@ extension OrganisationSettings {
     /// - Parameter indent: what each line begins with.
     package func renderedMapping(indent: String) -> [String] {
         var lines: [String] = []
-        if let brandingTheme { lines.append("branding_theme: \(brandingTheme)") }
+        if let brandingTheme { lines.append("branding_theme: \(brandingTheme.quotedYAML)") }
         if !trackingSources.isEmpty {
             lines.append("tracking_from:")
             lines += trackingSources.sorted { $0.key.rawValue < $1.key.rawValue }
-                .map { "  \($0.key.rawValue): \(Self.quoted($0.value))" }
+                .map { "  \($0.key.rawValue): \($0.value.quotedYAML)" }
         }
         lines += posting.rendered()
         lines += sales.rendered()
@@ -23,29 +23,50 @@ extension OrganisationSettings {
         switch rules.unmapped {
         case .asDefault: lines.append("unmapped_products: default")
         case .park: lines.append("unmapped_products: park")
-        case .account(let account): lines.append("unmapped_products: \(Self.quoted(account))")
+        case .account(let account): lines.append("unmapped_products: \(account.quotedYAML)")
         }
         lines += ruleText.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         if lines.last == "" { lines.removeLast() }
         return lines.map { $0.isEmpty ? "" : indent + $0 }
     }
+}
 
-    /// Quoted always: a name may look like a number or hold a colon.
-    fileprivate static func quoted(_ text: String) -> String {
-        "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+extension String {
+    /// As a value or a key of YAML. Quoted always: a name may look like a number, hold a colon or end a line.
+    package var quotedYAML: String {
+        var result = "\""
+        for scalar in unicodeScalars {
+            switch scalar {
+            case "\\", "\"": result += "\\\(scalar)"
+            case "\n": result += "\\n"
+            case _ where scalar.properties.generalCategory == .control || [0x2028, 0x2029].contains(scalar.value):
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
     }
 }
 
 extension VenueBooks.Accounts {
-    /// Those that may be left out, as far as they are not.
+    /// Those that are set, one a line.
     ///
-    /// - Parameter indent: what each line begins with.
-    package func renderedOptional(indent: String) -> [String] {
+    /// - Parameters:
+    ///   - indent: what each line begins with.
+    ///   - others: what is the same there is left out.
+    package func rendered(indent: String, besides others: VenueBooks.Accounts? = nil) -> [String] {
         let all = [
-            ("discounts", discounts), ("surcharges", surcharges), ("gift_card_liability", giftCardLiability),
-            ("deposits", deposits), ("variance", variance),
+            ("sales", sales, others?.sales), ("tips", tips, others?.tips), ("rounding", rounding, others?.rounding),
+            ("outside_tax_type", outsideTaxType, others?.outsideTaxType), ("discounts", discounts, others?.discounts),
+            ("surcharges", surcharges, others?.surcharges),
+            ("gift_card_liability", giftCardLiability, others?.giftCardLiability),
+            ("deposits", deposits, others?.deposits), ("variance", variance, others?.variance),
         ]
-        return all.compactMap { key, code in code.map { "\(indent)\(key): \(OrganisationSettings.quoted($0))" } }
+        return all.compactMap { (key: String, code: String?, other: String?) in
+            guard let code, code != other else { return nil }
+            return "\(indent)\(key): \(code.quotedYAML)"
+        }
     }
 }
 
@@ -61,7 +82,9 @@ extension PostingPlan {
             "  cut_off: \"\(padded(cutOffMinutes / 60)):\(padded(cutOffMinutes % 60))\"",
             "  close_on: \(closing.rawValue)",
         ]
-        if closing == .takings { lines.append("  takings_within: \(takingsWithin.components.seconds)s") }
+        if closing == .takings || takingsWithin != PostingPlan().takingsWithin {
+            lines.append("  takings_within: \(takingsWithin.components.seconds)s")
+        }
         if !grouping.isEmpty { lines.append("  group_by: [\(grouping.map(\.rawValue).joined(separator: ", "))]") }
         lines.append("  attach_orders: \(attachesOrders)")
         return lines
@@ -75,14 +98,14 @@ extension SalePolicy {
             lines.append("combined_taxes:")
             lines += combinedTaxTypes.map { rates, type in
                 let key = rates.map { "\($0.trimmed)" }.joined(separator: "+")
-                return "  \"\(key)\": \(OrganisationSettings.quoted(type))"
+                return "  \"\(key)\": \(type.quotedYAML)"
             }.sorted()
         }
         if !levyAccounts.isEmpty {
             lines.append("levies:")
-            lines += levyAccounts.map { "  \"\($0.key.trimmed)\": \(OrganisationSettings.quoted($0.value))" }.sorted()
+            lines += levyAccounts.map { "  \"\($0.key.trimmed)\": \($0.value.quotedYAML)" }.sorted()
         }
-        let methods = accountMethods.sorted().map(OrganisationSettings.quoted).joined(separator: ", ")
+        let methods = accountMethods.sorted().map(\.quotedYAML).joined(separator: ", ")
         lines.append("account_methods: [\(methods)]")
         lines.append("leave_customers_unpaid: \(leavesCustomersUnpaid)")
         if !otherCurrencies.isEmpty {

@@ -15,6 +15,8 @@ package struct Settings: Sendable {
     package var alerts: AlertSettings
     package var connections: ConnectionSettings
     package var apps: AppSettings
+    /// The limits as the file states them, before `simulation.limits_multiple`.
+    package var statedLimits: StatedLimits
 
     package func organisation(_ key: OrganisationKey) -> OrganisationSettings? {
         organisations.first { $0.key == key }
@@ -129,6 +131,15 @@ package struct OrganisationLimits: Sendable, Equatable {
         self.callsPerDay = callsPerDay
         self.reserve = reserve
     }
+}
+
+/// What the file says of limits, and by how much they are multiplied against simulators.
+package struct StatedLimits: Sendable, Equatable {
+    package var multiple: Int
+    package var organisations: [OrganisationKey: OrganisationLimits]
+    /// Calls a minute.
+    package var companies: [CompanyKey: Int]
+    package var appCallsPerMinute: Int
 }
 
 /// Calls a minute that are left free.

@@ -62,6 +62,11 @@ extension Settings {
         let simulation = root.optionalSection("simulation")
         let multiple = simulation.integer("limits_multiple", in: 0...100_000, default: 1)
         simulation.finish()
+        statedLimits = StatedLimits(
+            multiple: multiple,
+            organisations: Dictionary(organisations.map { ($0.key, $0.limits) }) { first, _ in first },
+            companies: Dictionary(companies.map { ($0.key, $0.callsPerMinute) }) { first, _ in first },
+            appCallsPerMinute: writing.appCallsPerMinute)
         multiplyLimits(by: multiple)
         root.finish()
         checkUniqueness(root)

@@ -22,27 +22,54 @@ package struct LineLogHandler: LogHandler {
     }
 
     package func log(event: LogEvent) {
-        let values = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
-        var line: String
-        switch format {
-        case .text:
-            line = "\(Self.now()) \(event.level.padded) \(label): \(event.message)"
-            for (key, value) in values { line += " \(key)=\(Self.plain("\(value)"))" }
-        case .json:
-            line = "{\"time\":\"\(Self.now())\",\"level\":\"\(event.level)\",\"worker\":\(Self.quoted(label)),"
-            line += "\"message\":\(Self.quoted("\(event.message)"))"
-            for (key, value) in values { line += ",\(Self.quoted(key)):\(Self.quoted("\(value)"))" }
-            line += "}"
-        }
+        let line = line(event.level, "\(event.message)", event.metadata ?? [:], time: Self.now())
         // One write a line, so that lines of several threads do not mix.
-        let bytes = Array((Self.oneLine(line) + "\n").utf8)
+        let bytes = Array((line + "\n").utf8)
         _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
-    private static func oneLine(_ text: String) -> String { text.replacing("\n", with: " ⏎ ") }
+    /// The record as one line, without its end.
+    ///
+    /// Messages and metadata hold what tills, people and servers sent. Nothing of it ends the line or begins another,
+    /// and in JSON nothing of it ends its text.
+    package func line(_ level: Logger.Level, _ message: String, _ more: Logger.Metadata, time: String) -> String {
+        let values = metadata.merging(more) { $1 }.sorted { $0.key < $1.key }
+        var line: String
+        switch format {
+        case .text:
+            line = "\(time) \(level.padded) \(label): \(Self.oneLine(message))"
+            for (key, value) in values { line += " \(Self.plain(key))=\(Self.plain("\(value)"))" }
+        case .json:
+            line = "{\"time\":\(Self.quoted(time)),\"level\":\"\(level)\",\"worker\":\(Self.quoted(label)),"
+            line += "\"message\":\(Self.quoted(message))"
+            for (key, value) in values { line += ",\(Self.quoted(key)):\(Self.quoted("\(value)"))" }
+            line += "}"
+        }
+        return line
+    }
+
+    /// By scalars, not by characters: CR and LF together are one character, which is neither.
+    private static func oneLine(_ text: String) -> String {
+        var result = ""
+        var afterReturn = false
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\n" where afterReturn: break
+            case _ where endsLine(scalar): result += " ⏎ "
+            case "\t": result.unicodeScalars.append(scalar)
+            case _ where scalar.properties.generalCategory == .control: result += escaped(scalar)
+            default: result.unicodeScalars.append(scalar)
+            }
+            afterReturn = scalar == "\r"
+        }
+        return result
+    }
 
     private static func plain(_ value: String) -> String {
-        value.contains(where: { $0 == " " || $0 == "\"" || $0.isNewline }) ? quoted(value) : value
+        let isPlain = value.unicodeScalars.allSatisfy { scalar in
+            scalar != "\"" && !scalar.properties.isWhitespace && scalar.properties.generalCategory != .control
+        }
+        return isPlain ? value : quoted(value)
     }
 
     private static func quoted(_ text: String) -> String {
@@ -52,12 +79,25 @@ package struct LineLogHandler: LogHandler {
             case "\"": result += "\\\""
             case "\\": result += "\\\\"
             case "\n": result += "\\n"
-            case _ where scalar.value < 0x20:
-                result += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+            case _ where scalar.properties.generalCategory == .control || endsLine(scalar): result += escaped(scalar)
             default: result.unicodeScalars.append(scalar)
             }
         }
         return result + "\""
+    }
+
+    /// What a terminal, an editor or a collector of logs may take for the end of a line.
+    private static func endsLine(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x0A...0x0D, 0x85, 0x2028, 0x2029: true
+        default: false
+        }
+    }
+
+    /// As JSON has it. For scalars of four hexadecimal digits, as all controls and line ends are.
+    private static func escaped(_ scalar: Unicode.Scalar) -> String {
+        let digits = String(scalar.value, radix: 16)
+        return "\\u" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
     }
 
     /// UTC with milliseconds.

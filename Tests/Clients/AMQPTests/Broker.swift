@@ -1,5 +1,6 @@
 import AMQP
 import Foundation
+import Peers
 import Testing
 import Threads
 

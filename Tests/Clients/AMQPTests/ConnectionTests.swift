@@ -1,4 +1,5 @@
 import AMQP
+import Peers
 import Testing
 
 @Suite("A connection", .enabled(if: Broker.url != nil, Broker.absence), .timeLimit(.minutes(2)))

@@ -1,5 +1,6 @@
 import AMQP
 import Foundation
+import Peers
 import Testing
 
 @Suite("Faults", .enabled(if: Broker.url != nil, Broker.absence), .timeLimit(.minutes(2)))
@@ -114,26 +115,45 @@ struct FaultTests {
     }
 
     @Test(
-        "an alarm stops publishing until it is over",
+        "an alarm stops publishing until it is over, and meanwhile what is consumed goes on",
         .enabled(if: Broker.control != nil, "TILLBRIDGE_TEST_RABBITMQCTL names no rabbitmqctl: no alarm can be set"))
     func blocked() async throws {
         let control = try #require(Broker.control)
-        try await Broker.withQueue("alarm") { connection, _, queue async throws in
+        try await Broker.withQueue("alarm") { connection, topology, queue async throws in
             let log = EventLog()
             let publisher = AMQPPublisher(
                 endpoint: try Broker.endpoint, name: "alarm", publishTimeout: .seconds(60), onEvent: { log.note($0) })
+            let consumer = AMQPConsumer(endpoint: try Broker.endpoint, name: "alarm", topology: topology)
             try await withPublisher(publisher) { () async throws in
-                try await publisher.publish(messages(1, to: queue))
+                try await publisher.publish(messages(3, to: queue))
                 try await run(control, "set_vm_memory_high_watermark", "0.00001")
                 // The broker tells once somebody publishes.
-                async let first: Void = publisher.publish(messages(1, to: queue, first: 1))
+                async let first: Void = publisher.publish(messages(1, to: queue, first: 3))
                 await log.wait { $0.contains { if case .blocked = $0 { true } else { false } } }
-                async let second: Void = publisher.publish(messages(1, to: queue, first: 2))
+                let consumed = await Result { () async throws in
+                    try await withConsumer(consumer) { () async throws in
+                        // One at a time: the next comes only when the broker has the acknowledgement of the last.
+                        let subscription = await consumer.subscribe(queue: queue, prefetch: 1)
+                        for number in 0..<3 {
+                            let delivery = try await take(1, from: subscription)
+                            #expect(numbers(delivery) == [number])
+                            await subscription.acknowledge(delivery)
+                        }
+                        await subscription.stop()
+                    }
+                    let isOver = log.events.contains { if case .unblocked = $0 { true } else { false } }
+                    #expect(!isOver, "the alarm ended too soon: nothing was shown")
+                }
+                async let second: Void = publisher.publish(messages(1, to: queue, first: 4))
+                // Whatever happened: every other test's publishers wait for the end of the alarm.
                 try await run(control, "set_vm_memory_high_watermark", "0.4")
+                try consumed.get()
                 await log.wait { $0.contains { if case .unblocked = $0 { true } else { false } } }
                 try await first
                 try await second
-                #expect(try await connection.queueStatus(queue)?.messages == 3)
+                // What the consumer was handed last comes back to the queue when its channel is gone.
+                while try await connection.queueStatus(queue)?.messages ?? 0 < 2 { await Task.yield() }
+                #expect(try await connection.queueStatus(queue)?.messages == 2)
             }
         }
     }
@@ -159,5 +179,14 @@ struct FaultTests {
             do { try process.run() } catch { continuation.resume(throwing: error) }
         }
         try #require(status == 0)
+    }
+}
+
+extension Result where Success == Void, Failure == any Error {
+    fileprivate init(_ work: () async throws -> Void) async {
+        do {
+            try await work()
+            self = .success(())
+        } catch { self = .failure(error) }
     }
 }

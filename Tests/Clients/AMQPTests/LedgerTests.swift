@@ -128,14 +128,54 @@ struct AcknowledgementLedgerTests {
 
 @Suite("The pause before connecting again")
 struct AMQPBackoffTests {
-    @Test("it grows to its limit and never passes it")
-    func bounds() {
-        let backoff = AMQPBackoff(initial: .milliseconds(100), max: .seconds(2))
-        var generator = SystemRandomNumberGenerator()
-        for attempt in 1...100 {
-            let delay = backoff.delay(attempt: attempt, using: &generator)
-            #expect(delay >= .zero && delay <= .seconds(2))
-            if attempt == 1 { #expect(delay <= .milliseconds(100)) }
+    /// Gives one number for ever.
+    private struct Constant: RandomNumberGenerator {
+        let value: UInt64
+        mutating func next() -> UInt64 { value }
+    }
+
+    /// A small generator with a seed (splitmix64), so that a run can be had again.
+    private struct Seeded: RandomNumberGenerator {
+        var state: UInt64
+        mutating func next() -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var mixed = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
+            mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+            return mixed ^ mixed >> 31
         }
+    }
+
+    private let backoff = AMQPBackoff(initial: .milliseconds(100), max: .seconds(2))
+
+    private func delays(_ count: Int, using generator: some RandomNumberGenerator) -> [Duration] {
+        var generator = generator
+        return (1...count).map { backoff.delay(attempt: $0, using: &generator) }
+    }
+
+    @Test("at its longest it doubles from the first pause to its limit, and stays there")
+    func longest() {
+        let expected = [100, 200, 400, 800, 1_600, 2_000, 2_000, 2_000].map { Duration.milliseconds($0) }
+        #expect(delays(8, using: Constant(value: .max)) == expected)
+        var generator = Constant(value: .max)
+        #expect(backoff.delay(attempt: 1_000_000, using: &generator) == .seconds(2))
+        // What is no attempt counts as the first.
+        #expect(backoff.delay(attempt: 0, using: &generator) == .milliseconds(100))
+    }
+
+    @Test("at its shortest it is no pause at all: the jitter is full")
+    func shortest() {
+        // 1, not 0: a draw of 0 may be drawn again, for ever.
+        #expect(delays(8, using: Constant(value: 1)).allSatisfy { $0 == .zero })
+    }
+
+    @Test("two that failed together do not come back together, and a seed gives the same pauses again")
+    func jitter() {
+        let first = delays(20, using: Seeded(state: 1))
+        #expect(first == delays(20, using: Seeded(state: 1)))
+        #expect(first != delays(20, using: Seeded(state: 2)))
+        for (index, delay) in first.enumerated() {
+            #expect(delay >= .zero && delay <= min(.milliseconds(100) * (1 << index), .seconds(2)))
+        }
+        #expect(Set(first).count > 15)
     }
 }

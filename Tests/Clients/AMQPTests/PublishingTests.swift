@@ -1,16 +1,71 @@
 import AMQP
+import Peers
 import Testing
+import Threads
 
 @Suite("Publishing", .enabled(if: Broker.url != nil, Broker.absence), .timeLimit(.minutes(2)))
 struct PublishingTests {
-    @Test("five hundred messages are in flight at once and each is confirmed")
+    @Test("three hundred messages are with the broker before the first confirm, and are published only with the last")
+    func pipelined() async throws {
+        try await withHeldAnswers("pipelined", window: 500) { proxy, publisher, connection, queue in
+            let hasReturned = Locked(false)
+            async let published: Void = {
+                try await publisher.publish(messages(300, to: queue))
+                hasReturned.withLock { $0 = true }
+            }()
+            try await waitForMessages(300, in: queue, connection)
+            #expect(!hasReturned.withLock { $0 }, "a message counted as published before its confirm")
+            proxy.resume()
+            try await published
+            #expect(try await connection.queueStatus(queue)?.messages == 300)
+        }
+    }
+
+    @Test("without confirms no more messages are sent than the window holds; with them the rest follows")
     func window() async throws {
-        try await Broker.withQueue("window") { connection, _, queue async throws in
-            let publisher = AMQPPublisher(endpoint: try Broker.endpoint, name: "window", window: 500)
+        try await withHeldAnswers("window", window: 200) { proxy, publisher, connection, queue in
+            async let first: Void = publisher.publish(messages(150, to: queue))
+            try await waitForMessages(150, in: queue, connection)
+            async let second: Void = publisher.publish(messages(350, to: queue, first: 150))
+            try await waitForMessages(200, in: queue, connection)
+            // A new call wakes the connection's thread: had the window room, this would be sent.
+            async let third: Void = publisher.publish(messages(1, to: queue, first: 500))
+            for _ in 0..<50 { #expect(try await connection.queueStatus(queue)?.messages == 200) }
+            proxy.resume()
+            try await first
+            try await second
+            try await third
+            #expect(try await connection.queueStatus(queue)?.messages == 501)
+        }
+    }
+
+    /// Runs with a publisher that reaches the broker and hears nothing of it until the proxy resumes; the connection
+    /// given is a direct one.
+    private func withHeldAnswers(
+        _ name: String, window: Int, _ work: (FaultyProxy, AMQPPublisher, AMQPConnection, String) async throws -> Void
+    ) async throws {
+        try await Broker.withQueue(name) { connection, _, queue async throws in
+            let direct = try Broker.endpoint
+            let proxy = try FaultyProxy(host: direct.host, port: direct.port)
+            let publisher = AMQPPublisher(
+                endpoint: try Broker.endpoint(through: proxy), name: name, window: window,
+                publishTimeout: .seconds(90))
             try await withPublisher(publisher) { () async throws in
-                try await publisher.publish(messages(2_000, to: queue))
-                #expect(try await connection.queueStatus(queue)?.messages == 2_000)
+                proxy.holdAnswers()
+                // Also when the work fails: closing waits for what is under way.
+                defer { proxy.resume() }
+                try await work(proxy, publisher, connection, queue)
             }
+            proxy.stop()
+        }
+    }
+
+    private func waitForMessages(_ count: Int, in queue: String, _ connection: AMQPConnection) async throws {
+        while true {
+            let found = try await connection.queueStatus(queue)?.messages ?? 0
+            try #require(found <= count, "more than \(count) messages were sent")
+            if found == count { return }
+            try await Task.sleep(for: .milliseconds(2))
         }
     }
 

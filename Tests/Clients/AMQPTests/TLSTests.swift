@@ -1,4 +1,6 @@
 import AMQP
+import Glibc
+import Peers
 import Testing
 
 @Suite(
@@ -55,5 +57,43 @@ struct TLSTests {
         let url = try #require(Broker.tlsURL)
         let error = await #expect(throws: AMQPError.self) { try await open(url, "/no/such.pem") }
         #expect(error?.code == .tlsFailed)
+    }
+}
+
+@Suite(
+    "TLS of days gone by",
+    .enabled(if: TLSServer.speaksOldVersion, "this openssl cannot speak TLS 1.1: its refusal is not tested"),
+    .timeLimit(.minutes(1)))
+struct OldTLSTests {
+    private static func refusal(by server: TLSServer) async throws -> AMQPError? {
+        let endpoint = try AMQPEndpoint(
+            url: "amqps://guest:guest@localhost:\(server.port)/", trustedCertificates: server.certificate)
+        return await #expect(throws: AMQPError.self) {
+            try await AMQPConnection.open(endpoint: endpoint, name: "old", connectTimeout: .milliseconds(500))
+        }
+    }
+
+    /// In a process of its own, whose OpenSSL is told to allow everything before it is first used: what refuses is then
+    /// this client, not the system's policy.
+    @Test("a peer that speaks nothing later than TLS 1.1 is refused, whatever the system allows")
+    func refused() async {
+        await #expect(processExitsWith: .success) {
+            let policy = try TLSServer.lenientPolicy()
+            defer { unlink(policy) }
+            setenv("OPENSSL_CONF", policy, 1)
+            let old = try await TLSServer.plain(TLSServer.oldVersion, names: "DNS:localhost")
+            let error = try await Self.refusal(by: old)
+            #expect(error?.code == .tlsFailed)
+            #expect(error?.isRetriable == false)
+            withExtendedLifetime(old) {}
+        }
+    }
+
+    @Test("the same peer with TLS 1.2 gets past the handshake, and is found to be no broker")
+    func spoken() async throws {
+        let new = try await TLSServer.plain(["-tls1_2"], names: "DNS:localhost")
+        let error = try await Self.refusal(by: new)
+        #expect(error?.code == .cannotConnect || error?.code == .connectionLost, "\(String(describing: error))")
+        withExtendedLifetime(new) {}
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Peers
 import Threads
 
 /// A request as it stood on the wire.
@@ -208,13 +209,6 @@ final class BlackHole {
 /// A port that refuses connections. Bound and not listening, so that no other test is given it meanwhile; the socket
 /// stays open until the process ends.
 func closedPort() -> Int { bindOnLoopback().port }
-
-/// A port for a server that cannot choose its own. Another process may take it first, if it is very quick.
-func freePort() -> Int {
-    let (socket, port) = bindOnLoopback()
-    close(socket)
-    return port
-}
 
 private func loopback(port: Int) -> sockaddr_in {
     var address = sockaddr_in()

@@ -40,25 +40,6 @@ final class Gate: Sendable {
     func open() { parking.unpark() }
 }
 
-private final class Work {
-    let run: @Sendable () -> Void
-    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-}
-
-/// A plain thread for blocking calls, ended when `work` returns.
-func startThread(_ work: @escaping @Sendable () -> Void) {
-    var handle = pthread_t()
-    // Balanced by takeRetainedValue on the thread.
-    let context = Unmanaged.passRetained(Work(work)).toOpaque()
-    let code = pthread_create(&handle, nil, { context in
-        guard let context else { return nil }
-        Unmanaged<Work>.fromOpaque(context).takeRetainedValue().run()
-        return nil
-    }, context)
-    precondition(code == 0, "pthread_create said \(code)")
-    pthread_detach(handle)
-}
-
 private func gzipPieces(_ runs: [(byte: UInt8, count: Int)]) -> [UInt8] {
     runs.flatMap { Array(repeating: $0.byte, count: $0.count) }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import HTTP
+import Peers
 import Testing
 
 private let hasOpenSSL = access(TLSServer.openssl, X_OK) == 0
@@ -40,7 +41,7 @@ struct TLSTests {
 
     @Test("TLS 1.1 is not spoken")
     func oldVersion() async throws {
-        let server = try await TLSServer.plain(["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"])
+        let server = try await TLSServer.plain(TLSServer.oldVersion)
         await withClient(HTTPConfiguration(trustedCertificates: server.certificate)) { client in
             #expect(await client.send(post(server.url())).neverSentCode == .tls)
         }

@@ -4,15 +4,18 @@ import Threads
 
 /// Counts a pool's events.
 final class Events: Sendable {
-    private let counts = Locked((retries: 0, connectFailures: 0))
+    private let counts = Locked((retries: 0, connectFailures: 0, returns: 0))
     var retries: Int { counts.withLock { $0.retries } }
     var connectFailures: Int { counts.withLock { $0.connectFailures } }
+    /// How often the server was said to be there again.
+    var returns: Int { counts.withLock { $0.returns } }
 
     @Sendable func note(_ event: PostgresEvent) {
         counts.withLock { counts in
             switch event {
             case .transactionRetried: counts.retries += 1
             case .connectFailed: counts.connectFailures += 1
+            case .reachableAgain: counts.returns += 1
             default: break
             }
         }

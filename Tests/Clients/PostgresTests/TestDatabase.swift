@@ -1,4 +1,6 @@
+import Foundation
 import Glibc
+import Peers
 import Postgres
 import Testing
 
@@ -13,6 +15,16 @@ enum TestDatabase {
         guard let schema else { return try PostgresAddress(url: url) }
         let options = "options=-csearch_path%3D\(schema)\(setting)"
         return try PostgresAddress(url: url + (url.contains("?") ? "&" : "?") + options)
+    }
+
+    /// A proxy before the server, and the address that leads through it.
+    static func throughProxy() throws -> (proxy: FaultyProxy, address: PostgresAddress) {
+        let url = try #require(url)
+        var parts = try #require(URLComponents(string: url))
+        let host = try #require(parts.host, "this test needs a server that is reached by TCP")
+        let proxy = try FaultyProxy(host: host, port: parts.port ?? 5432)
+        (parts.host, parts.port) = ("127.0.0.1", Int(proxy.port))
+        return (proxy, try PostgresAddress(url: #require(parts.string)))
     }
 
     /// Lends a pool whose connections see an empty schema of their own, dropped afterwards.

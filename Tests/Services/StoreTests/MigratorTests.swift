@@ -28,12 +28,14 @@ struct MigratorTests {
             let first = Migration(version: 1, name: "one", sql: "CREATE TABLE one (id int);")
             _ = try await Migrator(pool: pool, schema: schema, migrations: [first]).migrate()
             let edited = Migration(version: 1, name: "one", sql: "CREATE TABLE one (id bigint);")
-            await #expect(throws: MigrationError.self) {
+            let changed = await #expect(throws: MigrationError.self) {
                 try await Migrator(pool: pool, schema: schema, migrations: [edited]).migrate()
             }
-            await #expect(throws: MigrationError.self) {
+            #expect(changed?.description.contains("migration 1 (one) was changed") == true)
+            let newer = await #expect(throws: MigrationError.self) {
                 try await Migrator(pool: pool, schema: schema, migrations: []).migrate()
             }
+            #expect(newer?.description.contains("knows migration 1") == true)
         }
     }
 

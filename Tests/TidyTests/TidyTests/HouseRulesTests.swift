@@ -26,7 +26,22 @@ import Testing
     func reasons() { report(SourceTree.swiftFiles.flatMap(Rules.dangersWithoutReason)) }
 
     @Test("no binary fraction comes near the money")
-    func floatingPoint() { report(SourceTree.sources.flatMap(Rules.floatingPoint)) }
+    func floatingPoint() {
+        report(SourceTree.sources.flatMap(Rules.floatingPoint))
+        report(Rules.needlessAllowances(SourceTree.sources).map { "\($0) needs no binary fractions any more" })
+    }
+
+    @Test("no pointer leaves the client that contains its library")
+    func pointers() {
+        #expect(SourceTree.sources.filter { $0.path.hasPrefix("Sources/Clients/") }.count > 40)
+        report(SourceTree.sources.flatMap(Rules.pointersThatLeave))
+    }
+
+    @Test("executables contain nothing")
+    func executables() {
+        #expect(SourceTree.sources.filter { $0.path.hasPrefix("Sources/Executables/") }.count >= 8)
+        report(SourceTree.sources.flatMap(Rules.thickExecutables))
+    }
 
     @Test("imports go down only, and C libraries are imported by clients alone")
     func imports() throws {

@@ -56,8 +56,38 @@ import Testing
     @Test("a Double near the money; not in a comment, not among the clients")
     func floatingPoint() {
         #expect(Rules.floatingPoint(file("let a: Double = 1")).count == 1)
+        #expect(Rules.floatingPoint(file("let a = texts.map(Double.init)")).count == 1)
         #expect(Rules.floatingPoint(file("// no Double here\nlet a = \"Float\"")).isEmpty)
         #expect(Rules.floatingPoint(file("let a: Double", path: "Sources/Clients/AMQP/Planted.swift")).isEmpty)
+        for room in ["Clients/Postgres", "Simulators/XeroSimulator", "Simulators/FleetHarness"] {
+            #expect(Rules.floatingPoint(file("let a: Float", path: "Sources/\(room)/Planted.swift")).count == 1)
+        }
+        #expect(Rules.floatingPoint(file("let a: Double", path: "Sources/Clients/Postgres/Backoff.swift")).isEmpty)
+        let clean = [file("let a = 1", path: "Sources/Clients/Postgres/Backoff.swift")]
+        #expect(Rules.needlessAllowances(clean).contains("Sources/Clients/Postgres/Backoff.swift"))
+    }
+
+    @Test("a pointer that leaves its client; not one that stays, is spoken of, or is another room's")
+    func pointers() {
+        func found(_ text: String, in room: String = "Clients/AMQP") -> Int {
+            Rules.pointersThatLeave(file(text, path: "Sources/\(room)/Planted.swift")).count
+        }
+        #expect(found("package func state() -> OpaquePointer { raw }") == 1)
+        #expect(found("    public let bytes: UnsafeRawBufferPointer") == 1)
+        #expect(found("    package init(_ body: (UnsafePointer<CChar>) -> Void) {}") == 1)
+        #expect(found("let raw: OpaquePointer\nfileprivate var bytes: UnsafeRawBufferPointer") == 0)
+        #expect(found("package func close()  // frees the OpaquePointer") == 0)
+        #expect(found("package let a: OpaquePointer", in: "Services/Store") == 0)
+    }
+
+    @Test("an executable of 41 lines; not 40, and not another room's")
+    func executables() {
+        func found(_ count: Int, in room: String = "Executables/poller") -> Int {
+            let text = Array(repeating: "print()", count: count).joined(separator: "\n") + "\n"
+            return Rules.thickExecutables(file(text, path: "Sources/\(room)/Planted.swift")).count
+        }
+        #expect(found(40) == 0 && found(41) == 1)
+        #expect(found(41, in: "Workers/Writing") == 0)
     }
 
     @Test(

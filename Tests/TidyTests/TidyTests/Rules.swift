@@ -57,16 +57,63 @@ enum Rules {
     }
 
     /// Binary fractions have no place where money is. Path → why it is allowed there.
-    private static let floatingPointAllowed: [String: String] = [:]
-    private static let exactGroups = ["Sources/Books/", "Sources/Services/", "Sources/Workers/"]
+    private static let floatingPointAllowed = [
+        "Sources/Clients/Postgres/Backoff.swift": "pauses between attempts",
+        "Sources/Simulators/XeroSimulator/Faults.swift": "the share of calls that a fault hits",
+        "Sources/Simulators/FleetHarness/BenchCommand.swift": "figures of benchmarks, to be printed",
+        "Sources/Simulators/FleetHarness/BudgetScenario.swift": "calls and seconds of a benchmark",
+        "Sources/Simulators/FleetHarness/DrainScenario.swift": "orders a second and megabytes of a benchmark",
+        "Sources/Simulators/FleetHarness/Fleet+Watching.swift": "milliseconds of latency in a benchmark",
+        "Sources/Simulators/FleetHarness/IsolationScenario.swift": "milliseconds of latency in a benchmark",
+        "Sources/Simulators/FleetHarness/MappingScenario.swift": "records a second of a benchmark",
+        "Sources/Simulators/FleetHarness/ReplayScenario.swift": "letters a second and megabytes of a benchmark",
+    ]
+    private static let exactGroups = [
+        "Sources/Books/", "Sources/Services/", "Sources/Workers/", "Sources/Simulators/", "Sources/Clients/Postgres/",
+    ]
+
+    /// Those on the list that need not be there: what is allowed for nothing is a hole.
+    static func needlessAllowances(_ files: [SwiftFile]) -> [String] {
+        floatingPointAllowed.keys.sorted().filter { path in
+            !files.contains { $0.path == path && $0.code.contains { $0.contains(floatingPointWord) } }
+        }
+    }
+
+    private static var floatingPointWord: Regex<Substring> {
+        // Simple: by Unicode's own rules `Double.random` is one word.
+        #/\b(?:Double|Float|Float16|Float32|Float64|CGFloat)\b/#.wordBoundaryKind(.simple)
+    }
 
     static func floatingPoint(_ file: SwiftFile) -> [String] {
         guard exactGroups.contains(where: { file.path.hasPrefix($0) }), floatingPointAllowed[file.path] == nil
         else { return [] }
-        let word = #/\b(?:Double|Float|Float16|Float32|Float64|CGFloat)\b/#
+        let word = floatingPointWord
         return file.code.enumerated().compactMap { index, line in
             line.contains(word) ? "\(file.path):\(index + 1): binary floating point" : nil
         }
+    }
+}
+
+// MARK: rooms
+
+extension Rules {
+    /// No pointer leaves a client of a C library: nothing that others may call has one in its declaration.
+    static func pointersThatLeave(_ file: SwiftFile) -> [String] {
+        guard file.path.hasPrefix("Sources/Clients/") else { return [] }
+        let declaration = #/\b(?:package|public|open)\b.*(?:Unsafe|OpaquePointer)/#
+        return file.code.enumerated().compactMap { index, line in
+            line.contains(declaration) ? "\(file.path):\(index + 1): a pointer leaves its client" : nil
+        }
+    }
+
+    static let executableLinesMax = 40
+
+    /// An executable parses, composes and runs: what it does lies below, where tests reach it.
+    static func thickExecutables(_ file: SwiftFile) -> [String] {
+        guard file.path.hasPrefix("Sources/Executables/") else { return [] }
+        let count = file.lines.last == "" ? file.lines.count - 1 : file.lines.count
+        return count > executableLinesMax
+            ? ["\(file.path): \(count) lines, more than the \(executableLinesMax) of an executable"] : []
     }
 }
 

@@ -2,47 +2,89 @@ import Glibc
 import Threads
 
 /// A program of the system that serves TLS over a throwaway certificate for 127.0.0.1, ended with the test.
-final class TLSServer: Sendable {
-    struct NeverReady: Error {}
+package final class TLSServer: Sendable {
+    package struct NeverReady: Error {}
 
-    let port: Int
-    let certificate: String
+    package let port: Int
+    package let certificate: String
     private let folder: String
     private let process: ChildProcess
 
-    static let openssl = "/usr/bin/openssl"
-    static let nghttpd = ["/usr/sbin/nghttpd", "/usr/bin/nghttpd"].first { (path: String) in access(path, X_OK) == 0 }
+    package static let openssl = "/usr/bin/openssl"
+    package static let nghttpd = ["/usr/sbin/nghttpd", "/usr/bin/nghttpd"].first { (path: String) in
+        access(path, X_OK) == 0
+    }
 
     /// `openssl s_server`, HTTP/1.0 over TLS. Serves `/file`.
-    static func plain(_ extra: [String] = []) async throws -> TLSServer {
-        try await start(openssl, ready: "ACCEPT") { port, key, certificate in
+    ///
+    /// - Parameter names: what the certificate is made out to.
+    package static func plain(
+        _ extra: [String] = [], names: String = "IP:127.0.0.1"
+    ) async throws -> TLSServer {
+        try await start(openssl, ready: "ACCEPT", names: names) { port, key, certificate in
             ["s_server", "-accept", "127.0.0.1:\(port)", "-key", key, "-cert", certificate, "-WWW"] + extra
         }
     }
 
+    /// What makes `plain` a peer of days gone by, which speaks TLS 1.1 and nothing later.
+    package static let oldVersion = ["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"]
+
+    /// Whether openssl was built with TLS 1.1 at all.
+    package static let speaksOldVersion: Bool = {
+        guard access(openssl, X_OK) == 0 else { return false }
+        let answer = ChildProcess(in: "/tmp", [openssl, "ciphers", "-s", "-tls1_1", "DEFAULT@SECLEVEL=0"]).readOutput()
+        return answer?.contains("AES") == true
+    }()
+
+    /// A file for `OPENSSL_CONF` that allows every version and cipher there is; whoever asked removes it.
+    package static func lenientPolicy() throws -> String {
+        let text = """
+            openssl_conf = all
+            [all]
+            ssl_conf = protocols
+            [protocols]
+            system_default = lenient
+            [lenient]
+            MinProtocol = TLSv1
+            CipherString = DEFAULT:@SECLEVEL=0
+
+            """
+        var name = Array("/tmp/tb-openssl-XXXXXX".utf8CString)
+        let file = mkstemp(&name)
+        guard file >= 0 else { throw NeverReady() }
+        defer { close(file) }
+        _ = text.withCString { write(file, $0, strlen($0)) }
+        return String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     /// `nghttpd`, HTTP/2 over TLS. Serves `/file`.
-    static func http2() async throws -> TLSServer {
+    package static func http2() async throws -> TLSServer {
         guard let nghttpd else { throw NeverReady() }
         return try await start(nghttpd, ready: "listen") { port, key, certificate in
             ["-v", "-a", "127.0.0.1", "-d", ".", "\(port)", key, certificate]
         }
     }
 
-    func url(_ host: String = "127.0.0.1") -> String { "https://\(host):\(port)/file" }
+    package func url(_ host: String = "127.0.0.1") -> String { "https://\(host):\(port)/file" }
 
     private static func start(
-        _ program: String, ready: String,
+        _ program: String, ready: String, names: String = "IP:127.0.0.1",
         arguments: @escaping @Sendable (_ port: Int, _ key: String, _ certificate: String) -> [String]
     ) async throws -> TLSServer {
         // Waiting for a child blocks: on a thread of its own, or the pool would stand still.
         let server = await withCheckedContinuation { (continuation: CheckedContinuation<TLSServer?, Never>) in
-            startThread { continuation.resume(returning: TLSServer(program, ready: ready, arguments: arguments)) }
+            startThread {
+                continuation.resume(
+                    returning: TLSServer(program, ready: ready, names: names, arguments: arguments))
+            }
         }
         guard let server else { throw NeverReady() }
         return server
     }
 
-    private init?(_ program: String, ready: String, arguments: (Int, String, String) -> [String]) {
+    private init?(
+        _ program: String, ready: String, names: String, arguments: (Int, String, String) -> [String]
+    ) {
         var name = Array("/tmp/tb-http-XXXXXX".utf8CString)
         guard mkdtemp(&name) != nil else { return nil }
         let folder = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -56,7 +98,7 @@ final class TLSServer: Sendable {
         }
         let maker = ChildProcess(in: folder, [
             Self.openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-            "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+            "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=\(names)",
             "-keyout", key, "-out", certificate,
         ])
         while maker.readOutput() != nil {}

@@ -2,20 +2,22 @@ import Foundation
 import Glibc
 import Threads
 
-/// A TCP proxy on loopback that can cut its connections, or go silent while they stay open.
-final class FaultyProxy: Sendable {
+/// A TCP proxy on loopback that can cut its connections, refuse new ones, go silent while they stay open, or keep back
+/// what the server answers.
+package final class FaultyProxy: Sendable {
     private struct State: Sendable {
         var cuts = 0
         var isStalled = false
+        var isShut = false
+        var holdsAnswers = false
         var isOver = false
-        var openCount = 0
     }
 
-    let port: UInt16
+    package let port: UInt16
     private let listener: Int32
     private let state = Locked(State())
 
-    init(host: String, port target: Int) throws {
+    package init(host: String, port target: Int) throws {
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -37,23 +39,44 @@ final class FaultyProxy: Sendable {
             while !state.withLock({ $0.isOver }) {
                 guard Self.waitToRead(listening) else { continue }
                 let client = accept(listening, nil, nil)
-                if client >= 0 { Self.serve(client, target: target, state) }
+                guard client >= 0 else { continue }
+                if state.withLock({ $0.isShut }) { Glibc.close(client) } else {
+                    Self.serve(client, target: target, state)
+                }
             }
             Glibc.close(listening)
         }
     }
 
-    func stop() { state.withLock { $0.isOver = true } }
+    package func stop() { state.withLock { $0.isOver = true } }
 
     deinit { stop() }
 
     /// Ends every connection there is; new ones are served.
-    func cut() { state.withLock { $0.cuts += 1 } }
+    package func cut() { state.withLock { $0.cuts += 1 } }
 
     /// Forwards nothing until `resume()`, and says nothing about it.
-    func stall() { state.withLock { $0.isStalled = true } }
+    package func stall() { state.withLock { $0.isStalled = true } }
 
-    func resume() { state.withLock { $0.isStalled = false } }
+    /// Ends every connection, and each new one as soon as it is made, until `resume()`: the server is gone.
+    package func shut() {
+        state.withLock { state in
+            state.isShut = true
+            state.cuts += 1
+        }
+    }
+
+    /// Forwards to the server, and nothing from it, until `resume()`. Of what is sent to it after this call, no answer
+    /// comes through.
+    package func holdAnswers() { state.withLock { $0.holdsAnswers = true } }
+
+    package func resume() {
+        state.withLock { state in
+            state.isStalled = false
+            state.isShut = false
+            state.holdsAnswers = false
+        }
+    }
 
     private static func waitToRead(_ descriptor: Int32) -> Bool {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
@@ -95,10 +118,13 @@ final class FaultyProxy: Sendable {
             }
             var entries = [
                 pollfd(fd: client, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: upstream, events: Int16(POLLIN), revents: 0),
+                // A negative descriptor is passed over.
+                pollfd(fd: now.holdsAnswers ? -1 : upstream, events: Int16(POLLIN), revents: 0),
             ]
             guard poll(&entries, 2, 20) > 0 else { continue }
             for (from, to) in [(0, upstream), (1, client)] where entries[from].revents != 0 {
+                // Asked again: an answer to what was forwarded a moment ago may be there already.
+                if from == 1, state.withLock({ $0.holdsAnswers }) { continue }
                 let count = recv(entries[from].fd, &buffer, buffer.count, 0)
                 if count <= 0 { return }
                 var sent = 0
