@@ -72,3 +72,19 @@ struct ProofTests {
         #expect(try !Proof(plan: plan, till: nothing, ledger: nothing, dead: 0, queued: 0).holds)
     }
 }
+
+struct ProgressTests {
+    @Test("the live line tells what the poller has seen, not what the till has, and all that follows from it")
+    func line() {
+        var progress = Progress()
+        (progress.orders, progress.seen, progress.mapped, progress.written) = (400, 350, 340, 300)
+        (progress.dead, progress.xeroCalls, progress.refusedCalls, progress.queued) = (1, 21, 2, 49)
+        #expect(
+            progress.line(after: .seconds(10)) == "10 s: orders seen 350 of 400, mapped 340, written 300, dead 1, "
+                + "30 orders/s, Xero calls 21 (refused 2), queued 49")
+        progress.days = DayProgress(orders: 320, posted: 12, waiting: 3)
+        #expect(
+            progress.line(after: .zero) == "1 s: orders seen 350 of 400, orders in their days 320, days posted 12, "
+                + "waiting 3, mapped 340, written 300, dead 1, Xero calls 21 (refused 2), queued 49")
+    }
+}
