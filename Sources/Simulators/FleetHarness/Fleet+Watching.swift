@@ -7,6 +7,8 @@ struct Progress: Sendable, Equatable {
     var isTradeOver = false
     /// Completed orders in Kounta.
     var orders = 0
+    /// Orders that a poller has published.
+    var seen = 0
     /// Documents the mapper made.
     var mapped = 0
     /// Documents that are written and paid.
@@ -19,6 +21,17 @@ struct Progress: Sendable, Equatable {
     var refusedCalls = 0
     /// Nil where every order is a document of its own.
     var days: DayProgress?
+
+    /// What a person sees of a run that goes on.
+    func line(after elapsed: Duration) -> String {
+        let seconds = max(1, Int(elapsed.components.seconds))
+        let rate = days == nil ? "\(written / seconds) orders/s, " : ""
+        let days = days.map {
+            "orders in their days \($0.orders), days posted \($0.posted), waiting \($0.waiting), "
+        } ?? ""
+        return "\(seconds) s: orders seen \(seen) of \(orders), \(days)mapped \(mapped), written \(written), "
+            + "dead \(dead), \(rate)Xero calls \(xeroCalls) (refused \(refusedCalls)), queued \(queued)"
+    }
 
     /// Every order is an invoice, paid, or lies on the desk, and nothing is on its way.
     var isDone: Bool {
@@ -69,6 +82,7 @@ extension Fleet {
             let invoices = organisation["invoices"]
             progress.written += Int(invoices?["count"]?.integer ?? invoices?.integer ?? 0)
         }
+        progress.seen = try await watch.seen()
         (progress.mapped, progress.settled, progress.dead) = try await watch.counts()
         if options.postsDays { progress.days = try await watch.days() }
         progress.queued = try await watch.queued()
@@ -134,6 +148,16 @@ final class Watch: Sendable {
                 """)
             guard let row = rows.first else { return (0, 0, 0) }
             return (Int(try row.int("mapped")), Int(try row.int("settled")), Int(try row.int("dead")))
+        }
+    }
+
+    /// Orders whose details a poller has published, confirmed; takings are remembered beside them.
+    func seen() async throws -> Int {
+        let schema = schema
+        return try await pool.withSession { session in
+            let rows = try session.query(
+                "SELECT count(*) AS seen FROM \(schema).poll_seen WHERE id NOT LIKE 'takings/%'")
+            return Int(try rows.first?.int("seen") ?? 0)
         }
     }
 

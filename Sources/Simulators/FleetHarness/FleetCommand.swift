@@ -183,14 +183,7 @@ struct ProgressLine {
     mutating func show(_ progress: Progress, after elapsed: Duration) {
         guard isTerminal || ContinuousClock.now - shown > .seconds(5) || progress.isDone else { return }
         shown = .now
-        let seconds = max(1, Int(elapsed.components.seconds))
-        let rate = progress.days == nil ? "\(progress.written / seconds) orders/s, " : ""
-        let days = progress.days.map {
-            "orders in their days \($0.orders), days posted \($0.posted), waiting \($0.waiting), "
-        } ?? ""
-        let text = "\(seconds) s: orders \(progress.orders), \(days)mapped \(progress.mapped), "
-            + "written \(progress.written), dead \(progress.dead), \(rate)Xero calls \(progress.xeroCalls) "
-            + "(refused \(progress.refusedCalls)), queued \(progress.queued)"
+        let text = progress.line(after: elapsed)
         write(isTerminal ? "\r\u{1B}[K\(text)" : "\(text)\n")
     }
 

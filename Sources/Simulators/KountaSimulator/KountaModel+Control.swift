@@ -166,6 +166,8 @@ extension KountaModel {
             writer.field("unauthorised", counters.unauthorised)
             writer.field("faults", counters.faults)
             writer.field("mostInAMinute", counters.mostInAMinute)
+            writer.field("inFlight", inFlight)
+            writer.field("mostInFlight", counters.mostInFlight)
         }
     }
 }

@@ -22,6 +22,8 @@ package actor KountaModel {
     var processed: [TradeBook.TradingDay: Int] = [:]
     private var schedule: TradeSchedule
     private var refusals = 0
+    /// Calls that came and are not answered yet, delays of faults included; not those of the control.
+    private(set) var inFlight = 0
     var nextRefund: Int64 = 8_000_000_000
 
     /// Reads the file of real orders, if there is one, and books what is there from the start.
@@ -71,6 +73,14 @@ package actor KountaModel {
             do { try book(release) } catch { preconditionFailure("a scheduled order cannot be booked: \(error)") }
         }
     }
+
+    /// A call has come; ``leave()`` when it is answered.
+    func enter() {
+        inFlight += 1
+        counters.note(inFlight: inFlight)
+    }
+
+    func leave() { inFlight -= 1 }
 
     private func book(_ release: TradeSchedule.Release) throws {
         let at = release.at / 1_000

@@ -59,8 +59,7 @@ package struct KountaServer: Service {
         if request.method == .post || request.method == .put {
             call.body = Array(buffer: try await request.collectBody(upTo: 4 << 20))
         }
-        let answer = await model.answer(call)
-        if answer.delayMilliseconds > 0 { try await Task.sleep(for: .milliseconds(answer.delayMilliseconds)) }
+        let answer = try await answer(call)
         if answer.delivery == .drop { try await context.channel.close() }
         var headers = HTTPFields()
         for (name, value) in answer.headers {
@@ -70,6 +69,22 @@ package struct KountaServer: Service {
         return Response(
             status: .init(code: answer.status), headers: headers,
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))
+    }
+}
+
+extension KountaServer {
+    /// Counted as in flight until it is due.
+    private func answer(_ call: Call) async throws -> Answer {
+        if call.path.hasPrefix("/_control") { return await model.answer(call) }
+        await model.enter()
+        let answer = await model.answer(call)
+        var wait: Result<Void, any Error> = .success(())
+        if answer.delayMilliseconds > 0 {
+            do { try await Task.sleep(for: .milliseconds(answer.delayMilliseconds)) } catch { wait = .failure(error) }
+        }
+        await model.leave()
+        try wait.get()
+        return answer
     }
 }
 

@@ -43,6 +43,7 @@ struct CallCounters: Sendable {
     private(set) var unauthorised = 0
     private(set) var faults = 0
     private(set) var mostInAMinute = 0
+    private(set) var mostInFlight = 0
     /// Calls of the last minute in tenths of a second, oldest first, and their sum.
     private var tenths: [(tenth: Int64, calls: Int)] = []
     private var head = 0
@@ -69,6 +70,7 @@ struct CallCounters: Sendable {
         mostInAMinute = max(mostInAMinute, inWindow)
     }
 
+    mutating func note(inFlight: Int) { mostInFlight = max(mostInFlight, inFlight) }
     mutating func noteRefused() { refused += 1 }
     mutating func noteUnauthorised() { unauthorised += 1 }
     mutating func noteFault() { faults += 1 }

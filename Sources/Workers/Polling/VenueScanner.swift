@@ -18,6 +18,8 @@ package struct VenueScanner: Sendable {
 
     /// A list longer than this is cut short by an error: a page that leads to itself would never end.
     private static let pagesMax = 200_000
+    /// So often a list is read again that loses orders while it is read, before the scan begins anew.
+    private static let rereadingsMax = 5
 
     package init(
         client: KountaClient, store: any PollingStore, outbox: any Outbox, settings: PollingSettings, clock: WorkClock,
@@ -39,8 +41,13 @@ package struct VenueScanner: Sendable {
             try await store.position(company: company.key, site: venue.site)
             ?? PollPosition(readUntil: company.startFrom, rescanned: start)
         let from = max(company.startFrom, position.readUntil.adding(.zero - settings.overlap))
-        try await read(
-            .complete, venue, of: company, from: from, until: start.adding(seconds: 1), priority: .newOrders)
+        let until = start.adding(seconds: 1)
+        // The next poll reads the overlap again; what lies before it nobody would see again for days, or ever.
+        if start.since(position.readUntil) <= settings.overlap {
+            try await read(.complete, venue, of: company, from: from, until: until, priority: .newOrders)
+        } else {
+            try await readWhole(venue, of: company, from: from, until: until)
+        }
         position.readUntil = start
         let isRescanDue = start.since(position.rescanned ?? start.adding(.zero - settings.rescanInterval))
             >= settings.rescanInterval
@@ -60,6 +67,27 @@ package struct VenueScanner: Sendable {
         try await store.move(position, company: company.key, site: venue.site, lease: lease)
     }
 
+    /// Reads a span until it is certain that no order fell between two pages.
+    ///
+    /// Pages are counted from the newest order: where one of those already read is deleted, the rest moves up, and the
+    /// first of the next page is now the last of the page before. Such a list lacks in the next reading what it had in
+    /// this one. So a reading whose every order is in the next one was whole. What was published is not asked for
+    /// again: another reading costs a call for each 25 orders, from what new orders leave.
+    ///
+    /// - Throws: ``UnsteadyList`` after so many readings: the cursor stays, and the next scan begins anew.
+    private func readWhole(
+        _ venue: VenueSettings, of company: CompanySettings, from: Instant, until: Instant
+    ) async throws {
+        var last = try await read(.complete, venue, of: company, from: from, until: until, priority: .newOrders)
+        guard last.pages > 1 else { return }
+        for _ in 0..<Self.rereadingsMax {
+            let again = try await read(.complete, venue, of: company, from: from, until: until, priority: .rescan)
+            if last.ids.isSubset(of: again.ids) { return }
+            last = again
+        }
+        throw UnsteadyList(readings: Self.rereadingsMax + 1)
+    }
+
     /// A list that Kounta does not have stops no venue: sales go on.
     ///
     /// - Returns: nil where it does not have it.
@@ -68,7 +96,7 @@ package struct VenueScanner: Sendable {
         until: Instant
     ) async throws -> Set<OrderID>? {
         do {
-            return try await read(list, venue, of: company, from: from, until: until, priority: .rescan)
+            return try await read(list, venue, of: company, from: from, until: until, priority: .rescan).ids
         } catch KountaError.notFound {
             metrics.count(
                 "tillbridge_poll_lists_missing_total", ["company": company.key.text, "list": list.rawValue])
@@ -98,12 +126,12 @@ package struct VenueScanner: Sendable {
         metrics.count("tillbridge_orders_published_total", ["company": company.key.text], by: messages.count)
     }
 
-    /// - Returns: the orders of the list.
+    /// - Returns: the orders of the list, and on how many pages they were.
     @discardableResult
     private func read(
         _ list: KountaClient.OrderList, _ venue: VenueSettings, of company: CompanySettings, from: Instant,
         until: Instant, priority: KountaBudget.Priority
-    ) async throws -> Set<OrderID> {
+    ) async throws -> (ids: Set<OrderID>, pages: Int) {
         var ids: Set<OrderID> = []
         var path: String? = client.firstPagePath(list, site: venue.site, from: from, until: until)
         var pages = 0
@@ -119,7 +147,7 @@ package struct VenueScanner: Sendable {
             ids.formUnion(page.rows.map(\.id))
             path = page.next
         }
-        return ids
+        return (ids, pages)
     }
 
     private func take(
@@ -187,5 +215,13 @@ package struct VenueScanner: Sendable {
             preconditionFailure("SHA-256 has 32 bytes")
         }
         return hash
+    }
+}
+
+/// Whenever it was read, a list had lost some of its orders since.
+struct UnsteadyList: Error, CustomStringConvertible {
+    let readings: Int
+    var description: String {
+        "orders were deleted from the list during each of \(readings) readings, so that some may not have been seen"
     }
 }

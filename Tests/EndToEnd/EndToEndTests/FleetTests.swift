@@ -122,14 +122,37 @@ struct FleetTests {
                     "SELECT fence FROM \(schema).lease WHERE name LIKE 'poller/%' AND until > now() ORDER BY name"
                 ).map { try $0.int("fence") }
             }
+            /// Completed just now, and booked by whoever polls.
+            func sell(_ id: Int) async throws {
+                let now = Date.now.formatted(.iso8601)
+                let order = TillOrder(id, 1250).json
+                    .replacing("2026-11-20T12:00:00+11:00", with: now).replacing("2026-11-20T12:00:05+11:00", with: now)
+                try await running.fleet.kounta.post("/_control/orders", order)
+                try await running.wait("the invoice of \(id)") {
+                    try await running.invoiceNumbers().contains("HBR-\(id)")
+                }
+            }
+            for name in ["mapper", "writer"] { _ = try await running.fleet.startWorker(name, log: name) }
             let first = try await running.fleet.startWorker("poller", log: "poller-1")
             try await running.wait("the first poller's leases") { try await fences() == [1, 1] }
-            _ = try await running.fleet.startWorker("poller", log: "poller-2")
-            await running.fleet.children.remove(first)
-            first.signal(SIGKILL)
+            // Had it to be waited for, its lease would last for a minute.
+            let second = try await running.fleet.startWorker(
+                "poller", log: "poller-2", environment: ["TILLBRIDGE_POLLING_LEASE": "60s"])
+            await running.kill(first)
             let killed = ContinuousClock.now
             try await running.wait("the second poller's leases") { try await fences() == [2, 2] }
             #expect(ContinuousClock.now - killed < .seconds(10))
+            try await sell(6_100_000_001)
+
+            _ = try await running.fleet.startWorker("poller", log: "poller-3")
+            try await running.fleet.waitUntilReady()
+            #expect(try await fences() == [2, 2])
+            await running.fleet.children.remove(second)
+            #expect(await second.stop() == 0)
+            // Given back: nobody holds them, or the third does already.
+            #expect(try await !fences().contains(2))
+            try await running.wait("the third poller's leases") { try await fences() == [3, 3] }
+            try await sell(6_100_000_002)
         }
     }
 

@@ -43,6 +43,19 @@ struct ContractTests {
             }
         }
         try Self.expectNone(calls, atLeast: 200)
+        // What the description leaves open, and the fleet must not: one bad invoice may not take the others with it,
+        // no part of a cent is lost, and whatever is created can be sent twice.
+        let whole: Set = ["summarizeErrors=false", "unitdp=4"]
+        let wanted = [
+            "/Invoices": (whole, "key-1"), "/CreditNotes": (whole, "key-1"),
+            "/Payments": (["summarizeErrors=false"], "key-2"), "/Contacts": (["summarizeErrors=false"], "key-3"),
+        ]
+        #expect(Set(calls.map(\.title)) == Set(wanted.keys.map { "PUT \($0)" }))
+        for call in calls {
+            let (query, key) = try #require(wanted[call.path])
+            #expect(Set(call.query.map { "\($0.name)=\($0.value)" }) == query, "\(call.title)")
+            #expect(call.headers["idempotency-key"] == key, "\(call.title)")
+        }
     }
 
     @Test("changes of what stands are as described: void, changed, payments and allocations set and taken away")

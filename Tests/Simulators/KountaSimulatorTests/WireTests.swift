@@ -54,6 +54,41 @@ import Testing
         }
     }
 
+    @Test("calls are counted by what they ask for, and how many were in flight at once; looking at it does not count")
+    func counters() async throws {
+        var settings = KountaSettings()
+        settings.ordersPerSite = 10
+        try await withKountaSimulator(settings) { base in
+            @Sendable func counters() async throws -> JSON {
+                let answer = try await exchange(base, "GET", "/_control/counters")
+                let body = try #require(answer.firstIndex(of: "{"))
+                return try JSON(parsing: Array(answer[body...].utf8))
+            }
+            for path in ["orders.json", "sites/923/orders/complete.json", "sites/985/orders/complete.json?page=2"] {
+                _ = try await exchange(base, "GET", "/v1/companies/162/\(path)")
+            }
+            #expect(try await counters()["mostInFlight"]?.integer == 1)
+            let slow = #"{"match":{"path":"/companies/162/orders/"},"action":{"delayMs":4000},"count":3}"#
+            _ = try await exchange(base, "POST", "/_control/faults", body: slow)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for id in 5_000_000_001...5_000_000_003 {
+                    group.addTask { _ = try await exchange(base, "GET", "/v1/companies/162/orders/\(id).json") }
+                }
+                while try await counters()["inFlight"]?.integer != 3 { await Task.yield() }
+                try await group.waitForAll()
+            }
+            let report = try await counters()
+            #expect(report["mostInFlight"]?.integer == 3 && report["inFlight"]?.integer == 0)
+            let calls = report["calls"]?.members.map { "\($0.key): \($0.value.integer ?? -1)" }
+            #expect(
+                calls?.sorted() == [
+                    "GET /v1/companies/{id}/orders/{id}: 3", "GET /v1/companies/{id}/orders: 1",
+                    "GET /v1/companies/{id}/sites/{id}/orders/complete: 2",
+                ])
+            #expect(report["total"]?.integer == 6)
+        }
+    }
+
     private struct Received: Sendable {
         let signature: String?
         let extra: String?

@@ -34,10 +34,10 @@ struct TillWorld: Sendable {
     static let company = CompanyKey("harbour")
     static let organisation = OrganisationKey("harbour")
 
-    static func with(
-        _ name: String, replaces: Bool = false, limits: KountaSettings.Limits = .off,
-        _ work: @escaping @Sendable (TillWorld) async throws -> Void
-    ) async throws {
+    static func with<Value: Sendable>(
+        _ name: String, replaces: Bool = false, limits: KountaSettings.Limits = .off, ordersPerSite: Int = 12,
+        _ work: @escaping @Sendable (TillWorld) async throws -> Value
+    ) async throws -> Value {
         let schema = "polling_\(name)_\(getpid())"
         let url = try #require(Database.url)
         let separator = url.contains("?") ? "&" : "?"
@@ -47,20 +47,20 @@ struct TillWorld: Sendable {
         var settings = KountaSettings()
         settings.limits = limits
         settings.putsReplace = replaces
-        settings.ordersPerSite = 12
-        let result: Result<Void, any Error>
+        settings.ordersPerSite = ordersPerSite
+        let result: Result<Value, any Error>
         do {
             _ = try await Migrator(pool: pool, schema: schema).migrate()
-            try await withKountaSimulator(settings) { base in
+            result = .success(try await withKountaSimulator(settings) { base in
                 let world = TillWorld(pool: pool, store: PostgresStore(pool: pool, holder: "tests"), base: base)
-                try await work(world)
+                let value = try await work(world)
                 await world.http.close()
-            }
-            result = .success(())
+                return value
+            })
         } catch { result = .failure(error) }
         try await pool.withSession { try $0.script("DROP SCHEMA IF EXISTS \(schema) CASCADE") }
         await pool.close()
-        try result.get()
+        return try result.get()
     }
 
     /// Rules as an operator writes them.
@@ -74,7 +74,7 @@ struct TillWorld: Sendable {
 
     static let byID = "write_back: [{set: {reference_id: \"{contact_id}\"}}]"
 
-    private static func settings(_ rules: String) throws -> Settings {
+    static func settings(_ rules: String) throws -> Settings {
         let yaml = """
             organisations:
               - key: harbour

@@ -24,6 +24,16 @@ actor AcceptingLedger: Ledger {
     /// So many calls of this kind are refused for the limit, after so many that are not.
     func refuse(_ purpose: CallPurpose, times: Int, after passing: Int = 0) { refusals[purpose] = (passing, times) }
 
+    /// Each creating call: what it was sent with, and whether just that had been stored before.
+    private(set) var sent: [(sending: StoredSending, wasStored: Bool)] = []
+    private var documents: MemoryDocuments?
+    func watch(_ documents: MemoryDocuments) { self.documents = documents }
+
+    private func note(_ key: String, _ bytes: [UInt8]) async {
+        let sending = StoredSending(key: key, bytes: bytes)
+        sent.append((sending, await documents?.sendings.contains(sending) == true))
+    }
+
     private func limit(_ purpose: CallPurpose) -> XeroOutcome? {
         guard let (passing, left) = refusals[purpose], left > 0 else { return nil }
         guard passing == 0 else {
@@ -54,6 +64,7 @@ actor AcceptingLedger: Ledger {
     func create(
         _ kind: LedgerDocument.Kind, _ body: [UInt8], key: String, permit: CallPermit
     ) async throws -> XeroOutcome {
+        await note(key, body)
         if let limit = limit(.invoices) { return limit }
         let numbers = try JSON(parsing: body)["Invoices"]?.elements.compactMap { $0["InvoiceNumber"]?.string } ?? []
         invoiceCalls.append(numbers.count)
@@ -63,6 +74,7 @@ actor AcceptingLedger: Ledger {
     }
 
     func createPayments(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroOutcome {
+        await note(key, body)
         if let limit = limit(.payments) { return limit }
         let payments = try JSON(parsing: body)["Payments"]?.elements ?? []
         paymentCalls.append(payments.count)
@@ -95,6 +107,12 @@ actor AcceptingLedger: Ledger {
     func create(_ contact: NewContact, key: String) async throws -> Lookup<ElementResult> {
         .failed(.refused(status: 400, "this ledger knows every contact already"))
     }
+}
+
+/// A key and the bytes that are sent under it.
+struct StoredSending: Hashable {
+    let key: String
+    let bytes: [UInt8]
 }
 
 /// Documents in memory, each with as many payments as it is asked for.
@@ -132,8 +150,11 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
             return ClaimResult(id: $0, outcome: open[$0].map { .claimed($0) } ?? other)
         }
     }
+    /// In the order in which they were stored.
+    private(set) var sendings: [StoredSending] = []
     func recordSending(_ claims: [Claim], _ attempt: SendingAttempt) async throws -> [Claim] {
-        claims.map {
+        sendings.append(StoredSending(key: attempt.key, bytes: attempt.bytes))
+        return claims.map {
             var claim = $0
             claim.isHeld = true
             return claim
@@ -153,8 +174,12 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
         notTaken.formUnion(claims.map(\.id))
     }
     func recordUncertain(_ claims: [Claim], key: String, cause: String) async throws {}
-    func recordInvoices(_ results: [InvoiceResult], of call: AnsweredCall?, payments: [PaymentAttempt]) async throws {}
-    func recordSending(_ payments: PaymentAttempt) async throws {}
+    func recordInvoices(_ results: [InvoiceResult], of call: AnsweredCall?, payments: [PaymentAttempt]) async throws {
+        sendings += payments.map { StoredSending(key: $0.key, bytes: $0.bytes) }
+    }
+    func recordSending(_ payments: PaymentAttempt) async throws {
+        sendings.append(StoredSending(key: payments.key, bytes: payments.bytes))
+    }
     func recordPayments(_ results: [PaymentResult], settled: [Claim], of call: AnsweredCall?) async throws {
         for result in results where result.state == .written { paid.insert(result.id) }
         self.settled += settled.map(\.id)

@@ -1,0 +1,211 @@
+import Domain
+import HTTP
+import JSON
+import Kounta
+import Logging
+import Messaging
+import Settings
+import Store
+import Synchronization
+import Telemetry
+import Testing
+
+@testable import Polling
+
+/// A poller's parts on a simulated till and real tables: a clock that stands still, pauses that end when a test says
+/// so, and an outbox that a test reads.
+struct ScanWorld: Sendable {
+    let till: TillWorld
+    let outbox = RecordingOutbox()
+    let pauses = Pauses()
+    let time = HandClock()
+    var company: CompanySettings
+    var settings: PollingSettings
+
+    static let bistro = SiteID("923")
+    static let pier = SiteID("985")
+
+    /// Two venues, no orders, the usual windows.
+    static func with<Result: Sendable>(
+        _ name: String, _ work: @escaping @Sendable (ScanWorld) async throws -> Result
+    ) async throws -> Result {
+        try await TillWorld.with("scan_\(name)", ordersPerSite: 0) { till in
+            let settings = try TillWorld.settings("")
+            var world = ScanWorld(till: till, company: settings.companies[0], settings: settings.polling)
+            var pier = world.venue
+            (pier.site, pier.name, pier.prefix) = (Self.pier, "Pier Cafe", "PIE")
+            world.company.venues.append(pier)
+            // Nobody takes it over while a test looks.
+            world.settings.leaseDuration = .seconds(3600)
+            return try await work(world)
+        }
+    }
+
+    /// The bistro.
+    var venue: VenueSettings { company.venues[0] }
+
+    /// - Parameter chance: the number that is drawn of a range.
+    func clock(chance: @escaping @Sendable (ClosedRange<Int>) -> Int = { _ in 0 }) -> WorkClock {
+        WorkClock(
+            now: { [time] in time.now }, sleep: { [pauses] in try await pauses.sleep($0) }, randomInteger: chance)
+    }
+
+    /// - Parameters:
+    ///   - callsPerMinute: a call beyond them ends the scan with ``NoCallLeft``: no test waits a minute.
+    ///   - store: nil: the real one.
+    func scanner(callsPerMinute: Int = 0, store: (any PollingStore)? = nil) -> VenueScanner {
+        let budget = KountaBudget(
+            callsPerMinute: callsPerMinute, now: { [time] in time.now }, sleep: { _ in throw NoCallLeft() })
+        let client = KountaClient(
+            http: till.http, base: till.base, company: "162",
+            access: .basic(ClientCredential(id: "a", secret: Secret("b"))), budget: budget)
+        return VenueScanner(
+            client: client, store: store ?? till.store, outbox: outbox, settings: settings, clock: clock(),
+            metrics: till.metrics)
+    }
+
+    /// Runs a whole poller beside `work`.
+    func polling(
+        chance: @escaping @Sendable (ClosedRange<Int>) -> Int = { _ in 0 }, _ work: () async throws -> Void
+    ) async throws {
+        let lines = till.lines
+        var logger = Logger(label: "tests") { _ in lines }
+        logger.logLevel = .debug
+        let poller = CompanyPoller(
+            company: company, settings: settings, store: till.store, scanner: scanner(), clock: clock(chance: chance),
+            metrics: till.metrics, logger: logger)
+        // Unstructured: it runs until the work is done.
+        let running = Task { try await poller.run() }
+        let result: Result<Void, any Error>
+        do { result = .success(try await work()) } catch { result = .failure(error) }
+        running.cancel()
+        try await running.value
+        try result.get()
+    }
+
+    func lease() async throws -> Lease {
+        try #require(try await till.store.acquire("poller/\(company.key)", for: settings.leaseDuration))
+    }
+
+    func position(_ site: SiteID = bistro) async throws -> PollPosition? {
+        try await till.store.position(company: company.key, site: site)
+    }
+
+    // MARK: the till
+
+    /// Enters an order that was opened so long ago.
+    func enter(_ id: Int, at site: SiteID = bistro, ago: Int64 = 60, status: String = "COMPLETE") async throws {
+        let created = time.now.adding(seconds: -ago)
+        _ = try await till.call(
+            .post, "/_control/orders",
+            """
+            {"id":\(id),"company_id":162,"site_id":\(site),"register_id":9091,"status":"\(status)","total":11.00,\
+            "created_at":"\(created)","updated_at":"\(created)","sale_number":"T\(id)"}
+            """)
+    }
+
+    func edit(_ id: Int, _ patch: String) async throws {
+        _ = try await till.call(.post, "/_control/edit/\(id)", patch)
+    }
+
+    /// Single orders that were asked for so far.
+    func detailCalls() async throws -> Int64 {
+        let calls = try await till.call(.get, "/_control/counters")?["calls"]
+        return calls?[key: "GET /v1/companies/{id}/orders/{id}"]?.integer ?? 0
+    }
+
+    /// Until it is taken away, the lists of a site's orders are answered so.
+    func fault(_ action: String, at site: SiteID = bistro) async throws {
+        let match = #"{"method":"GET","path":"/companies/162/sites/\#(site)/orders/complete"}"#
+        _ = try await till.call(.post, "/_control/faults", #"{"match":\#(match),"action":\#(action)}"#)
+    }
+
+    func removeFaults() async throws { _ = try await till.call(.delete, "/_control/faults") }
+
+    func isStopped(_ site: SiteID) -> Bool? {
+        let lines = till.metrics.rendered().split(separator: "\n")
+        let line = lines.first { $0.hasPrefix("tillbridge_venue_stopped") && $0.contains("site=\"\(site)\"") }
+        return line.map { $0.hasSuffix(" 1") }
+    }
+}
+
+struct NoCallLeft: Error {}
+
+/// Keeps what was published, and fails once where a test says.
+actor RecordingOutbox: Outbox {
+    struct Unconfirmed: Error {}
+
+    private(set) var published: [OutgoingMessage] = []
+    private var left: Int?
+
+    /// The n-th publication from now on is not confirmed.
+    func fail(at number: Int) { left = number }
+
+    /// The orders in the order in which they were confirmed.
+    var ids: [Int] { published.compactMap { $0.envelope.subject.id.flatMap { Int($0) } } }
+
+    func publish(_ messages: [OutgoingMessage]) async throws {
+        if messages.isEmpty { return }
+        if let left, left > 0 {
+            self.left = left - 1
+            if left == 1 { throw Unconfirmed() }
+        }
+        published += messages
+    }
+}
+
+/// Stands still until a test moves it. Starts at 2026-11-22T00:00:00Z.
+final class HandClock: Sendable {
+    private let seconds = Atomic<Int64>(1_795_305_600)
+
+    var now: Instant { Instant(secondsSince1970: seconds.load(ordering: .sequentiallyConsistent)) }
+    func advance(seconds: Int64) { self.seconds.add(seconds, ordering: .sequentiallyConsistent) }
+}
+
+/// A clock's sleep: it lasts until it is ended.
+actor Pauses {
+    private var asleep: [Int: (duration: Duration, end: CheckedContinuation<Void, any Error>)] = [:]
+    private var next = 0
+    private var watcher: (count: Int, seen: CheckedContinuation<Void, Never>)?
+
+    func sleep(_ duration: Duration) async throws {
+        next += 1
+        let id = next
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (end: CheckedContinuation<Void, any Error>) in
+                guard !Task.isCancelled else { return end.resume(throwing: CancellationError()) }
+                asleep[id] = (duration, end)
+                tell()
+            }
+        } onCancel: {
+            // Unstructured: the handler cannot wait.
+            Task { await cancel(id) }
+        }
+    }
+
+    /// Waits until so many sleep at once.
+    ///
+    /// - Returns: for how long, shortest first.
+    func wait(for count: Int) async -> [Duration] {
+        if asleep.count < count {
+            await withCheckedContinuation { seen in watcher = (count, seen) }
+        }
+        return asleep.values.map(\.duration).sorted()
+    }
+
+    func wakeAll() {
+        let ends = asleep.values.map(\.end)
+        asleep = [:]
+        for end in ends { end.resume() }
+    }
+
+    private func cancel(_ id: Int) {
+        asleep.removeValue(forKey: id)?.end.resume(throwing: CancellationError())
+    }
+
+    private func tell() {
+        guard let watcher, asleep.count >= watcher.count else { return }
+        self.watcher = nil
+        watcher.seen.resume()
+    }
+}
