@@ -182,6 +182,7 @@ extension PostgresStore: ReplayStore {
         guard !pairs.isEmpty else { return }
         let documents: [PostgresValue] = [.ints(pairs.map { $0.document })]
         _ = try session.pipeline([
+            (forgetUnanswered, documents),
             (
                 """
                 UPDATE payment AS p SET state = 'uncertain', cause = NULL FROM document AS d
@@ -261,6 +262,7 @@ extension PostgresStore: ReplayStore {
             return (ordinal: ordinal, payment: document.payments[Int(ordinal)])
         }
         _ = try session.pipeline([
+            (forgetUnanswered, [.ints([id.value])]),
             (
                 """
                 UPDATE payment AS p

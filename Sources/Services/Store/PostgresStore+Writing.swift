@@ -167,7 +167,8 @@ extension PostgresStore: WritingStore {
 
     package func giveUp(_ documents: [DocumentID], because cause: String) async throws -> [DocumentID] {
         try await pool.transaction { session in
-            try session.query(
+            _ = try session.query(Self.forgetUnanswered, [.ints(documents.map(\.value))])
+            return try session.query(
                 """
                 WITH given AS (
                     UPDATE document
@@ -262,10 +263,42 @@ extension PostgresStore: WritingStore {
         }
     }
 
-    package func recordSending(_ payments: PaymentAttempt) async throws {
-        let (sql, parameters) = Self.attempt(payments, holder)
-        _ = try await pool.withSession { try $0.execute(sql, parameters) }
+    package func recordSending(_ payments: PaymentAttempt, insteadOf key: String?) async throws {
+        let sending = Self.attempt(payments, holder)
+        guard let key else {
+            _ = try await pool.withSession { try $0.execute(sending.sql, sending.parameters) }
+            return
+        }
+        try await pool.transaction { session in
+            _ = try session.pipeline([(Self.finishAttempt, [.text(key), .text("not taken"), .null]), sending])
+        }
     }
+
+    package func unanswered(_ documents: [DocumentID], ageMax: Duration) async throws -> [UnansweredAttempt] {
+        try await pool.withSession { session in
+            // By attempt_by_age: a few hundred rows of the last minutes.
+            try session.query(
+                """
+                SELECT idempotency_key, bytes, ids,
+                       greatest(0, extract(epoch FROM clock_timestamp() - sent_at) * 1000)::bigint AS age
+                  FROM attempt
+                 WHERE sent_at > clock_timestamp() - $2 * interval '1 millisecond' AND finished_at IS NULL
+                   AND kind = 'payments' AND ids && $1::bigint[]
+                 ORDER BY id
+                """, [.ints(documents.map(\.value)), .int(ageMax.milliseconds)]
+            ).map { row in
+                UnansweredAttempt(
+                    key: try row.text("idempotency_key"), bytes: try row.bytes("bytes"),
+                    documents: try row.ints("ids").compactMap { $0 }.map { DocumentID($0) }, age: .milliseconds(try row.int("age")))
+            }
+        }
+    }
+
+    /// Nobody sends again what was to be sent of these documents: what becomes of them is decided anew. SQL for ids $1.
+    static let forgetUnanswered = """
+        UPDATE attempt SET finished_at = clock_timestamp(), outcome = 'given up'
+         WHERE sent_at > clock_timestamp() - interval '10 minutes' AND finished_at IS NULL AND ids && $1::bigint[]
+        """
 
     private static func attempt(
         _ attempt: PaymentAttempt, _ holder: String
@@ -280,7 +313,9 @@ extension PostgresStore: WritingStore {
         )
     }
 
-    package func recordPayments(_ results: [PaymentResult], settled: [Claim], of call: AnsweredCall?) async throws {
+    package func recordPayments(
+        _ results: [PaymentResult], of claims: [Claim], settled: [Claim], answering call: AnsweredCall?
+    ) async throws {
         try await pool.transaction { session in
             var statements = Self.finish(call)
             statements += [
@@ -289,13 +324,16 @@ extension PostgresStore: WritingStore {
                     UPDATE payment AS p SET state = u.state, xero_id = coalesce(u.xero_id, p.xero_id), cause = u.cause
                       FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[])
                         AS u (document, ordinal, state, xero_id, cause)
+                      JOIN document AS d ON d.id = u.document
+                      JOIN unnest($6::bigint[], $7::bigint[]) AS c (id, fencing)
+                        ON c.id = d.id AND c.fencing = d.fencing
                      WHERE p.document_id = u.document AND p.ordinal = u.ordinal AND p.state <> 'written'
                     """,
                     [
                         .ints(results.map { $0.id.document.value }), .ints(results.map { $0.id.ordinal }),
                         .texts(results.map(\.state.rawValue)),
                         .texts(results.map(\.xeroID)), .texts(results.map(\.cause)),
-                    ]
+                    ] + Self.fences(claims)
                 ),
                 (
                     """

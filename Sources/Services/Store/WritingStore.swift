@@ -28,8 +28,18 @@ package protocol WritingStore: Sendable {
     /// - Parameter call: the call whose answer this is; nil where the ledger was only looked at.
     func recordInvoices(_ results: [InvoiceResult], of call: AnsweredCall?, payments: [PaymentAttempt]) async throws
     /// Stores key and exact bytes of payments about to be sent.
-    func recordSending(_ payments: PaymentAttempt) async throws
-    func recordPayments(_ results: [PaymentResult], settled: [Claim], of call: AnsweredCall?) async throws
+    ///
+    /// - Parameter key: of the request in whose place this one is sent: that one was refused and did nothing.
+    func recordSending(_ payments: PaymentAttempt, insteadOf key: String?) async throws
+    /// Stores what became of payments, and closes documents that have none left. What another writer took over
+    /// meanwhile is left alone: that one looks what stands.
+    ///
+    /// - Parameter claims: the payments' documents.
+    func recordPayments(
+        _ results: [PaymentResult], of claims: [Claim], settled: [Claim], answering call: AnsweredCall?) async throws
+    /// Requests of payments of these documents that were stored not longer ago than `ageMax`, and of which nobody
+    /// knows the answer, oldest first.
+    func unanswered(_ documents: [DocumentID], ageMax: Duration) async throws -> [UnansweredAttempt]
     /// Nobody works on these any more: what is not done of them counts as refused, whoever holds them.
     ///
     /// - Returns: those of which something was left to do.
@@ -224,6 +234,23 @@ package struct PaymentAttempt: Sendable {
     }
 }
 
+/// A request that may have reached the ledger or not: its writer died before it knew.
+package struct UnansweredAttempt: Sendable {
+    package let key: String
+    /// Exactly what was, or was to be, sent.
+    package let bytes: [UInt8]
+    package let documents: [DocumentID]
+    /// Since it was stored.
+    package let age: Duration
+
+    package init(key: String, bytes: [UInt8], documents: [DocumentID], age: Duration) {
+        self.key = key
+        self.bytes = bytes
+        self.documents = documents
+        self.age = age
+    }
+}
+
 package struct PaymentResult: Sendable {
     package enum State: String, Sendable { case ready, uncertain, written, refused }
     package let id: PaymentKey
@@ -242,6 +269,7 @@ package struct PaymentResult: Sendable {
 /// A lease ran out and another process took over: what this one still holds of it is void.
 package struct LeaseLost: Error, Sendable, CustomStringConvertible {
     package let count: Int
+    package init(count: Int) { self.count = count }
     package var description: String { "\(count) leases ran out and were taken over" }
 }
 

@@ -20,8 +20,14 @@ extension Writing {
         var tries = 0
         var mayStand = false
         var key = IdempotencyKey.make(tools.organisation)
+        var keyMade = ContinuousClock.now
         while true {
             let permit = try await reserve(.invoices, holding: batch.map(\.claim))
+            guard !mayStand || .now - keyMade < Self.keyAgeMax else {
+                // Xero may have forgotten the key by now.
+                await tools.ledger.giveBack(permit)
+                return try await settleUnknown(batch, key: key, "no answer for minutes")
+            }
             do {
                 let claims = try await tools.store.recordSending(
                     batch.map(\.claim),
@@ -69,6 +75,7 @@ extension Writing {
             } else {
                 // Nothing was carried out: a new key, because refusals may be stored under the old one.
                 key = IdempotencyKey.make(tools.organisation)
+                keyMade = .now
             }
         }
     }

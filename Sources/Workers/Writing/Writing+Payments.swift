@@ -25,6 +25,8 @@ extension Writing {
     struct PaymentRequest {
         let due: [Due]
         let attempt: PaymentAttempt
+        /// Not later than it was stored.
+        let madeAt = ContinuousClock.now
     }
 
     /// Sends the payments of written documents. Those that may have been sent before are looked for first, because a
@@ -48,6 +50,7 @@ extension Writing {
         let requests = prepared
         prepared = []
         for request in requests { try await send(request) }
+        if !doubtful.isEmpty { doubtful = try await sendUnansweredAgain(doubtful) }
         if !doubtful.isEmpty {
             do { due += try await missing(of: doubtful) } catch let unseen as PutOff {
                 try await putOff(doubtful, unseen)
@@ -102,14 +105,15 @@ extension Writing {
                 if verdicts[due.claim.id] == nil { verdicts[due.claim.id] = .done }
             }
         }
-        try await tools.store.recordPayments(outcomes.map(\.result), settled: settled, of: call)
+        try await tools.store.recordPayments(
+            outcomes.map(\.result), of: Self.claims(outcomes.map(\.due)), settled: settled, answering: call)
     }
 
     private static let paymentsMax = 50
 
     private mutating func send(_ due: [Due]) async throws {
         for request in requests(of: due) {
-            try await tools.store.recordSending(request.attempt)
+            try await tools.store.recordSending(request.attempt, insteadOf: nil)
             try await send(request)
         }
     }
@@ -117,35 +121,53 @@ extension Writing {
     /// Sends a request whose key and bytes are stored.
     private mutating func send(_ request: PaymentRequest) async throws {
         let due = request.due
-        var sending = request.attempt
+        var sending = request
         var tries = 0
         var mayArriveYet = false
         while true {
             let permit = try await payingPermit(due, mayArriveYet: mayArriveYet)
             pass(.writerPaymentsStored)
-            let outcome = try await tools.ledger.createPayments(sending.bytes, key: sending.key, permit: permit)
+            // Looked at last of all: this process may have stood still for longer than its claims last, and another
+            // may have sent under this key, which Xero forgets some day.
+            guard .now - sending.madeAt < Self.keyAgeMax else {
+                await tools.ledger.giveBack(permit)
+                throw LeaseLost(count: Self.claims(due).count)
+            }
+            let outcome = try await tools.ledger.createPayments(
+                sending.attempt.bytes, key: sending.attempt.key, permit: permit)
             pass(.writerPaymentsAnswered)
+            let key = sending.attempt.key
             switch outcome {
             case .answered(let response):
                 guard let results = ElementResult.read("Payments", idField: "PaymentID", from: response.body) else {
-                    return try await settleUnknown(due, key: sending.key, "an answer that is not understood")
+                    return try await settleUnknown(due, key: key, "an answer that is not understood")
                 }
-                return try await store(results, of: due, call: AnsweredCall(sending.key, response))
+                return try await store(results, of: due, call: AnsweredCall(key, response))
             case .refused(let status, let sentence):
-                return try await split(due, key: sending.key, "\(sentence) (status \(status))")
+                return try await split(due, key: key, "\(sentence) (status \(status))")
             default: break
             }
             do {
                 try await tools.patience.bear(outcome, tries: tries, holding: withCarried(Self.claims(due)))
             } catch let putOff as PutOff {
-                return try await settleUnknown(due, key: sending.key, putOff.why)
+                return try await settleUnknown(due, key: key, putOff.why)
+            } catch let limit as LimitUsedUp {
+                // Refused before anything happened: nobody need send it under this key again.
+                if !mayArriveYet { try await record([], of: AnsweredCall(key: key)) }
+                throw limit
             }
             tries += 1
-            if case .unknown = outcome { mayArriveYet = true } else {
+            if case .unknown = outcome {
+                // The same bytes under the same key: if the first call was carried out, its answer is replayed.
+                mayArriveYet = true
+            } else if mayArriveYet {
+                // This call did nothing, but one before it may have: a new key would pay twice.
+                return try await settleUnknown(due, key: key, "a call whose answer was lost, then one not taken")
+            } else {
                 // Nothing was carried out: a new key, because refusals may be stored under the old one.
-                sending = self.request(of: due).attempt
+                sending = self.request(of: due)
             }
-            try await tools.store.recordSending(sending)
+            try await tools.store.recordSending(sending.attempt, insteadOf: mayArriveYet ? nil : key)
         }
     }
 
@@ -163,13 +185,14 @@ extension Writing {
     private mutating func split(_ due: [Due], key: String, _ sentence: String) async throws {
         guard due.count == 1, let only = due.first else {
             let middle = due.count / 2
+            try await record([], of: AnsweredCall(key: key))
             try await send(Array(due[..<middle]))
             return try await send(Array(due[middle...]))
         }
         try await record([(only, refuse(only, [sentence]))], of: AnsweredCall(key: key))
     }
 
-    private mutating func store(_ results: [ElementResult], of due: [Due], call: AnsweredCall) async throws {
+    mutating func store(_ results: [ElementResult], of due: [Due], call: AnsweredCall) async throws {
         var left = results
         var outcomes: [(due: Due, result: PaymentResult)] = []
         var unanswered: [Due] = []
@@ -223,8 +246,8 @@ extension Writing {
     /// looked for once more before it is sent.
     private mutating func settleUnknown(_ due: [Due], key: String, _ cause: String) async throws {
         try await tools.store.recordPayments(
-            due.map { PaymentResult(id: $0.payment.id, state: .uncertain, cause: cause) }, settled: [],
-            of: AnsweredCall(key: key))
+            due.map { PaymentResult(id: $0.payment.id, state: .uncertain, cause: cause) }, of: Self.claims(due),
+            settled: [], answering: AnsweredCall(key: key))
         do { try await putOff(try await missing(of: due), PutOff(cause)) } catch let unseen as PutOff {
             try await putOff(due, unseen)
         }
@@ -264,7 +287,7 @@ extension Writing {
 
 extension Writing.Due {
     /// Payments have no number of ours: document, account and amount tell them apart.
-    fileprivate func isAnswered(by result: ElementResult) -> Bool {
+    func isAnswered(by result: ElementResult) -> Bool {
         result.documentID == documentID && (result.account ?? payment.account) == payment.account
             && (result.amount.map { Amounts.areEqual($0, payment.amount) } ?? true)
     }

@@ -41,7 +41,7 @@ struct CorrectionStoreTests {
         try await store.recordPayments(
             held[0].payments.enumerated().map { index, payment in
                 PaymentResult(id: payment.id, state: .written, xeroID: "p-\(id)-\(index)")
-            }, settled: held, of: nil)
+            }, of: held, settled: held, answering: nil)
         return document
     }
 

@@ -121,9 +121,58 @@ struct WritingStoreTests {
             let again = try #require(try await store.take([ids[1]], lease: .seconds(60)).first?.claim)
             try await store.recordPayments(
                 again.payments.map { PaymentResult(id: $0.id, state: .written, xeroID: "p-\($0.id.ordinal)") },
-                settled: [again], of: nil)
+                of: [again], settled: [again], answering: nil)
             let late = try #require(try await store.take([ids[1]], lease: .seconds(60)).first)
             #expect(late.claim == nil && late.refusal == nil)
+        }
+    }
+
+    @Test("requests of payments without an answer are found by their documents; what was answered, replaced, given up is not")
+    func unanswered() async throws {
+        try await Database.with("unanswered") { _, store in
+            let ids = try await store.accept((1...3).map { record("\($0)") }).map(\.id)
+            func attempt(_ key: String, _ documents: [DocumentID]) -> PaymentAttempt {
+                PaymentAttempt(organisation: harbour, key: key, bytes: Array(key.utf8), documents: documents)
+            }
+            func keys(_ document: DocumentID, ageMax: Duration = .seconds(60)) async throws -> [String] {
+                try await store.unanswered([document], ageMax: ageMax).map(\.key)
+            }
+            try await store.recordSending(attempt("a", [ids[0], ids[1]]), insteadOf: nil)
+            try await store.recordSending(attempt("b", [ids[1]]), insteadOf: nil)
+            #expect(try await keys(ids[0]) == ["a"])
+            #expect(try await keys(ids[1]) == ["a", "b"])
+            #expect(try await keys(ids[2]).isEmpty)
+            #expect(try await keys(ids[0], ageMax: .zero).isEmpty)
+            let found = try #require(try await store.unanswered([ids[0]], ageMax: .seconds(60)).first)
+            #expect(found.bytes == Array("a".utf8) && found.documents == [ids[0], ids[1]])
+            try await store.recordPayments([], of: [], settled: [], answering: AnsweredCall(key: "a"))
+            #expect(try await keys(ids[1]) == ["b"])
+            try await store.recordSending(attempt("c", [ids[1]]), insteadOf: "b")
+            #expect(try await keys(ids[1]) == ["c"])
+            _ = try await store.giveUp([ids[1]], because: "it kills")
+            #expect(try await keys(ids[1]).isEmpty)
+        }
+    }
+
+    @Test("a writer whose document was taken over says nothing of its payments any more")
+    func fencedPayments() async throws {
+        try await Database.with("fenced") { pool, store in
+            let id = try await store.accept([record("1")])[0].id
+            let read = try await store.take([id], lease: .seconds(60)).compactMap(\.claim)
+            let slow = try await store.recordSending(read, sending("k", lease: .zero))
+            try await store.recordInvoices(
+                slow.map { InvoiceResult(claim: $0, state: .written, xeroID: "x") }, of: nil, payments: [])
+            let next = try #require(try await store.claim([id], lease: .seconds(60)).first?.claim)
+            func say(_ state: PaymentResult.State, _ claim: Claim) async throws -> Set<String> {
+                try await store.recordPayments(
+                    claim.payments.map { PaymentResult(id: $0.id, state: state, cause: "late") }, of: [claim],
+                    settled: [], answering: nil)
+                return try await pool.withSession { session in
+                    Set(try session.query("SELECT state FROM payment").map { try $0.text("state") })
+                }
+            }
+            #expect(try await say(.refused, slow[0]) == ["ready"])
+            #expect(try await say(.uncertain, next) == ["uncertain"])
         }
     }
 
@@ -190,7 +239,7 @@ struct WritingStoreTests {
                 [InvoiceResult(claim: claim, state: .written, xeroID: "x")], of: AnsweredCall(key: "k"), payments: [])
             try await store.recordPayments(
                 claim.payments.map { PaymentResult(id: $0.id, state: .written, xeroID: "p\($0.id.ordinal)") },
-                settled: [claim], of: nil)
+                of: [claim], settled: [claim], answering: nil)
             guard case .finished(.written) = try await store.claim([id], lease: .seconds(60))[0].outcome else {
                 Issue.record("not finished")
                 return

@@ -177,10 +177,13 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
     func recordInvoices(_ results: [InvoiceResult], of call: AnsweredCall?, payments: [PaymentAttempt]) async throws {
         sendings += payments.map { StoredSending(key: $0.key, bytes: $0.bytes) }
     }
-    func recordSending(_ payments: PaymentAttempt) async throws {
+    func recordSending(_ payments: PaymentAttempt, insteadOf key: String?) async throws {
         sendings.append(StoredSending(key: payments.key, bytes: payments.bytes))
     }
-    func recordPayments(_ results: [PaymentResult], settled: [Claim], of call: AnsweredCall?) async throws {
+    func unanswered(_ documents: [DocumentID], ageMax: Duration) async throws -> [UnansweredAttempt] { [] }
+    func recordPayments(
+        _ results: [PaymentResult], of claims: [Claim], settled: [Claim], answering call: AnsweredCall?
+    ) async throws {
         for result in results where result.state == .written { paid.insert(result.id) }
         self.settled += settled.map(\.id)
     }
