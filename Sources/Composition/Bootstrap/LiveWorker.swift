@@ -57,10 +57,19 @@ struct BrokeredWork: Service {
     let parts: LiveParts
     let services: @Sendable () async throws -> [any Service]
 
+    /// How often an idle worker looks whether its database is there: `/ready` shall not tell the state of an hour ago.
+    private static let lookInterval = Duration.seconds(5)
+
     func run() async throws {
         let parts = parts
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await parts.broker.run() }
+            group.addTask {
+                // The pool tells `/ready` what comes of it.
+                while (try? await parts.clock.sleep(Self.lookInterval)) != nil {
+                    _ = try? await parts.pool.withSession { try $0.query("SELECT 1") }
+                }
+            }
             let error = await work()
             parts.health.beginDraining()
             // Whatever is unconfirmed is flushed before the connections end.
