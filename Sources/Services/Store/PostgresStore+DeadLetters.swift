@@ -172,8 +172,8 @@ extension PostgresStore: DeadLetterStore {
     }
 
     /// A letter that is here already: an open one has its latest cause, a resolved one is open again, one in flight is
-    /// left to its replay. A discarded one stays discarded, but for one thing: a document that was sent again after that
-    /// (the till has another version of its order) was refused anew, and of that nobody has been told.
+    /// left to its replay. A discarded one stays discarded, but for one thing: a document that was sent again after
+    /// that (the till has another version of its order) was refused anew, and of that nobody has been told.
     private static func insert(
         _ letters: [DeadLetter], _ groups: [GroupKey: Int64], _ session: PostgresSession
     ) throws -> Int {

@@ -274,32 +274,6 @@ extension PostgresStore: WritingStore {
         }
     }
 
-    package func unanswered(_ documents: [DocumentID], ageMax: Duration) async throws -> [UnansweredAttempt] {
-        try await pool.withSession { session in
-            // By attempt_by_age: a few hundred rows of the last minutes.
-            try session.query(
-                """
-                SELECT idempotency_key, bytes, ids,
-                       greatest(0, extract(epoch FROM clock_timestamp() - sent_at) * 1000)::bigint AS age
-                  FROM attempt
-                 WHERE sent_at > clock_timestamp() - $2 * interval '1 millisecond' AND finished_at IS NULL
-                   AND kind = 'payments' AND ids && $1::bigint[]
-                 ORDER BY id
-                """, [.ints(documents.map(\.value)), .int(ageMax.milliseconds)]
-            ).map { row in
-                UnansweredAttempt(
-                    key: try row.text("idempotency_key"), bytes: try row.bytes("bytes"),
-                    documents: try row.ints("ids").compactMap { $0 }.map { DocumentID($0) }, age: .milliseconds(try row.int("age")))
-            }
-        }
-    }
-
-    /// Nobody sends again what was to be sent of these documents: what becomes of them is decided anew. SQL for ids $1.
-    static let forgetUnanswered = """
-        UPDATE attempt SET finished_at = clock_timestamp(), outcome = 'given up'
-         WHERE sent_at > clock_timestamp() - interval '10 minutes' AND finished_at IS NULL AND ids && $1::bigint[]
-        """
-
     private static func attempt(
         _ attempt: PaymentAttempt, _ holder: String
     ) -> (sql: String, parameters: [PostgresValue]) {

@@ -94,7 +94,8 @@ struct ChildNote: Sendable {
 
     /// Id and start time together name one process for good, in the words of `scripts/lib.sh`. Nil where nobody asks.
     init?(_ process: Int32, folder: String? = ProcessInfo.processInfo.environment["TILLBRIDGE_CHILDREN"]) {
-        guard let folder, !folder.isEmpty, let stat = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
+        guard let folder, !folder.isEmpty,
+            let stat = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
             let fields = stat.split(separator: ")").last?.split(separator: " "), fields.count > 19
         else { return nil }
         file = "\(folder)/\(process).pid"

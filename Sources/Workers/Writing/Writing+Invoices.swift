@@ -28,17 +28,7 @@ extension Writing {
                 await tools.ledger.giveBack(permit)
                 return try await settleUnknown(batch, key: key, "no answer for minutes")
             }
-            do {
-                let claims = try await tools.store.recordSending(
-                    batch.map(\.claim),
-                    SendingAttempt(
-                        organisation: tools.organisation, kind: kind, key: key, bytes: body,
-                        lease: tools.patience.lease))
-                for (index, claim) in claims.enumerated() {
-                    batch[index].claim = claim
-                    latest[claim.id] = claim
-                }
-            } catch let taken as TakenByOthers {
+            do { batch = try await stored(batch, body, key) } catch let taken as TakenByOthers {
                 await tools.ledger.giveBack(permit)
                 return try await create(without(taken, batch))
             }
@@ -78,6 +68,21 @@ extension Writing {
                 keyMade = .now
             }
         }
+    }
+
+    /// Key and bytes are stored, and the documents claimed: now the request may go out.
+    private mutating func stored(_ batch: [Addressed], _ body: [UInt8], _ key: String) async throws -> [Addressed] {
+        let claims = try await tools.store.recordSending(
+            batch.map(\.claim),
+            SendingAttempt(
+                organisation: tools.organisation, kind: batch[0].claim.kind, key: key, bytes: body,
+                lease: tools.patience.lease))
+        var batch = batch
+        for (index, claim) in claims.enumerated() {
+            batch[index].claim = claim
+            latest[claim.id] = claim
+        }
+        return batch
     }
 
     /// What others took meanwhile is theirs; their message, or ours when it comes again, sees how it went.

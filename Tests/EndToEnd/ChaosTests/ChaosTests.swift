@@ -59,10 +59,24 @@ import Testing
         #expect(Set((1...50).map { ChaosPlan(seed: $0, canRestart: true).lines.dropFirst() }).count == 50)
     }
 
-    @Test("a hundred seeds trap every point, cut every worker from every server, and restart both servers")
+    @Test("a hundred seeds kill at every point, cut every worker from every server, and restart both servers")
     func coverage() {
         let plans = (UInt64(1)...100).map { ChaosPlan(seed: $0, canRestart: true) }
-        #expect(Set(plans.flatMap(\.traps).map(\.waypoint)) == Set(ChaosPlan.points))
+        #expect(Set(plans.flatMap(\.traps).filter { $0.stop == nil }.map(\.waypoint)) == Set(ChaosPlan.points))
+        var cut: Set<String> = []
+        var wanted: Set<String> = []
+        for plan in plans {
+            for slot in plan.slots { for party in plan.parties(of: slot) { wanted.insert("\(slot.worker) \(party)") } }
+            for event in plan.events {
+                switch event.fault {
+                case .cut(let slot, let party), .deaf(let slot, let party, _), .silent(let slot, let party, _),
+                    .bar(let slot, let party, _):
+                    cut.insert("\(slot.worker) \(party)")
+                default: break
+                }
+            }
+        }
+        #expect(cut == wanted)
         let words = plans.flatMap(\.lines).joined(separator: "\n")
         for wanted in [
             "rabbitmq is killed", "rabbitmq stops", "postgres is killed", "postgres stops", "every worker is killed",

@@ -52,8 +52,8 @@ struct AuditTests {
                 claims.map { InvoiceResult(claim: $0, state: .written, xeroID: "x") },
                 of: AnsweredCall(key: "k", correlationID: "corr-1"), payments: [])
             try await store.recordPayments(
-                claims[0].payments.map { PaymentResult(id: $0.id, state: .written, xeroID: "p") }, of: claims, settled: claims,
-                answering: AnsweredCall(key: "p", correlationID: "corr-2"))
+                claims[0].payments.map { PaymentResult(id: $0.id, state: .written, xeroID: "p") }, of: claims,
+                settled: claims, answering: AnsweredCall(key: "p", correlationID: "corr-2"))
             let rows = try await pool.withSession { session in
                 try session.query("SELECT * FROM audit_move WHERE document = $1 ORDER BY audit_id", [.int(id.value)])
             }

@@ -127,7 +127,7 @@ struct WritingStoreTests {
         }
     }
 
-    @Test("requests of payments without an answer are found by their documents; what was answered, replaced, given up is not")
+    @Test("requests of payments without an answer are found by documents; those answered, replaced, given up are not")
     func unanswered() async throws {
         try await Database.with("unanswered") { _, store in
             let ids = try await store.accept((1...3).map { record("\($0)") }).map(\.id)

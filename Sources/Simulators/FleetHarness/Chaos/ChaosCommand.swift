@@ -25,6 +25,8 @@ package struct ChaosCommand: AsyncParsableCommand {
     @Option(help: "Where logs go. Those of seeds that hold are removed.")
     var folder = ".local/chaos"
 
+    private static let seedsOfAllPoints = 100
+
     package init() {}
 
     package func run() async throws {
@@ -52,6 +54,10 @@ package struct ChaosCommand: AsyncParsableCommand {
             isInterrupted: { interruption.isRaised }, say: { say($0) })
         for line in report.lines { say(line) }
         guard report.failed.isEmpty else { throw ExitCode.failure }
+        // So many seeds pass everywhere: a point that none of them reached is not tried at all.
+        if chosen.count >= Self.seedsOfAllPoints, report.held == chosen.count, !report.missed.isEmpty {
+            throw ExitCode.failure
+        }
         if interruption.isRaised { throw ExitCode(130) }
     }
 }
@@ -86,8 +92,10 @@ package struct ChaosSeries: Sendable {
         var sprung: [String: Int] = [:]
         var took: [Duration] = []
 
+        /// Points at which nobody died or stopped.
+        var missed: [String] { ChaosPlan.points.map(\.rawValue).filter { sprung[$0] == nil } }
+
         package var lines: [String] {
-            let missed = ChaosPlan.points.map(\.rawValue).filter { sprung[$0] == nil }
             let seconds = took.map { $0 / .seconds(1) }.sorted()
             let points = ChaosPlan.points.compactMap { point in
                 sprung[point.rawValue].map { "\(point.rawValue) \($0)" }

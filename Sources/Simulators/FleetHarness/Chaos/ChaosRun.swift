@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import Postgres
+import Telemetry
 
 /// One seed: a fleet, what befalls it, and the proof that its books are right all the same.
 struct ChaosRun {
@@ -48,6 +49,7 @@ struct ChaosRun {
         var failure: (any Error)?
         do {
             try await befall(fleet, messages, edits, links, workers)
+            try await letSweep(watch, messages, workers)
             proxy.healAll()
             await workers.disarm()
             try await heal(fleet)
@@ -124,6 +126,27 @@ struct ChaosRun {
         case .edits, .corrections: break
         case .restart(let server, let hard):
             try await servers.restart(server, hard: hard, log: "\(options.folder)/restart-\(server.rawValue).log")
+        }
+    }
+
+    /// A sweep, and the next one: its interval is a quarter of a minute.
+    private static let sweepMax = Duration.seconds(35)
+
+    /// Where somebody is to die while it sweeps: time passes for documents whose messages are lost, until it has.
+    private func letSweep(_ watch: ChaosWatch, _ messages: ChaosMessages, _ workers: ChaosWorkers) async throws {
+        guard plan.traps.contains(where: { $0.waypoint == .sweeperTaken }) else { return }
+        let start = ContinuousClock.now
+        while await !workers.sprung.contains(Waypoint.sweeperTaken.rawValue), .now - start < Self.sweepMax {
+            // The servers may be starting again.
+            guard let state = try? await watch.state() else { continue }
+            if state.closed < state.documents {
+                try? await messages.forget()
+                try? await watch.age()
+            } else if .now - start > .seconds(2) {
+                // Everything is booked already: there is nothing left to lose.
+                return
+            }
+            try await Task.sleep(for: .milliseconds(500))
         }
     }
 
