@@ -32,7 +32,7 @@ package struct OrderMapping: Sendable {
     package func outcome(for order: Order) throws(Park) -> Outcome {
         try requireBookable(order)
         let (sale, isRefund) = order.oriented()
-        let figures = try SaleFigures(order: sale, isRefund: isRefund, books: books)
+        let figures = try SaleFigures(order: sale, isRefund: isRefund, books: books, calendar: calendar)
         var context = context(of: sale, figures)
         let treatment = context.facts.map(books.rules.treatment(of:)) ?? .standard
         switch treatment.action {

@@ -209,18 +209,6 @@ extension OrderMapping {
         #expect(used.due == .zero)
     }
 
-    @Test("a lay-by's earlier payments keep their own days")
-    func layBy() throws {
-        let order = Order.example(
-            total: "30.00", lines: [.example("Hamper", "1", "30.00")],
-            payments: [
-                tender("Cash", "10.00", at: "2026-11-01T10:00:00Z"),
-                tender("Cash", "20.00", at: "2026-11-23T10:00:00Z"),
-            ])
-        let invoice = try mapping.invoice(for: order)
-        #expect(invoice.payments.map(\.date.description) == ["2026-11-01", "2026-11-23"])
-    }
-
     @Test("the parts of an option set are counted once, whichever line holds their price")
     func optionSets() throws {
         var part = OrderLine.example("Large chips", "1", "3.00")
