@@ -198,8 +198,14 @@ package struct OrderMapping: Sendable {
         document.contactName = treatment.contactName
         document.brandingTheme = treatment.brandingTheme ?? books.brandingTheme
         if let url = treatment.url {
-            if Self.isAddress(url) { document.url = url } else {
-                document.warnings.append("The rule \"\(treatment.rule)\" gives the address \(url), which is none.")
+            let rule = "The rule \"\(treatment.rule)\" gives the address \(url), "
+            if !Self.isAddress(url) {
+                document.warnings.append(rule + "which is none.")
+            } else if url.lowercased().contains("xero") {
+                // The ledger refuses the whole document for such a link.
+                document.warnings.append(rule + "and Xero takes none that contains \"xero\": the link is left out.")
+            } else {
+                document.url = url
             }
         }
         document.tillTax = order.totalTax.flatMap(Money.init(rounding:))
