@@ -33,6 +33,7 @@ struct SaleFigures {
     /// - Parameter isRefund: negative payments of a refund are corrections of it, never refunds again.
     init(order: Order, isRefund: Bool, books: VenueBooks, calendar: TradingCalendar) throws(Park) {
         let total = try Self.cents(order.total, "total", of: order)
+        _ = try Self.cents(order.fixedVariation, "price_fixed_variation", of: order)
         let payments = try Payments(order)
         guard let best = Self.best(of: order, total, payments, orderTips: try Self.cents(order.tips, "tips", of: order))
         else {

@@ -266,16 +266,28 @@ extension OrderMapping {
         let pie = [OrderLine.example("Pie", "1", "10.00")]
         var tips = Order.example(total: "10.00", lines: pie)
         tips.tips = decimal("0.001")
+        var variation = Order.example(total: "9.99", lines: pie)
+        variation.fixedVariation = decimal("-0.0125")
         let cases: [(Order, String)] = [
             (.example(total: "10.005", lines: pie), "`total` is 10.005"),
             (.example(total: "10.00", lines: pie, payments: [tender("Cash", "9.999")]), "`payments.amount` is 9.999"),
             (.example(total: "10.00", lines: pie, payments: [tender("Cash", "10", tip: "0.5001")]), "`payments.tip`"),
-            (tips, "`tips` is 0.001"), (.example(total: "100000000.01", lines: pie), "beyond"),
+            (tips, "`tips` is 0.001"), (variation, "`price_fixed_variation` is -0.0125"),
+            (.example(total: "100000000.01", lines: pie), "beyond"),
         ]
         for (order, words) in cases {
             let park = #expect(throws: Park.self) { try mapping.invoice(for: order) }
             #expect(park?.cause.contains(words) == true, "\(park?.cause ?? "")")
         }
+    }
+
+    @Test("four decimals of a line's amount or variation are the till's own, and noughts are no decimals")
+    func finerUnits() throws {
+        var line = OrderLine.example("Pie", "3", "10.0002")
+        line.fixedVariation = decimal("-0.0102")
+        var order = Order.example(total: "9.49", lines: [line])
+        order.fixedVariation = decimal("-0.5000")
+        #expect(try mapping.invoice(for: order).lines.map(\.amount.cents) == [999, -50])
     }
 
     @Test("a sale in another currency is parked, never converted, unless the organisation has switched it on")
