@@ -43,7 +43,7 @@ package struct OrderMapping: Sendable {
         context.tracking = context.tracking.replaced(by: treatment.tracking)
         var document = header(of: sale, context, treatment)
         document.lines = try lines(of: sale, figures, context, &document.warnings)
-        let leftOut = figures.owed - document.total
+        let leftOut = figures.owed - figures.remainder - document.total
         if isRefund {
             try completeRefund(&document, of: sale, figures, context)
             try requireBalance(document, leftOut, of: sale, figures)

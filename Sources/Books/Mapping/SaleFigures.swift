@@ -24,6 +24,10 @@ struct SaleFigures {
     private(set) var promised = Money.zero
 
     var owed: Money { goods + tips }
+    /// What the goods come to beyond their lines: a cent that no reading of the lines explains.
+    var remainder: Money { goods - lines.sum }
+    /// Only coins and notes are rounded to 5 cents.
+    var hasCash: Bool { tenders.contains { SalePolicy.isCash($0.method) } }
     var taken: Money {
         var sum = Money.zero
         for tender in tenders { sum += tender.amount }
@@ -163,9 +167,10 @@ struct SaleFigures {
     }
 
     /// Negative payments are change where the rest still comes to what was owed. Where less is left, the last of them
-    /// that make up the difference are money paid back later.
+    /// that make up the difference are money paid back later. Cash may be a rounding away from it.
     private mutating func takeOutRefunds(roundingMax: Money) {
         let gap = taken + promised - owed
+        let roundingMax = hasCash ? roundingMax : .zero
         guard gap.isNegative, gap.magnitude > roundingMax else { return }
         var sum = Money.zero
         var indices: [Int] = []
