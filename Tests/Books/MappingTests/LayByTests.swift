@@ -34,7 +34,8 @@ import Testing
         #expect(try payments("30.00", [change, last, first]) == expected.reversed())
         // Other methods of both days stay as they are.
         let card = tender("Card", "5.00", at: "2026-11-01T10:00:00Z")
-        #expect(try payments("35.00", [first, card, last, change]) == [expected[0], "5.00 Card 2026-11-01", expected[1]])
+        #expect(
+            try payments("35.00", [first, card, last, change]) == [expected[0], "5.00 Card 2026-11-01", expected[1]])
         // A trading day ends at the cut-off: change given after midnight is of the same day.
         let late = tender("Cash", "30.00", at: "2026-11-23T23:59:59Z")
         let small = tender("Cash", "-10.00", at: "2026-11-24T00:00:05Z")
