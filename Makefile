@@ -16,7 +16,7 @@ help:
 	@echo 'make bench      measures; ONLY=drain  runs that one alone'
 	@echo 'make chaos      kills, cuts and confuses real processes, 100 seeds, and proves the books after each'
 	@echo '                  SEEDS=10  so many      SEED=17  that one alone'
-	@echo 'make property   the property tests with more cases; N=100000  says how many'
+	@echo 'make property   the property tests, a million cases each; N=100000  says how many, SEED=17  which'
 	@echo 'make build      builds, and installs what is missing for it'
 	@echo 'make clean      removes what was built and what runs left behind'
 	@echo

@@ -2,13 +2,12 @@ import Domain
 import Money
 
 extension OrderMapping {
-    /// The lines for goods and tips. They come to what was owed exactly: a difference of at most `roundingMax` is a
-    /// line of its own, more is parked with both figures.
+    /// The lines for goods and tips. They come to what was owed but for ``SaleFigures/remainder``, which becomes the
+    /// rounding line (`appendRounding`); more than `roundingMax` of it is parked with both figures.
     func lines(
         of order: Order, _ figures: SaleFigures, _ context: Context, _ warnings: inout [String]
     ) throws(Park) -> [LedgerLine] {
-        let gap = figures.goods - figures.lines.sum
-        guard gap.magnitude <= books.roundingMax else {
+        guard figures.remainder.magnitude <= books.roundingMax else {
             throw Park(
                 .value, "Order \(order.id): its lines come to \(figures.lines.sum), its total is \(figures.goods).",
                 remedy: "Check the order's discounts in Kounta, then replay it.")
@@ -23,9 +22,6 @@ extension OrderMapping {
         }
         if !figures.tips.isZero {
             try appendOutside("Tips", .tip, figures.tips, books.accounts.tips, order, context, &lines, &warnings)
-        }
-        if !gap.isZero {
-            try appendOutside("Rounding", .rounding, gap, books.accounts.rounding, order, context, &lines, &warnings)
         }
         return lines
     }

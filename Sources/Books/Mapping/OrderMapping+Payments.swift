@@ -2,36 +2,51 @@ import Domain
 import Money
 
 extension OrderMapping {
-    /// Cash rounding, payments, and the account a sale is left on. Afterwards the payments come to the total, or the
+    /// Rounding, payments, and the account a sale is left on. Afterwards the payments come to the total, or the
     /// rest is owed by a named customer.
     func completeSale(
         _ document: inout LedgerDocument, of order: Order, _ figures: SaleFigures, _ context: Context
     ) throws(Park) {
-        // Cash is paid in steps of 5 cents, so what was taken may differ a little from what was owed.
+        // Cash is paid in steps of 5 cents, so what was taken may differ a little from what was owed. Where no cash was
+        // taken not even a cent is rounding.
         let gap = figures.taken - figures.owed
-        if gap.isNegative, gap.magnitude > books.roundingMax || !figures.promised.isZero {
+        let isUnpaid = !figures.hasCash && (order.isOnAccount || figures.tenders.isEmpty)
+        if gap.isNegative, gap.magnitude > books.roundingMax || !figures.promised.isZero || isUnpaid {
             try leaveOnAccount(&document, order, figures, owing: -gap)
+            try appendRounding(cash: .zero, &document, order, figures, context)
         } else {
-            try closeGap(gap, &document, order, figures, context)
+            try appendRounding(cash: gap, &document, order, figures, context)
         }
         document.payments = try payments(figures.tenders, order, context, &document.warnings)
         if document.reasons.isEmpty { document.reasons = ["The order is complete."] }
     }
 
-    /// The till's own cash rounding as a line; more than it may be is parked with both figures.
-    func closeGap(
-        _ gap: Money, _ document: inout LedgerDocument, _ order: Order, _ figures: SaleFigures, _ context: Context
+    /// One line for all that is rounded: the cent that the lines leave, and the till's own cash rounding. More than it
+    /// may be is parked with both figures, and so is what differs though no cash was paid.
+    ///
+    /// - Parameter gap: what was taken beyond what was owed.
+    func appendRounding(
+        cash gap: Money, _ document: inout LedgerDocument, _ order: Order, _ figures: SaleFigures, _ context: Context
     ) throws(Park) {
-        guard !gap.isZero else { return }
-        guard gap.magnitude <= books.roundingMax else {
+        guard gap.isZero || (figures.hasCash && gap.magnitude <= books.roundingMax) else {
+            let why = gap.magnitude <= books.roundingMax ? ", and none of it is cash, which alone is rounded." : "."
             throw Park(
                 .value, "Order \(order.id): the till took \(figures.taken), but total and tips come to "
-                    + "\(figures.owed).",
+                    + "\(figures.owed)" + why,
                 remedy: "Check the order's payments in Kounta, then replay it.")
         }
+        let sum = figures.remainder + gap
+        guard sum.magnitude <= books.roundingMax else {
+            throw Park(
+                .value, "Order \(order.id): its lines and tips come to \(figures.owed - figures.remainder), but the "
+                    + "till took \(figures.taken) for \(figures.owed): a rounding of \(sum), more than "
+                    + "\(books.roundingMax).",
+                remedy: "Check the order's discounts and payments in Kounta, then replay it.")
+        }
+        guard !sum.isZero else { return }
+        let name = gap.isZero ? "Rounding" : figures.remainder.isZero ? "Cash rounding" : "Rounding and cash rounding"
         var lines = document.lines
-        try appendOutside(
-            "Cash rounding", .rounding, gap, books.accounts.rounding, order, context, &lines, &document.warnings)
+        try appendOutside(name, .rounding, sum, books.accounts.rounding, order, context, &lines, &document.warnings)
         document.lines = lines
     }
 

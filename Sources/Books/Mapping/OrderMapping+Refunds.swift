@@ -10,7 +10,7 @@ extension OrderMapping {
         document.kind = .creditNote
         let whom = order.refundedOrder.map { " of order \($0)" } ?? ""
         let open = figures.owed - figures.taken
-        if open > books.roundingMax {
+        if open > books.roundingMax || (figures.tenders.isEmpty && open > .zero) {
             guard let original = order.refundedOrder else {
                 throw Park(
                     .value,
@@ -31,8 +31,9 @@ extension OrderMapping {
                 document.contactName = document.contactName ?? (customer.name.isEmpty ? nil : customer.name)
             }
             document.isOnAccount = true
+            try appendRounding(cash: .zero, &document, order, figures, context)
         } else {
-            try closeGap(-open, &document, order, figures, context)
+            try appendRounding(cash: -open, &document, order, figures, context)
             document.reasons = ["A refund\(whom): a credit note, paid back as the till paid it back."]
         }
         document.payments = try payments(figures.tenders, order, context, &document.warnings)

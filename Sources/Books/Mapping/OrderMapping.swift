@@ -32,7 +32,7 @@ package struct OrderMapping: Sendable {
     package func outcome(for order: Order) throws(Park) -> Outcome {
         try requireBookable(order)
         let (sale, isRefund) = order.oriented()
-        let figures = try SaleFigures(order: sale, isRefund: isRefund, books: books)
+        let figures = try SaleFigures(order: sale, isRefund: isRefund, books: books, calendar: calendar)
         var context = context(of: sale, figures)
         let treatment = context.facts.map(books.rules.treatment(of:)) ?? .standard
         switch treatment.action {
@@ -43,7 +43,7 @@ package struct OrderMapping: Sendable {
         context.tracking = context.tracking.replaced(by: treatment.tracking)
         var document = header(of: sale, context, treatment)
         document.lines = try lines(of: sale, figures, context, &document.warnings)
-        let leftOut = figures.owed - document.total
+        let leftOut = figures.owed - figures.remainder - document.total
         if isRefund {
             try completeRefund(&document, of: sale, figures, context)
             try requireBalance(document, leftOut, of: sale, figures)
@@ -198,8 +198,14 @@ package struct OrderMapping: Sendable {
         document.contactName = treatment.contactName
         document.brandingTheme = treatment.brandingTheme ?? books.brandingTheme
         if let url = treatment.url {
-            if Self.isAddress(url) { document.url = url } else {
-                document.warnings.append("The rule \"\(treatment.rule)\" gives the address \(url), which is none.")
+            let rule = "The rule \"\(treatment.rule)\" gives the address \(url), "
+            if !Self.isAddress(url) {
+                document.warnings.append(rule + "which is none.")
+            } else if url.lowercased().contains("xero") {
+                // The ledger refuses the whole document for such a link.
+                document.warnings.append(rule + "and Xero takes none that contains \"xero\": the link is left out.")
+            } else {
+                document.url = url
             }
         }
         document.tillTax = order.totalTax.flatMap(Money.init(rounding:))

@@ -24,6 +24,10 @@ struct SaleFigures {
     private(set) var promised = Money.zero
 
     var owed: Money { goods + tips }
+    /// What the goods come to beyond their lines: a cent that no reading of the lines explains.
+    var remainder: Money { goods - lines.sum }
+    /// Only coins and notes are rounded to 5 cents.
+    var hasCash: Bool { tenders.contains { SalePolicy.isCash($0.method) } }
     var taken: Money {
         var sum = Money.zero
         for tender in tenders { sum += tender.amount }
@@ -31,8 +35,9 @@ struct SaleFigures {
     }
 
     /// - Parameter isRefund: negative payments of a refund are corrections of it, never refunds again.
-    init(order: Order, isRefund: Bool, books: VenueBooks) throws(Park) {
+    init(order: Order, isRefund: Bool, books: VenueBooks, calendar: TradingCalendar) throws(Park) {
         let total = try Self.cents(order.total, "total", of: order)
+        _ = try Self.cents(order.fixedVariation, "price_fixed_variation", of: order)
         let payments = try Payments(order)
         guard let best = Self.best(of: order, total, payments, orderTips: try Self.cents(order.tips, "tips", of: order))
         else {
@@ -45,7 +50,7 @@ struct SaleFigures {
         takeOutPromises(books.sales.accountMethods)
         if tenders.contains(where: \.amount.isNegative) {
             if !isRefund { takeOutRefunds(roundingMax: books.roundingMax) }
-            if tenders.contains(where: \.amount.isNegative) { try netByMethod(of: order) }
+            if tenders.contains(where: \.amount.isNegative) { try netByMethodAndDay(of: order, calendar) }
         }
     }
 
@@ -162,9 +167,10 @@ struct SaleFigures {
     }
 
     /// Negative payments are change where the rest still comes to what was owed. Where less is left, the last of them
-    /// that make up the difference are money paid back later.
+    /// that make up the difference are money paid back later. Cash may be a rounding away from it.
     private mutating func takeOutRefunds(roundingMax: Money) {
         let gap = taken + promised - owed
+        let roundingMax = hasCash ? roundingMax : .zero
         guard gap.isNegative, gap.magnitude > roundingMax else { return }
         var sum = Money.zero
         var indices: [Int] = []
@@ -181,23 +187,37 @@ struct SaleFigures {
         }
     }
 
-    /// Change given back is a negative payment: what counts is what each method took in all.
-    private mutating func netByMethod(of order: Order) throws(Park) {
-        var net: [Part] = []
+    /// Change given back is a negative payment: what counts is what each method took on each trading day. Money paid on
+    /// different days, a lay-by's say, stays on its own day.
+    private mutating func netByMethodAndDay(of order: Order, _ calendar: TradingCalendar) throws(Park) {
+        var net: [(part: Part, day: CalendarDate)] = []
         for tender in tenders {
-            if let index = net.firstIndex(where: { $0.method == tender.method }) {
-                net[index].amount += tender.amount
+            let day = calendar.day(at: tender.paidAt ?? order.createdAt)
+            if let index = net.firstIndex(where: { $0.part.method == tender.method && $0.day == day }) {
+                net[index].part.amount += tender.amount
             } else {
-                net.append(tender)
+                net.append((tender, day))
             }
         }
-        if let negative = net.first(where: \.amount.isNegative) {
+        for index in net.indices where net[index].part.amount.isNegative {
+            // Change over midnight, or a correction on a later day: it came out of what the method took last before it,
+            // else of what it took after it.
+            let others = net.indices.filter { $0 != index && net[$0].part.method == net[index].part.method }
+            let before = others.filter { net[$0].day < net[index].day }.sorted { net[$0].day > net[$1].day }
+            let after = others.filter { net[$0].day > net[index].day }.sorted { net[$0].day < net[$1].day }
+            for other in before + after where net[other].part.amount > .zero {
+                let part = min(net[other].part.amount, -net[index].part.amount)
+                net[other].part.amount = net[other].part.amount - part
+                net[index].part.amount += part
+            }
+        }
+        if let negative = net.first(where: \.part.amount.isNegative)?.part {
             throw Park(
                 .value, "Order \(order.id): more was paid back by \(negative.method) than taken (\(negative.amount)), "
                     + "and all payments come to \(taken) for \(owed) owed.",
                 remedy: "Check the order's payments in Kounta; correct and replay it, or post it by hand.")
         }
-        tenders = net
+        tenders = net.map(\.part)
     }
 
     // MARK: amounts

@@ -28,6 +28,11 @@ package struct SalePolicy: Sendable {
     private static let depositWords: Set<String> = ["deposit", "deposits", "lay-by", "layby"]
     private static let surchargeWords: Set<String> = ["surcharge", "surcharges"]
 
+    /// Whether a payment method is coins and notes: one of the words of its name is `cash`.
+    static func isCash(_ method: String) -> Bool {
+        method.lowercased().split { !$0.isLetter }.contains("cash")
+    }
+
     /// The part that a product plays in the books, by its id, or by what the record or the catalogue call it.
     func part(of line: OrderLine, catalogue: Product?) -> LineFacts.Part? {
         if let product = line.product {

@@ -48,8 +48,7 @@ struct ItemUpsert: Sendable {
                 + (edited == 0 ? "" : ", \(edited) of them edited in Xero"))
         if isDry { return nil }
         try await store.linkItems(settled.map { Self.link($0.entry, $0.id) }, in: organisation.key)
-        for start in stride(from: 0, to: changed.count, by: LedgerItem.batchMax) {
-            let batch = Array(changed[start..<min(start + LedgerItem.batchMax, changed.count)])
+        for batch in ItemPlan.batches(of: changed) {
             switch try await client.upsertItems(batch.map(\.item), permit: try await permit()) {
             case .failed(let outcome): return outcome
             case .found(let results): try await link(batch, results)

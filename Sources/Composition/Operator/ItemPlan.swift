@@ -17,46 +17,86 @@ package struct ItemPlan {
     package private(set) var entries: [Entry] = []
     /// Products that become no item, or not the expected one: what, and why.
     package private(set) var problems: [String] = []
-    private var codes: [String: String] = [:]
 
+    /// - Parameter products: in any order; the same products give the same codes.
     package init(_ organisation: OrganisationSettings, products: [Product]) {
-        for product in products.sorted(by: { $0.id < $1.id }) { add(product, organisation) }
+        let rules = organisation.rules.ofProducts
+        let products = products.sorted { $0.id < $1.id }
+        var drafts: [Draft] = []
+        var problems: [(place: Int, text: String)] = []
+        for (place, product) in products.enumerated() {
+            let treatment = Self.treatment(of: product, rules)
+            guard case .book = treatment.action else { continue }
+            if product.taxRates.count <= 1,
+                let taxType = treatment.taxType ?? organisation.taxTypes[product.taxRates.first ?? .zero]
+            {
+                drafts.append(
+                    Draft(
+                        place: place, product: product, account: treatment.account ?? organisation.accounts.sales,
+                        taxType: taxType, sku: organisation.items.code == .sku ? product.sku ?? "" : ""))
+            } else {
+                let rates = product.taxRates.map { "\($0)" }.joined(separator: " + ")
+                let why = "no tax type is set for its rate of \(rates)"
+                problems.append((place, "\(Self.shown(product)) has no item: \(why)"))
+            }
+        }
+        let codes = Self.codes(of: drafts, &problems)
+        for draft in drafts {
+            guard let code = codes[draft.place] else { continue }
+            guard let item = draft.item(code: code),
+                let hash = ContentHash(bytes: Array(SHA256.hash(data: item.element)))
+            else { preconditionFailure("a code is only given that makes an item, and SHA-256 has 32 bytes") }
+            entries.append(Entry(product: draft.product.id, item: item, hash: hash))
+        }
+        self.problems = problems.sorted { $0.place < $1.place }.map(\.text)
     }
 
-    private mutating func add(_ product: Product, _ organisation: OrganisationSettings) {
-        let treatment = Self.treatment(of: product, organisation.rules)
-        guard case .book = treatment.action else { return }
-        guard product.taxRates.count <= 1,
-            let taxType = treatment.taxType ?? organisation.taxTypes[product.taxRates.first ?? .zero]
-        else {
-            let rates = product.taxRates.map { "\($0)" }.joined(separator: " + ")
-            problems.append("\(product.name) (\(product.id)) has no item: no tax type is set for its rate of \(rates)")
-            return
+    /// What becomes an item once it has a code.
+    private struct Draft {
+        let place: Int
+        let product: Product
+        let account: String
+        let taxType: String
+        /// Empty where it goes by its id.
+        let sku: String
+
+        /// Nil where the code is none.
+        func item(code: String) -> LedgerItem? {
+            LedgerItem(code: code, name: product.name, price: product.price, account: account, taxType: taxType)
         }
-        let code = code(of: product, organisation.items.code)
-        guard let item = LedgerItem(
-            code: code, name: product.name, price: product.price,
-            account: treatment.account ?? organisation.accounts.sales, taxType: taxType)
-        else {
+    }
+
+    private static func shown(_ product: Product) -> String { "\(product.name) (\(product.id))" }
+
+    /// Each code once. A SKU belongs to the first product that has it, before any id; a product without one, or whose
+    /// SKU another has, goes by its id, and where that is another's SKU by `K-` and its id.
+    private static func codes(of drafts: [Draft], _ problems: inout [(place: Int, text: String)]) -> [Int: String] {
+        var owners: [String: Product] = [:]
+        var codes: [Int: String] = [:]
+        for draft in drafts where !draft.sku.isEmpty {
+            guard let code = draft.item(code: draft.sku)?.code, owners[code] == nil else { continue }
+            owners[code] = draft.product
+            codes[draft.place] = code
+        }
+        for draft in drafts where codes[draft.place] == nil {
+            let (id, wanted) = (draft.product.id, draft.sku.isEmpty ? draft.product.id : draft.sku)
+            guard let code = draft.item(code: wanted)?.code else {
+                let why = "its code `\(wanted)` has not 1 to \(LedgerItem.codeMax) letters"
+                problems.append((draft.place, "\(shown(draft.product)) has no item: \(why)"))
+                continue
+            }
+            let free = [code, id, "K-" + id].lazy.compactMap { draft.item(code: $0)?.code }.first { owners[$0] == nil }
+            let other = owners[code]?.id ?? ""
+            if let free {
+                owners[free] = draft.product
+                codes[draft.place] = free
+            }
+            if free == code { continue }
+            let how = free.map { $0 == id ? "goes by its id" : "goes by `\($0)`" } ?? "has no item"
             problems.append(
-                "\(product.name) (\(product.id)) has no item: its code `\(code)` has not 1 to "
-                    + "\(LedgerItem.codeMax) letters")
-            return
+                (draft.place, "\(shown(draft.product)) \(how): product \(other) has the code `\(code)` already"))
         }
-        guard let hash = ContentHash(bytes: Array(SHA256.hash(data: item.element))) else {
-            preconditionFailure("SHA-256 has 32 bytes")
-        }
-        codes[item.code] = product.id
-        entries.append(Entry(product: product.id, item: item, hash: hash))
-    }
-
-    /// Two products with one SKU are two items: the second goes by its id.
-    private mutating func code(of product: Product, _ choice: ItemSettings.Code) -> String {
-        guard choice == .sku, let sku = product.sku, !sku.isEmpty else { return product.id }
-        guard let other = codes[sku] else { return sku }
-        problems.append(
-            "\(product.name) (\(product.id)) goes by its id: product \(other) has the code `\(sku)` already")
-        return product.id
+        return codes
     }
 
     /// By the rules that look at the product alone: there is no order here.
@@ -67,9 +107,17 @@ package struct ItemPlan {
         line.sku = product.sku
         line.categories = product.categories
         line.tags = product.tags
+        // No such rule looks at any of this.
         let order = OrderFacts(
             order: OrderID(""), site: SiteID(""), venue: "", date: CalendarDate(daysSince1970: 0), total: .zero)
         return rules.treatment(of: line, in: order)
+    }
+
+    /// As many entries as one call takes, in their order.
+    package static func batches(of entries: [Entry]) -> [[Entry]] {
+        stride(from: 0, to: entries.count, by: LedgerItem.batchMax).map { start in
+            Array(entries[start..<min(start + LedgerItem.batchMax, entries.count)])
+        }
     }
 
     /// Which items are to be sent, and which stand in Xero as they should though the fleet did not know it.

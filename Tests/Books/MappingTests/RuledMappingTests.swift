@@ -118,6 +118,20 @@ import Testing
         }
     }
 
+    @Test("a link that contains \"xero\" is left out with a warning: Xero refuses invoices for it", arguments: [
+        ("https://go.xero.com/sales/", false), ("https://till.example/XERO-sales/", false),
+        ("https://Xeros.example/", false), ("https://till.example/x-ero/", true),
+    ])
+    func ledgersAddress(beginning: String, isTaken: Bool) throws {
+        let rules = rule(.order) {
+            $0.url = TextTemplate(parts: [.literal(beginning), .field(.text(.order), [])])
+        }
+        let invoice = try mapping { $0.rules = rules }.invoice(for: order)
+        #expect(invoice.url == (isTaken ? beginning + "5000000001" : nil))
+        let warning = "\"ours\" gives the address \(beginning)5000000001, and Xero takes none that contains \"xero\""
+        #expect(invoice.warnings.contains { $0.contains(warning) } != isTaken, "\(invoice.warnings)")
+    }
+
     @Test("a rule's reference stands on the payment, and the till's own name of the method stays beside it")
     func paymentReference() throws {
         let rules = rule(.payment, .text(.paymentMethod, .equals(FoldedText("Barter")))) {

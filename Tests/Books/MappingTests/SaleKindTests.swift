@@ -209,18 +209,6 @@ extension OrderMapping {
         #expect(used.due == .zero)
     }
 
-    @Test("a lay-by's earlier payments keep their own days")
-    func layBy() throws {
-        let order = Order.example(
-            total: "30.00", lines: [.example("Hamper", "1", "30.00")],
-            payments: [
-                tender("Cash", "10.00", at: "2026-11-01T10:00:00Z"),
-                tender("Cash", "20.00", at: "2026-11-23T10:00:00Z"),
-            ])
-        let invoice = try mapping.invoice(for: order)
-        #expect(invoice.payments.map(\.date.description) == ["2026-11-01", "2026-11-23"])
-    }
-
     @Test("the parts of an option set are counted once, whichever line holds their price")
     func optionSets() throws {
         var part = OrderLine.example("Large chips", "1", "3.00")
@@ -278,16 +266,28 @@ extension OrderMapping {
         let pie = [OrderLine.example("Pie", "1", "10.00")]
         var tips = Order.example(total: "10.00", lines: pie)
         tips.tips = decimal("0.001")
+        var variation = Order.example(total: "9.99", lines: pie)
+        variation.fixedVariation = decimal("-0.0125")
         let cases: [(Order, String)] = [
             (.example(total: "10.005", lines: pie), "`total` is 10.005"),
             (.example(total: "10.00", lines: pie, payments: [tender("Cash", "9.999")]), "`payments.amount` is 9.999"),
             (.example(total: "10.00", lines: pie, payments: [tender("Cash", "10", tip: "0.5001")]), "`payments.tip`"),
-            (tips, "`tips` is 0.001"), (.example(total: "100000000.01", lines: pie), "beyond"),
+            (tips, "`tips` is 0.001"), (variation, "`price_fixed_variation` is -0.0125"),
+            (.example(total: "100000000.01", lines: pie), "beyond"),
         ]
         for (order, words) in cases {
             let park = #expect(throws: Park.self) { try mapping.invoice(for: order) }
             #expect(park?.cause.contains(words) == true, "\(park?.cause ?? "")")
         }
+    }
+
+    @Test("four decimals of a line's amount or variation are the till's own, and noughts are no decimals")
+    func finerUnits() throws {
+        var line = OrderLine.example("Pie", "3", "10.0002")
+        line.fixedVariation = decimal("-0.0102")
+        var order = Order.example(total: "9.49", lines: [line])
+        order.fixedVariation = decimal("-0.5000")
+        #expect(try mapping.invoice(for: order).lines.map(\.amount.cents) == [999, -50])
     }
 
     @Test("a sale in another currency is parked, never converted, unless the organisation has switched it on")

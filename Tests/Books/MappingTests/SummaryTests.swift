@@ -63,6 +63,14 @@ import Testing
         let byCategory = try closed(orders, SummaryMapping(books: books([.category])))
         #expect(byCategory.first?.lines.map(\.description) == ["Drinks", "Food"])
         #expect(byCategory.first?.lines.map(\.amount.cents) == [2000, 1500])
+        var named = orders
+        named[2].lines[0].name = "Item 1"
+        let byProduct = try closed(named, SummaryMapping(books: books([.product])))
+        #expect(byProduct.first?.lines.map(\.description) == ["Item 0", "Item 1"])
+        #expect(byProduct.first?.lines.map(\.amount.cents) == [1000, 2500])
+        #expect(byProduct.first?.lines.map(\.tax.cents) == [91, 227])
+        let lines = try closed(named, SummaryMapping(books: books([.product, .category]))).first?.lines
+        #expect(lines?.map(\.description) == ["Item 0, Food", "Item 1, Drinks", "Item 1, Food"])
         var dinner = orders
         (dinner[0].type, dinner[0].register) = ("dine_in", "1")
         let byBoth = try closed(dinner, SummaryMapping(books: books([.register, .orderType])))
@@ -124,6 +132,16 @@ import Testing
         let less = try adjusted([sale(10, "9.00"), sale(11, "20.00"), sale(12, "5.00")])
         #expect(less.map(\.kind) == [.creditNote] && less.map(\.total.cents) == [100])
         #expect(try adjusted([sale(10, "10.00"), sale(11, "20.00")]).map(\.signedTotal.cents) == [-500])
+        // A refund order that comes late, and money paid back on a sale of the day itself: of its own day.
+        let refunded = try adjusted(same + [refund(14, "4.00")])
+        #expect(refunded.map(\.kind) == [.creditNote] && refunded.map(\.total.cents) == [400])
+        #expect(refunded[0].payments.map(\.amount.cents) == [400] && refunded[0].lines.map(\.tax.cents) == [36])
+        #expect(refunded[0].day == day && refunded[0].reasons[0].contains("1 came late, 0 changed, 0 went"))
+        var back = sale(10, "10.00")
+        back.payments.append(tender("Cash", "-3.00", at: "2026-11-23T11:00:00Z"))
+        let paidBack = try adjusted([back, sale(11, "20.00"), sale(12, "5.00")])
+        #expect(paidBack.map(\.kind) == [.creditNote] && paidBack.map(\.total.cents) == [300])
+        #expect(paidBack[0].payments.map(\.reference) == ["Cash"])
         // Another tender: nothing in all, and each direction has its own document.
         let tender = try adjusted([sale(10, "10.00", by: "Cash"), sale(11, "20.00"), sale(12, "5.00")])
         #expect(tender.map(\.signedTotal.cents) == [1000, -1000])

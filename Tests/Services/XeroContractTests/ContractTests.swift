@@ -29,6 +29,7 @@ struct ContractTests {
     func documents() async throws {
         let made = FleetDocuments(orders: 2_000)
         try #require(made.elements[.invoice]?.count ?? 0 > 1_500 && made.elements[.creditNote]?.count ?? 0 > 100)
+        try Self.expectRuled(made)
         let calls = try await NotingLedger.calls { client in
             for kind in LedgerDocument.Kind.allCases {
                 for body in Self.batches(kind.endpoint, made.elements[kind] ?? []) {
@@ -41,6 +42,8 @@ struct ContractTests {
             for contact in made.contacts where contact.firstName != "" || contact.name.count > 200 {
                 _ = try await client.create(contact, key: "key-3")
             }
+            let ruled = try #require(made.contacts.first { $0.number == FleetDocuments.ruledContact })
+            _ = try await client.create(ruled, key: "key-3")
         }
         try Self.expectNone(calls, atLeast: 200)
         // What the description leaves open, and the fleet must not: one bad invoice may not take the others with it,
@@ -56,6 +59,22 @@ struct ContractTests {
             #expect(Set(call.query.map { "\($0.name)=\($0.value)" }) == query, "\(call.title)")
             #expect(call.headers["idempotency-key"] == key, "\(call.title)")
         }
+        #expect(calls.contains { String(decoding: $0.body, as: UTF8.self).contains(FleetDocuments.ruledContact) })
+    }
+
+    /// What rules write is on the documents: else nothing of it would be held against the contract.
+    private static func expectRuled(_ made: FleetDocuments) throws {
+        let invoices = try (made.elements[.invoice] ?? []).map { try JSON(parsing: $0) }
+        let lines = invoices.flatMap { $0["LineItems"]?.elements ?? [] }
+        #expect(invoices.count { $0["Url"]?.string?.hasPrefix(FleetDocuments.link) == true } > 100)
+        #expect(invoices.contains { $0["Reference"]?.string?.hasSuffix(" at Harbour Bistro") == true })
+        #expect(lines.contains { $0["ItemCode"]?.string == FleetDocuments.ruledItem })
+        let tracking = lines.map { Set(($0["Tracking"]?.elements ?? []).compactMap { $0["Name"]?.string }) }
+        for pair in [["Order type", "Venue"], ["Project", "Order type"]] as [Set<String>] {
+            #expect(tracking.contains(pair), "\(pair)")
+        }
+        #expect(made.payments.contains { $0.reference.hasSuffix(" by card") })
+        #expect(made.contacts.contains { $0.number == FleetDocuments.ruledContact })
     }
 
     @Test("changes of what stands are as described: void, changed, payments and allocations set and taken away")
@@ -109,8 +128,10 @@ struct ContractTests {
             _ = try await client.contact(number: "WALKIN-HBR")
             _ = try await client.lockedThrough()
             _ = try await client.chart()
+            _ = try await client.items()
         }
-        try Self.expectNone(calls, atLeast: 7)
+        try Self.expectNone(calls, atLeast: 8)
+        #expect(calls.contains { $0.method == "GET" && $0.path == "/Items" })
     }
 
     @Test("a day's listing is looked for and attached as described")
@@ -154,7 +175,9 @@ struct ContractTests {
         ("\"Reference\"", "\"Type\"", "there twice"),
         ("\"TaxType\":\"OUTPUT\"", "\"HasErrors\":false", "no such field"),
         ("\"Status\":\"AUTHORISED\"", "\"AmountDue\":1", "only Xero says this"),
-        ("[{\"Desc", "[1,{\"Desc", "no object"),
+        ("[{\"Desc", "[1,{\"Desc", "no object"), ("\"Reference\":\"S1\"", "\"Url\":5", "no text"),
+        ("\"TaxType\":\"OUTPUT\"", "\"ItemCode\":7", "no text"),
+        ("\"TaxType\":\"OUTPUT\"", "\"Tracking\":[{\"Nam\":\"Venue\"}]", "no such field"),
     ])
     func plantedInBody(old: String, new: String, expected: String) throws {
         let problems = try Contract.xero.get().problems(of: Self.call(Self.invoice.replacing(old, with: new)))

@@ -23,7 +23,44 @@ struct FleetDocuments {
         books.itemCodes = ["100": "SKU-100"]
         books.paymentTermDays = 14
         books.posting = PostingPlan(initial: .dailySummary, grouping: [.category])
+        books.rules = rules
         return books
+    }()
+
+    static let ruledContact = "CLUB-1"
+    static let ruledItem = "RULED-ITEM"
+    static let link = "https://till.example/sales/"
+
+    /// Every field that a rule can write, as long and as odd as the till's own texts make it.
+    private static let rules: RuleBook = {
+        var takeaway = Rule.Outcome()
+        takeaway.url = TextTemplate(parts: [.literal(link), .field(.text(.order), [])])
+        takeaway.contact = TextTemplate(ruledContact)
+        takeaway.contactName = TextTemplate("The Club <of> Friends")
+        takeaway.dueDays = TextTemplate("30")
+        takeaway.brandingTheme = TextTemplate("8be9f0a2-5c1d-4f0e-9a53-0f6b7d3c1a02")
+        takeaway.reference = TextTemplate(parts: [
+            .field(.text(.saleNumber), []), .literal(" at "), .field(.text(.venue), []),
+        ])
+        takeaway.tracking = [.init(category: "Project", option: TextTemplate("Fête"))]
+        var first = Rule.Outcome()
+        first.itemCode = TextTemplate(ruledItem)
+        first.description = TextTemplate(parts: [.field(.text(.product), []), .literal(", ruled")])
+        first.tracking = [
+            .init(category: "Project", option: TextTemplate(parts: [.field(.text(.product), [])])),
+            .init(category: "Order type", option: TextTemplate("Ruled")),
+        ]
+        var card = Rule.Outcome()
+        card.reference = TextTemplate(parts: [.field(.text(.saleNumber), []), .literal(" by card")])
+        func rule(
+            _ name: String, _ subject: Rule.Subject, _ field: Rule.TextField, _ word: String, _ outcome: Rule.Outcome
+        ) -> Rule {
+            Rule(name: name, subject: subject, condition: .text(field, .equals(FoldedText(word))), outcome: outcome)
+        }
+        return RuleBook(rules: [
+            rule("takeaway", .order, .orderType, "takeaway", takeaway), rule("first", .line, .product, "101", first),
+            rule("card", .payment, .paymentMethod, "card", card),
+        ])
     }()
 
     init(orders count: Int) {

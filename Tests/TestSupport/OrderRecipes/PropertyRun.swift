@@ -10,9 +10,11 @@ package enum PropertyRun {
     }
 
     /// Plays `cases` recipes; the first that fails is made as simple as it can be and shown with its seed.
-    package static func play(_ usual: Int, _ check: (Recipe) -> String?) -> String? {
+    ///
+    /// - Parameter isFixed: no more cases than usual, whatever is asked for.
+    package static func play(_ usual: Int, isFixed: Bool = false, _ check: (Recipe) -> String?) -> String? {
         var generator = Seeded(seed: seed)
-        for round in 0..<cases(usual) {
+        for round in 0..<(isFixed ? usual : cases(usual)) {
             let recipe = Recipe.random(&generator)
             guard var failure = check(recipe) else { continue }
             var simplest = recipe

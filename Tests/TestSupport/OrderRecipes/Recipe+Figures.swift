@@ -30,18 +30,19 @@ extension Recipe {
             figures.lines.append(isFree ? 0 : Self.rounded(amount * line.variation, over: 10_000) + line.fixed)
         }
         figures.charged = figures.lines.reduce(0, +)
-        figures.goods = Self.rounded(figures.charged * variation, over: 10_000) + fixed
+        let priced = Self.rounded(figures.charged * variation, over: 10_000) + fixed
+        figures.goods = priced + stray
         switch shape {
         case .everything:
-            figures.booked = Self.shares(of: figures.goods, over: figures.lines)
+            figures.booked = Self.shares(of: priced, over: figures.lines)
             figures.recorded = figures.booked
         case .lineVariations:
             (figures.booked, figures.recorded) = (figures.lines, figures.lines)
-            figures.spread = figures.goods - figures.charged
+            figures.spread = priced - figures.charged
         case .nothing:
             figures.booked = figures.lines
             figures.recorded = lines.map(\.cents)
-            figures.spread = figures.goods - figures.charged
+            figures.spread = priced - figures.charged
         }
         for (index, line) in lines.enumerated() {
             // An amount after variations holds its modifier as well, unless modifiers are never inside.

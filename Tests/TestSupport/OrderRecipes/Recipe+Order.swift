@@ -1,4 +1,5 @@
 package import Domain
+import Mapping
 import Money
 
 /// The record that a recipe makes, and what was truly taken for it.
@@ -6,6 +7,8 @@ extension Recipe {
     package struct Taking: Equatable {
         package var method: String
         package var cents: Int64
+        /// Lay-by is paid in parts.
+        package var daysEarlier: Int64 = 0
     }
 
     package var owed: Int64 { figures.goods + tip }
@@ -22,6 +25,11 @@ extension Recipe {
         case .threeWays: return split(owed, ["Card", "Cash", "EFTPOS"])
         case .giftCard: return split(owed, ["Card", "Gift Card"])
         case .voucher: return split(owed, ["EFTPOS", "Voucher"])
+        case .deposit: return split(owed, ["Card", "Deposit"])
+        case .layBy:
+            return zip(split(owed, ["Cash", "Card", "Cash"]), [9, 2, 0]).map { taking, days in
+                Taking(method: taking.method, cents: taking.cents, daysEarlier: days)
+            }
         case .account: return []
         case .partOnAccount: return [Taking(method: "Card", cents: owed / 2)]
         }
@@ -68,6 +76,7 @@ extension Recipe {
             var rates: [ExactDecimal] = []
             if line.rate > 0 { rates.append(ExactDecimal(coefficient: Int128(line.rate), scale: 3)) }
             if line.hasLevy { rates.append(decimal("0.29")) }
+            if line.hasSecondTax { rates.append(decimal("0.15")) }
             var made = OrderLine(
                 number: index + 1, name: "Item \(index + 1)",
                 quantity: ExactDecimal(coefficient: Int128(line.quantity * sign), scale: 3),
@@ -82,6 +91,7 @@ extension Recipe {
             if line.modifier != 0 {
                 made.modifiers = [Modifier(id: "1", name: "Extra", price: Money(cents: line.modifier * sign).decimal)]
             }
+            if line.hasNote { made.modifiers.append(Modifier(id: "2", name: "No onion")) }
             return made
         }
     }
@@ -98,14 +108,55 @@ extension Recipe {
             let tipHere = index == 0 && tipPlace != .order ? tip : 0
             var cents = taking.cents
             if tipHere != 0, isTipLater || !isTipInAmounts { cents -= tipHere }
-            if paying == .change { cents += 700 }
-            add(taking.method, cents, tip: isTipLater ? 0 : tipHere)
-            if paying == .change { add(taking.method, -700) }
+            let isChanged = paying == .change || (paying == .layBy && index == 2)
+            if isChanged { cents += 700 }
+            let seconds = Self.payingAfter - taking.daysEarlier * 86_400
+            add(taking.method, cents, tip: isTipLater ? 0 : tipHere, after: seconds)
+            if isChanged { add(taking.method, -700) }
         }
-        if isTipLater, let method = takings.first?.method { add(method, 0, tip: tip, after: 3600) }
+        // Two cents are paid in cash by nothing.
+        if paying == .cash, takings.isEmpty, owed > 0 { add("Cash", 0) }
+        if isTipLater, let method = takings.first?.method { add(method, 0, tip: tip, after: Self.tippingAfter) }
         if paying == .account, register == 1 { add("On Account", owed) }
-        if paidBack > 0 { add("EFTPOS", -paidBack, after: 86_400) }
+        for payback in paybacks { add(payback.method, -payback.cents, after: payback.days * 86_400) }
         return tenders
+    }
+
+    /// Seconds after the order.
+    private static let (payingAfter, tippingAfter): (Int64, Int64) = (60, 3600)
+
+    /// A payment of a document: the clearing account and the day.
+    package struct Paid: Hashable, CustomStringConvertible {
+        package let account: String
+        package let day: CalendarDate
+
+        package init(account: String, day: CalendarDate) { (self.account, self.day) = (account, day) }
+        package var description: String { "\(account) on \(day)" }
+
+        fileprivate init(_ method: String, _ recipe: Recipe, after seconds: Int64) {
+            account = VenueBooks.accountOfMethod[method]!
+            // The day begins at 04:00.
+            let since = recipe.minute * 60 + seconds - 4 * 3600
+            let days = since >= 0 ? since / 86_400 : -((86_399 - since) / 86_400)
+            day = CalendarDate("2026-11-23")!.adding(days: Int(days))
+        }
+    }
+
+    /// What the sale's own payments must come to.
+    package var paid: [Paid: Int64] {
+        var sums: [Paid: Int64] = [:]
+        for (index, taking) in takings.enumerated() {
+            let later = index == 0 && isTipLater ? tip : 0
+            let seconds = Self.payingAfter - taking.daysEarlier * 86_400
+            sums[Paid(taking.method, self, after: seconds), default: 0] += taking.cents - later
+            if later != 0 { sums[Paid(taking.method, self, after: Self.tippingAfter), default: 0] += later }
+        }
+        return sums.filter { $0.value != 0 }
+    }
+
+    /// What was paid back later.
+    package var repaid: [Paid: Int64] {
+        paybacks.reduce(into: [:]) { $0[Paid($1.method, self, after: $1.days * 86_400), default: 0] += $1.cents }
     }
 
     /// What a document's goods come to under one tax type.
@@ -142,7 +193,7 @@ extension Recipe {
                 if levy != 0 { add("BASEXCLUDED", levy) }
                 add("OUTPUT", cents - levy)
             } else {
-                add(line.isGiftCard || line.isDeposit ? "BASEXCLUDED" : Self.types[line.rate]!, cents)
+                add(line.isGiftCard || line.isDeposit ? "BASEXCLUDED" : Self.types[line.allRates]!, cents)
             }
         }
         if figures.spread != 0 {
@@ -151,7 +202,9 @@ extension Recipe {
         return Dictionary(uniqueKeysWithValues: zip(types, sums)).filter { $0.value != TypeSum() }
     }
 
-    package static let types: [Int64: String] = [0: "EXEMPTOUTPUT", 100: "OUTPUT", 125: "OUTPUTOLD", 150: "OUTPUT2"]
+    package static let types: [Int64: String] = [
+        0: "EXEMPTOUTPUT", 100: "OUTPUT", 125: "OUTPUTOLD", 150: "OUTPUT2", 250: "TAX250",
+    ]
     package static let rates = Dictionary(uniqueKeysWithValues: types.map { ($0.value, $0.key) })
 
     /// Whether the record can be read in two ways that add up: which of them holds nobody can say.

@@ -16,12 +16,18 @@ package struct Recipe: CustomStringConvertible {
         package var fixed: Int64 = 0
         package var isOption = false
         package var modifier: Int64 = 0
+        /// A modifier without a price: "no onion".
+        package var hasNote = false
         package var isGiftCard = false
         package var isDeposit = false
         /// Sold as a product of its own.
         package var isSurcharge = false
         /// A levy of 29 % besides the tax.
         package var hasLevy = false
+        /// Two taxes that one tax type holds, 10 % and 15 %.
+        package var hasSecondTax = false
+        /// Thousandths: of all its taxes but a levy.
+        package var allRates: Int64 { hasSecondTax ? 250 : rate }
 
         package init(cents: Int64) { self.cents = cents }
     }
@@ -30,12 +36,20 @@ package struct Recipe: CustomStringConvertible {
     package enum Shape: CaseIterable { case everything, lineVariations, nothing }
     package enum TipPlace: CaseIterable { case payments, order, both }
     package enum Paying: CaseIterable {
-        case card, split, cash, change, giftCard, voucher, account, partOnAccount, threeWays
+        case card, split, cash, change, giftCard, voucher, account, partOnAccount, threeWays, deposit, layBy
+    }
+    /// Money paid back on the sale itself on a later day.
+    package struct Payback {
+        package var cents: Int64
+        package var method: String
+        package var days: Int64
     }
 
     package var lines: [Line] = []
     package var variation: Int64 = 10_000
     package var fixed: Int64 = 0
+    /// Cents that the till's total is beyond what its lines come to.
+    package var stray: Int64 = 0
     package var shape = Shape.everything
     package var areOptionsInside = false
     package var areModifiersInside = true
@@ -48,8 +62,8 @@ package struct Recipe: CustomStringConvertible {
     package var isRefund = false
     /// Total, lines, payments: whether a refund writes them negative.
     package var negatives = [false, false, false]
-    /// Paid back on the sale itself on a later day.
-    package var paidBack: Int64 = 0
+    package var paybacks: [Payback] = []
+    package var paidBack: Int64 { paybacks.reduce(0) { $0 + $1.cents } }
     /// Minutes after the first day's midnight.
     package var minute: Int64 = 720
     package var register = 1
@@ -58,10 +72,13 @@ package struct Recipe: CustomStringConvertible {
     package init(lines: [Line] = []) { self.lines = lines }
 
     package var description: String {
-        "\(lines.map { "\($0)" }.joined(separator: "\n  "))\n  order ×\(variation) +\(fixed), \(shape), options "
-            + "inside \(areOptionsInside), modifiers inside \(areModifiersInside), tip \(tip) \(tipPlace) in total "
-            + "\(isTipInTotal) in amounts \(isTipInAmounts) later \(isTipLater), \(paying), refund \(isRefund) "
-            + "\(negatives), paid back \(paidBack), minute \(minute)"
+        """
+        \(lines.map { "\($0)" }.joined(separator: "\n  "))
+          order ×\(variation) +\(fixed), stray \(stray), \(shape), options inside \(areOptionsInside), \
+        modifiers inside \(areModifiersInside), tip \(tip) \(tipPlace) in total \(isTipInTotal) in amounts \
+        \(isTipInAmounts) later \(isTipLater), \(paying), refund \(isRefund) \(negatives), \
+        paid back \(paybacks), minute \(minute)
+        """
     }
 
     package static func random(_ generator: inout Seeded) -> Recipe {
@@ -76,16 +93,21 @@ package struct Recipe: CustomStringConvertible {
             if chance(8) { line.fixed = -Int64.random(in: 0...min(line.cents, 300), using: &generator) }
             if chance(10) { line.isOption = true }
             if chance(8) { line.modifier = pick([50, 75, 110]) }
+            if chance(6) { line.hasNote = true }
             if chance(4) { (line.isGiftCard, line.rate, line.cents) = (true, 0, pick([2500, 5000])) }
             if chance(3) { (line.isGiftCard, line.isDeposit, line.rate) = (false, true, 0) }
             if chance(4) { (line.isGiftCard, line.isDeposit, line.isSurcharge) = (false, false, true) }
             if chance(4), !line.isGiftCard, !line.isDeposit { (line.hasLevy, line.rate) = (true, 100) }
+            if chance(4), !line.isGiftCard, !line.isDeposit, !line.hasLevy {
+                (line.hasSecondTax, line.rate) = (true, 100)
+            }
             recipe.lines.append(line)
         }
         if chance(10) { recipe.lines.append(Line(cents: -Int64.random(in: 1...500, using: &generator))) }
         if chance(20) { recipe.variation = pick([9000, 8000, 11_500, 10_150, 9667]) }
         if chance(10) { recipe.fixed = pick([-500, -199, 250]) }
         if chance(3) { (recipe.variation, recipe.fixed) = (0, 0) }
+        if chance(5) { recipe.stray = pick([-3, -1, 1, 2, 3]) }
         recipe.shape = Shape.allCases[Int.random(in: 0..<3, using: &generator)]
         recipe.areOptionsInside = chance(50)
         recipe.areModifiersInside = chance(50)
@@ -99,7 +121,11 @@ package struct Recipe: CustomStringConvertible {
             recipe.isRefund = true
             recipe.negatives = [chance(50), chance(50), chance(50)]
         } else if chance(8) {
-            recipe.paidBack = Int64.random(in: 1...3000, using: &generator)
+            for _ in 0..<(chance(60) ? 1 : Int.random(in: 2...3, using: &generator)) {
+                let cents = Int64.random(in: 10...2000, using: &generator)
+                let method = ["EFTPOS", "Card", "Cash"][Int.random(in: 0..<3, using: &generator)]
+                recipe.paybacks.append(Payback(cents: cents, method: method, days: pick([1, 1, 2, 5])))
+            }
         }
         recipe.minute = Int64.random(in: 0..<2 * 1440, using: &generator)
         recipe.register = Int.random(in: 1...3, using: &generator)
@@ -123,9 +149,11 @@ package struct Recipe: CustomStringConvertible {
             fixed = 0
             for index in lines.indices { (lines[index].cents, lines[index].fixed) = (abs(lines[index].cents), 0) }
         }
-        if variation == 0 { (tip, paidBack, paying) = (0, 0, .card) }
-        if isRefund, paying == .account || paying == .partOnAccount || paying == .change { paying = .split }
-        if paying == .account || paying == .partOnAccount { (paidBack, tip) = (0, 0) }
+        if variation == 0 { (tip, stray, paybacks, paying) = (0, 0, [], .card) }
+        // Of two ways to round a variation the one nearer to the total is taken: then a stray cent is none.
+        if figures.goods <= 10 || (shape == .nothing && variation != 10_000) { stray = 0 }
+        if isRefund, [.account, .partOnAccount, .change, .layBy].contains(paying) { paying = .split }
+        if paying == .account || paying == .partOnAccount { (paybacks, tip) = ([], 0) }
         if paying == .account, figures.goods <= 5 { paying = .card }
         if paying == .partOnAccount, figures.goods <= 20 { paying = .card }
         if tip == 0 { isTipLater = false }
@@ -133,8 +161,8 @@ package struct Recipe: CustomStringConvertible {
         if isTipLater { tipPlace = .payments }
         // The tip of the order alone is always inside the amounts: nothing else says it was paid.
         if tipPlace == .order { isTipInAmounts = true }
-        if paidBack >= figures.goods + tip || paidBack <= 5 { paidBack = 0 }
-        if paidBack > 0, paying == .cash || paying == .change { paying = .card }
+        // Less than was paid: cash may have been rounded down.
+        if paidBack + 5 >= figures.goods + tip || isRefund { paybacks = [] }
     }
 
     // MARK: simpler ones
@@ -154,7 +182,11 @@ package struct Recipe: CustomStringConvertible {
         if tip != 0 { add { $0.tip = 0 } }
         if isTipLater { add { $0.isTipLater = false } }
         if paying != .card { add { $0.paying = .card } }
-        if paidBack != 0 { add { $0.paidBack = 0 } }
+        if stray != 0 { add { $0.stray = 0 } }
+        for index in paybacks.indices {
+            add { $0.paybacks.remove(at: index) }
+            if paybacks[index].method != "EFTPOS" { add { $0.paybacks[index].method = "EFTPOS" } }
+        }
         if isRefund { add { $0.isRefund = false } }
         if shape != .everything { add { $0.shape = .everything } }
         for index in lines.indices {
@@ -162,7 +194,10 @@ package struct Recipe: CustomStringConvertible {
             if lines[index].fixed != 0 { add { $0.lines[index].fixed = 0 } }
             if lines[index].modifier != 0 { add { $0.lines[index].modifier = 0 } }
             if lines[index].isOption { add { $0.lines[index].isOption = false } }
+            if lines[index].isSurcharge { add { $0.lines[index].isSurcharge = false } }
+            if lines[index].hasNote { add { $0.lines[index].hasNote = false } }
             if lines[index].hasLevy { add { $0.lines[index].hasLevy = false } }
+            if lines[index].hasSecondTax { add { $0.lines[index].hasSecondTax = false } }
             if lines[index].quantity != 1000 { add { $0.lines[index].quantity = 1000 } }
             if lines[index].cents > 100 { add { $0.lines[index].cents = 100 } }
         }

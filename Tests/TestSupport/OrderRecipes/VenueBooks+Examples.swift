@@ -31,12 +31,15 @@ extension VenueBooks {
         books.sales.depositProducts = ["901"]
         books.sales.surchargeProducts = ["902"]
         books.sales.levyAccounts = [decimal("0.29"): "826"]
-        books.clearingAccounts = ["cash": "231", "card": "232", "gift card": "233", "eftpos": "234", "voucher": "235"]
+        books.sales.combinedTaxTypes = [[decimal("0.1"), decimal("0.15")]: "TAX250"]
+        books.clearingAccounts = [
+            "cash": "231", "card": "232", "gift card": "233", "eftpos": "234", "voucher": "235", "deposit": "620",
+        ]
         books.fallbackClearingAccount = nil
         return books
     }()
 
     package static let accountOfMethod = [
-        "Cash": "231", "Card": "232", "Gift Card": "233", "EFTPOS": "234", "Voucher": "235",
+        "Cash": "231", "Card": "232", "Gift Card": "233", "EFTPOS": "234", "Voucher": "235", "Deposit": "620",
     ]
 }

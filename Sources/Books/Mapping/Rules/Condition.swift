@@ -29,7 +29,21 @@ extension Rule {
             case .date(let dates): dates.contains(facts.order.date)
             }
         }
+
+        /// Whether it looks at nothing but the product: then it holds for each sale of it or for none.
+        var looksAtProductAlone: Bool {
+            switch self {
+            case .always: true
+            case .all(let conditions), .any(let conditions): conditions.allSatisfy(\.looksAtProductAlone)
+            case .not(let condition): condition.looksAtProductAlone
+            case .text(let field, _), .isSet(let field): Rule.fieldsOfProducts.contains(field)
+            case .number, .weekday, .date: false
+            }
+        }
     }
+
+    /// What every order and every line of a product has alike.
+    package static let fieldsOfProducts: Set<TextField> = [.product, .category, .tag, .sku]
 
     package enum NumberField: String, Sendable, CaseIterable {
         /// The line's, or the tender's, or for rules about orders the order's total.

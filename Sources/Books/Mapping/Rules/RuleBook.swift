@@ -32,6 +32,16 @@ package struct RuleBook: Sendable {
 
     package var isEmpty: Bool { rules.isEmpty && unmapped == .asDefault }
 
+    /// The rules that decide about a product whoever buys it, when and where: for its item in the ledger. One that
+    /// looks at more, in its condition or in what it then says, would give the item the account of one chance sale.
+    package var ofProducts: RuleBook {
+        let rules = rules.filter { rule in
+            rule.subject == .line && rule.condition.looksAtProductAlone
+                && [rule.outcome.account, rule.outcome.taxType].allSatisfy { $0?.looksAtProductAlone ?? true }
+        }
+        return RuleBook(rules: rules, unmapped: unmapped)
+    }
+
     /// How a line of `order` is booked.
     package func treatment(of line: LineFacts, in order: OrderFacts) -> Treatment {
         if !lineRules.isEmpty, let treatment = lineRules.treatment(of: RuleFacts(order: order, line: line)) {

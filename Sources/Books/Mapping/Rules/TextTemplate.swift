@@ -66,6 +66,15 @@ package struct TextTemplate: Sendable {
         return values
     }
 
+    /// It shows no field but the product's.
+    var looksAtProductAlone: Bool {
+        parts.allSatisfy { part in
+            guard case .field(let field, _) = part else { return true }
+            guard case .text(let text) = field else { return false }
+            return Rule.fieldsOfProducts.contains(text)
+        }
+    }
+
     /// Nothing in it is looked up without an `else`.
     package var alwaysGives: Bool {
         parts.allSatisfy { part in
