@@ -238,6 +238,10 @@ extension PostingPlan {
             section.value("takings_within", "a duration from 1h to 30d") { text in
                 DurationText.parse(text).flatMap { (.seconds(3600) ... .seconds(30 * 86_400)).contains($0) ? $0 : nil }
             } ?? other.takingsWithin
+        takingsQuiet =
+            section.value("takings_quiet", "a duration up to 12h") { text in
+                DurationText.parse(text).flatMap { (.zero ... .seconds(12 * 3600)).contains($0) ? $0 : nil }
+            } ?? other.takingsQuiet
         let known = Grouping.allCases.map(\.rawValue)
         let groups = section.texts("group_by")
         if !groups.isEmpty { grouping = [] }

@@ -81,6 +81,10 @@ package struct DayOrder: Sendable {
     package var givesBack: Sale?
     /// It has become a sale that stands alone: whatever was in a summary is taken out, and the order is free.
     package var leaves: Bool
+    /// When it last added something to each of its days; a day that is missing: not known.
+    package var madeAt: [CalendarDate: Instant] = [:]
+    package var register: String?
+    package var staff: String?
 
     package init(
         source: SourceKey, hash: ContentHash, body: [UInt8], firstSeen: Instant?, organisation: OrganisationKey,
@@ -114,6 +118,7 @@ package struct DayTakings: Sendable {
     package var mode: PostingMode
     /// Somebody has marked them as carried to the ledger.
     package var isProcessed = false
+    package var scope = TakingsScope.site
 
     package init(
         key: DayKey, id: String, hash: ContentHash, body: [UInt8], countedAt: Instant, firstSeen: Instant,
@@ -199,7 +204,7 @@ package struct UnfinishedDay: Sendable, Hashable {
     /// Since when a closed day's documents no longer say what belongs to it.
     package var changedAt: Instant?
     package var hasSales: Bool
-    /// When its till was last counted; nil: not yet.
+    /// When all that was sold on it, as far as it is known, had been counted; nil: not yet.
     package var countedAt: Instant?
     /// Since when the fleet knows of it.
     package var metAt: Instant

@@ -15,8 +15,7 @@ extension PostgresStore: DayClosingStore {
                        EXISTS (SELECT FROM day_entry AS e
                                 WHERE e.company = d.company AND e.site = d.site AND e.day = d.day
                                   AND e.now IS NOT NULL) AS has_sales,
-                       (SELECT max(t.counted_at) FROM takings AS t
-                         WHERE t.company = d.company AND t.site = d.site AND t.day = d.day) AS counted_at
+                       \(Self.countedAt) AS counted_at
                   FROM (SELECT * FROM venue_day
                          WHERE company = $1 AND site = $2 AND day <= $3 AND state IN ('open', 'closing')
                          UNION ALL

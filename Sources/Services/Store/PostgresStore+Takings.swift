@@ -23,17 +23,19 @@ extension PostgresStore {
                 "SELECT state FROM venue_day WHERE company = $1 AND site = $2 AND day = $3 FOR UPDATE", place)
             let isNews = try session.execute(
                 """
-                INSERT INTO takings (company, site, day, id, hash, body, counted_at, first_seen)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                INSERT INTO takings (company, site, day, id, hash, body, counted_at, first_seen, level, scope)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''))
                 ON CONFLICT (company, id) DO UPDATE
                    SET site = excluded.site, day = excluded.day, hash = excluded.hash, body = excluded.body,
-                       counted_at = excluded.counted_at, first_seen = excluded.first_seen
+                       counted_at = excluded.counted_at, first_seen = excluded.first_seen,
+                       level = excluded.level, scope = excluded.scope
                  WHERE takings.hash <> excluded.hash AND takings.first_seen <= excluded.first_seen
                 """,
                 place + [
                     .text(takings.id), .bytes(takings.hash.bytes), .bytes(takings.body),
                     .timestamp(microsecondsSince1970: takings.countedAt.microseconds),
                     .timestamp(microsecondsSince1970: takings.firstSeen.microseconds),
+                    .text(takings.scope.stored.level), .text(takings.scope.stored.id),
                 ]) > 0
             if isNews, !takings.isProcessed { try Self.noteTakings(takings, session) }
             let bodies = try session.query(
@@ -55,6 +57,28 @@ extension PostgresStore {
             try Self.flag([key], at: moment, session)
         }
     }
+
+    /// When all that belongs to a `venue_day AS d` had been counted; null: some of it has not. Each order by the first
+    /// count that was made after it, of its site, its register or its staff. What came in without a register, say from
+    /// the web, is in no till, and any count will do. A day with counts and no order has nothing left to count.
+    static let countedAt = """
+        CASE WHEN d.state IN ('open', 'closing') AND EXISTS (
+             SELECT FROM takings AS t WHERE t.company = d.company AND t.site = d.site AND t.day = d.day)
+        THEN (SELECT CASE WHEN count(*) = 0 THEN (SELECT max(t.counted_at) FROM takings AS t
+                                                   WHERE t.company = d.company AND t.site = d.site AND t.day = d.day)
+                          WHEN count(c.at) = count(*) THEN max(c.at) END
+                FROM day_entry AS e LEFT JOIN LATERAL (
+                     SELECT min(t.counted_at) AS at FROM takings AS t
+                      WHERE t.company = d.company AND t.site = d.site AND t.day = d.day
+                        AND (e.made_at IS NULL OR e.made_at <= t.counted_at)
+                        AND CASE coalesce(t.level, 'site')
+                            WHEN 'site' THEN true
+                            WHEN 'register' THEN coalesce(e.register = t.scope, true)
+                            WHEN 'staff_member' THEN coalesce(e.staff = t.scope, true)
+                            ELSE false END) AS c ON true
+               WHERE e.company = d.company AND e.site = d.site AND e.day = d.day AND e.now IS NOT NULL
+                 AND e.source LIKE 'order/%') END
+        """
 
     // MARK: modes
 
@@ -89,4 +113,16 @@ extension PostgresStore {
 
     /// The first day of the mode that holds before any change.
     private static let ever = CalendarDate(year: 1, month: 1, day: 1)
+}
+
+extension TakingsScope {
+    /// As the table has it.
+    fileprivate var stored: (level: String, id: String) {
+        switch self {
+        case .site: ("site", "")
+        case .register(let id): ("register", id)
+        case .staff(let id): ("staff_member", id)
+        case .unknown: ("unknown", "")
+        }
+    }
 }

@@ -9,10 +9,10 @@ package import Telemetry
 
 /// Closes trading days that are posted as summaries, and adjusts closed days that changed.
 ///
-/// A day ends at its cut-off on the venue's clock, or when its till is counted. Then it is `closing` for a while, in
-/// which orders still on their way arrive; then its documents are made and stored in one transaction, and announced to
-/// the writers like any other. Any number of mappers may run this: a row lock decides who closes a day, and whoever
-/// comes second finds it closed.
+/// A day ends at its cut-off on the venue's clock, or when its tills are counted: all that was sold, and nothing more
+/// for a while. Then it is `closing`, so that orders still on their way arrive; then its documents are made and stored in
+/// one transaction, and announced to the writers like any other. Any number of mappers may run this: a row lock decides
+/// who closes a day, and whoever comes second finds it closed.
 package struct DayClosing: Service {
     private let store: any DayClosingStore
     private let outbox: any Outbox
@@ -114,11 +114,17 @@ package struct DayClosing: Service {
             case .open:
                 let end = end(of: day, books, calendar)
                 // One without sales is recorded as such, above, and needs no look at its mapping.
-                if end <= now, end <= readUntil, day.hasSales { ending.append(day.key) }
+                // What waits in the queue may have been sold after the count.
+                let isKnown = books.posting.closing == .cutOff || isQueueEmpty
+                if end <= now, end <= readUntil, day.hasSales, isKnown { ending.append(day.key) }
                 let isLate = calendar.start(of: day.key.day.adding(days: 1)).adding(Self.countedWithin) < now
                 if books.posting.closing == .takings, day.countedAt == nil, day.hasSales, isLate { overdue += 1 }
             case .closing:
-                if isQueueEmpty, let since = day.closingSince, since.adding(delay) <= now { due.append(day.key) }
+                // Something that was sold after the last count came meanwhile: it is counted first.
+                let isOver = end(of: day, books, calendar) <= now
+                if isQueueEmpty, isOver, let since = day.closingSince, since.adding(delay) <= now {
+                    due.append(day.key)
+                }
             case .closed, .posted:
                 if isQueueEmpty, let since = day.changedAt, since.adding(delay) <= now { due.append(day.key) }
             }
@@ -129,14 +135,17 @@ package struct DayClosing: Service {
         return overdue
     }
 
-    /// When a day ends: at its cut-off, or where takings end it when its till was counted; one that nobody counts is
-    /// not left open for ever. An old day that was read just now has as long as any other: its takings are read beside
-    /// it.
+    /// When a day ends: at its cut-off; or, where takings end it, when all that was sold was counted and nothing more
+    /// was sold for a while: a count does not say whether it is the day's last. Never later than the cut-off. One that
+    /// nobody counts is not left open for ever. An old day that was read just now has as long as any other: its takings
+    /// are read beside it.
     private func end(of day: UnfinishedDay, _ books: VenueBooks, _ calendar: TradingCalendar) -> Instant {
         let cutOff = calendar.start(of: day.key.day.adding(days: 1))
         return switch books.posting.closing {
         case .cutOff: cutOff
-        case .takings: day.countedAt ?? max(cutOff, day.metAt).adding(books.posting.takingsWithin)
+        case .takings:
+            day.countedAt.map { min($0.adding(books.posting.takingsQuiet), max($0, cutOff)) }
+                ?? max(cutOff, day.metAt).adding(books.posting.takingsWithin)
         }
     }
 

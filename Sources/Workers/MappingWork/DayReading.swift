@@ -15,12 +15,21 @@ struct DayReading: Sendable {
     let entries: [DayEntry]
     /// The sale that a refund order gives back.
     let givesBack: OrderID?
+    /// When it last added something to each of its days.
+    let madeAt: [CalendarDate: Instant]
+    let register: String?
+    let staff: String?
 
     /// - Parameter posted: nothing is known here of how it was posted before; the store decides that.
     init(of order: Order, _ documents: [LedgerDocument], _ mapping: OrderMapping, _ version: OrderVersion) {
         // What belongs to a sale that stands alone goes with it.
         standsAlone = documents.first.map(mapping.standsAlone) ?? false
         givesBack = order.refundedOrder
+        (register, staff) = (order.register, order.staff)
+        madeAt = ([order.createdAt] + order.payments.compactMap(\.paidAt)).reduce(into: [:]) { moments, moment in
+            let day = mapping.calendar.day(at: moment)
+            moments[day] = max(moments[day] ?? moment, moment)
+        }
         // A rule leaves it out: decided where single documents are, which leaves alone what was booked before.
         if case .skipped = version {
             (route, entries) = (.order, [])
@@ -36,11 +45,15 @@ struct DayReading: Sendable {
 extension MappedMessage {
     /// As its day takes it in.
     func dayOrder(leaves: Bool) -> DayOrder {
-        DayOrder(
+        var order = DayOrder(
             source: posting.request.source, hash: posting.request.hash, body: posting.request.body,
             firstSeen: posting.request.firstSeen, organisation: organisation, venue: posting.books.name,
             site: posting.books.site, plan: posting.books.posting, number: posting.number,
             entries: leaves ? [] : day?.entries ?? [], givesBack: sale, leaves: leaves)
+        order.madeAt = day?.madeAt ?? [:]
+        order.register = day?.register
+        order.staff = day?.staff
+        return order
     }
 
     /// The sale that this refund order gives back.
@@ -89,6 +102,7 @@ extension RecordReader {
                 hash: hash(message, envelope), body: message.body, countedAt: record.createdAt,
                 firstSeen: envelope.firstSeen, organisation: books.organisation, venue: books.name, mode: mode)
             takings.isProcessed = record.isProcessed
+            takings.scope = record.scope
             // Says now what could not be booked, while there is a message to lay on the desk.
             _ = try entries(of: [message.body], on: takings.key)
             return .takings(TakingsMessage(takings: takings, venue: venue, subject: subject, mark: envelope.mark))

@@ -55,6 +55,7 @@ import Testing
                             - {from: 2026-11-01, mode: per_order}
                           close_on: takings
                           takings_within: 36h
+                          takings_quiet: 90m
                 """)
         #expect(books.accounts.sales == "240")
         #expect(books.accounts.tips == "825")
@@ -64,6 +65,7 @@ import Testing
         #expect(books.paymentTermDays == 14)
         #expect(books.posting.cutOffMinutes == 210)
         #expect(books.posting.closing == .takings && books.posting.takingsWithin == .seconds(36 * 3600))
+        #expect(books.posting.takingsQuiet == .seconds(90 * 60))
         #expect(books.posting.periods.map(\.from.month) == [11, 12])
         #expect(books.posting.mode(on: CalendarDate(year: 2026, month: 12, day: 1)) == .dailySummary)
     }
@@ -72,7 +74,7 @@ import Testing
     func nothingSaid() throws {
         let books = try books("")
         #expect(books.posting == PostingPlan())
-        #expect(books.posting.cutOffMinutes == 240)
+        #expect(books.posting.cutOffMinutes == 240 && books.posting.takingsQuiet == .seconds(3 * 3600))
         #expect(books.rules.isEmpty)
     }
 
@@ -84,6 +86,7 @@ import Testing
             ("    posting: {cut_off: \"4\"}", "is not a time such as 04:00"),
             ("    posting: {takings_within: 59m}", "is not a duration from 1h to 30d"),
             ("    posting: {takings_within: 31d}", "is not a duration from 1h to 30d"),
+            ("    posting: {takings_quiet: 13h}", "is not a duration up to 12h"),
             ("    posting: {changes: [{mode: per_order}]}", "the first day of the mode"),
             ("    posting: {changes: [{from: 2026-12-01}]}", "per_order or daily_summary"),
             (

@@ -160,15 +160,48 @@ private final class Hands: Sendable {
         #expect(await world.days.begun.count == 1)
     }
 
-    @Test("where takings close a day, the cut-off does not, and counting the till does at once")
+    @Test("where takings close a day, the cut-off does not, but a count after which nothing was sold for a while")
     func takings() async throws {
         let world = World(PostingPlan(initial: .dailySummary, closing: .takings))
         await world.days.set([Self.open("2026-07-01")], readUntil: nil)
         try await world.look(at: "2026-07-02T05:00:00Z")
         #expect(await world.days.begun.isEmpty)
         await world.days.set([Self.open("2026-07-02", counted: "2026-07-02T13:30:00Z")], readUntil: nil)
-        try await world.look(at: "2026-07-02T13:30:01Z")
+        try await world.look(at: "2026-07-02T16:29:59Z")
+        #expect(await world.days.begun.isEmpty)
+        await world.post.fill(1)
+        try await world.look(at: "2026-07-02T16:30:01Z")
+        #expect(await world.days.begun.isEmpty)
+        await world.post.fill(0)
+        try await world.look(at: "2026-07-02T16:30:01Z")
         #expect(await world.days.begun == [Self.day("2026-07-02")])
+    }
+
+    @Test("a count ends a day no later than its cut-off, and at once where nothing is to be waited for")
+    func quiet() async throws {
+        let world = World(PostingPlan(initial: .dailySummary, closing: .takings))
+        await world.days.set([Self.open("2026-07-02", counted: "2026-07-02T17:30:00Z")], readUntil: nil)
+        try await world.look(at: "2026-07-02T17:59:59Z")
+        #expect(await world.days.begun.isEmpty)
+        try await world.look(at: "2026-07-02T18:00:00Z")
+        #expect(await world.days.begun == [Self.day("2026-07-02")])
+        let hasty = World(PostingPlan(initial: .dailySummary, closing: .takings, takingsQuiet: .zero))
+        await hasty.days.set([Self.open("2026-07-02", counted: "2026-07-02T05:00:00Z")], readUntil: nil)
+        try await hasty.look(at: "2026-07-02T05:00:00Z")
+        #expect(await hasty.days.begun == [Self.day("2026-07-02")])
+    }
+
+    @Test("a closing day in which something was sold after its last count waits for another count")
+    func soldMeanwhile() async throws {
+        let world = World(PostingPlan(initial: .dailySummary, closing: .takings, takingsQuiet: .zero))
+        await world.days.set([Self.open("2026-07-02", .closing, since: "2026-07-02T05:00:00Z")], readUntil: nil)
+        try await world.look(at: "2026-07-02T06:00:00Z")
+        #expect(await world.days.closed.isEmpty)
+        let counted = Self.open(
+            "2026-07-02", .closing, since: "2026-07-02T05:00:00Z", counted: "2026-07-02T06:01:00Z")
+        await world.days.set([counted], readUntil: nil)
+        try await world.look(at: "2026-07-02T06:01:00Z")
+        #expect(await world.days.closed == [Self.day("2026-07-02")])
     }
 
     @Test("a day that nobody counts is closed after a while, counted from when it was met where it is an old one")
