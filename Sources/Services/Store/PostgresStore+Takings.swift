@@ -62,7 +62,7 @@ extension PostgresStore {
     /// count that was made after it, of its site, its register or its staff. What came in without a register, say from
     /// the web, is in no till, and any count will do. A day with counts and no order has nothing left to count.
     static let countedAt = """
-        CASE WHEN d.state IN ('open', 'closing') AND EXISTS (
+        CASE WHEN EXISTS (
              SELECT FROM takings AS t WHERE t.company = d.company AND t.site = d.site AND t.day = d.day)
         THEN (SELECT CASE WHEN count(*) = 0 THEN (SELECT max(t.counted_at) FROM takings AS t
                                                    WHERE t.company = d.company AND t.site = d.site AND t.day = d.day)
@@ -91,13 +91,7 @@ extension PostgresStore {
             _ = try session.query(
                 "SELECT pg_advisory_xact_lock(hashtextextended('tillbridge/mode/' || $1 || '/' || $2, 0))::text AS l",
                 place)
-            let rows = try session.query(
-                "SELECT from_day, mode FROM venue_mode WHERE company = $1 AND site = $2 ORDER BY from_day", place)
-            let known = try rows.map { row in
-                PostingPlan.Period(
-                    from: CalendarDate(try row.date("from_day")) ?? CalendarDate(daysSince1970: 0),
-                    mode: PostingMode(rawValue: try row.text("mode")) ?? .perOrder)
-            }
+            let known = try Self.modes(place, session)
             let agreed = plan.bound(to: known, through: today)
             let wanted = [PostingPlan.Period(from: Self.ever, mode: agreed.initial)] + agreed.periods
             guard wanted != known else { return agreed }
@@ -108,6 +102,41 @@ extension PostgresStore {
                 SELECT $1, $2, * FROM unnest($3::date[], $4::text[])
                 """, place + [.dates(wanted.map(\.from.description)), .texts(wanted.map(\.mode.rawValue))])
             return agreed
+        }
+    }
+
+    /// What ``agreed(_:of:today:)`` would come to; nothing is agreed on.
+    package func plan(
+        _ plan: PostingPlan, of venue: VenueKey, today: CalendarDate
+    ) async throws -> PostingPlan {
+        let place: [PostgresValue] = [.text(venue.company.text), .text(venue.site.text)]
+        return try await pool.withSession { plan.bound(to: try Self.modes(place, $0), through: today) }
+    }
+
+    /// Orders that the fleet knows to have a part in a trading day though they may be of another: money that was paid
+    /// back on it.
+    package func orders(of key: DayKey, at venue: String) async throws -> [OrderID] {
+        try await pool.withSession { session in
+            try session.query(
+                """
+                SELECT source_id FROM day_entry
+                 WHERE company = $1 AND site = $2 AND day = $3 AND now IS NOT NULL AND source LIKE 'order/%'
+                 UNION
+                SELECT source_id FROM document
+                 WHERE company = $1 AND venue = $4 AND trading_date = $3 AND source_kind = 'order'
+                """,
+                [.text(key.company.text), .text(key.site.text), .date(key.day.description), .text(venue)]
+            ).map { OrderID(try $0.text("source_id")) }
+        }
+    }
+
+    private static func modes(_ place: [PostgresValue], _ session: PostgresSession) throws -> [PostingPlan.Period] {
+        try session.query(
+            "SELECT from_day, mode FROM venue_mode WHERE company = $1 AND site = $2 ORDER BY from_day", place
+        ).map { row in
+            PostingPlan.Period(
+                from: CalendarDate(try row.date("from_day")) ?? CalendarDate(daysSince1970: 0),
+                mode: PostingMode(rawValue: try row.text("mode")) ?? .perOrder)
         }
     }
 
