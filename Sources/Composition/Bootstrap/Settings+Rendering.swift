@@ -99,6 +99,7 @@ extension CompanySettings {
             ]
             if let hours = venue.tradingHours { lines.append("        trading_hours: \(quoted(hours.description))") }
             if let tracking = venue.tracking { lines.append("        tracking: \(quoted(tracking))") }
+            lines.append("        timezone: \(venue.timeZoneName)")
             lines += venue.posting.rendered().map { "        " + $0 }
         }
         return lines

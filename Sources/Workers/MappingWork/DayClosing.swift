@@ -3,23 +3,23 @@ package import Logging
 import Mapping
 package import Messaging
 import ServiceLifecycle
-import Settings
+package import Settings
 package import Store
 package import Telemetry
 
 /// Closes trading days that are posted as summaries, and adjusts closed days that changed.
 ///
 /// A day ends at its cut-off on the venue's clock, or when its tills are counted: all that was sold, and nothing more
-/// for a while. Then it is `closing`, so that orders still on their way arrive; then its documents are made and stored in
-/// one transaction, and announced to the writers like any other. Any number of mappers may run this: a row lock decides
-/// who closes a day, and whoever comes second finds it closed.
+/// for a while. Then it is `closing`, so that orders still on their way arrive; then its documents are made and stored
+/// in one transaction, and announced to the writers like any other. Any number of mappers may run this: a row lock
+/// decides who closes a day, and whoever comes second finds it closed.
 package struct DayClosing: Service {
     private let store: any DayClosingStore
     private let outbox: any Outbox
     private let depth: any QueueDepth
     private let mapping: MappingInEffect
-    /// The first moment whose orders are read, by company: no day ends before.
-    private let startFrom: [CompanyKey: Instant]
+    /// The first moment whose orders are read: no day ends before.
+    private let startFrom: [VenueKey: Instant]
     /// From a day's end to its close, and from a change of a closed day to its adjustment.
     private let delay: Duration
     private let clock: WorkClock
@@ -33,7 +33,7 @@ package struct DayClosing: Service {
 
     package init(
         store: any DayClosingStore, outbox: any Outbox, depth: any QueueDepth, mapping: MappingInEffect,
-        startFrom: [CompanyKey: Instant], delay: Duration, clock: WorkClock, metrics: Metrics, logger: Logger
+        startFrom: [VenueKey: Instant], delay: Duration, clock: WorkClock, metrics: Metrics, logger: Logger
     ) {
         self.store = store
         self.outbox = outbox
@@ -153,7 +153,7 @@ package struct DayClosing: Service {
     private func meetDays(
         _ venue: VenueKey, _ books: VenueBooks, _ calendar: TradingCalendar, through last: CalendarDate
     ) async throws {
-        guard let start = startFrom[venue.company] else { return }
+        guard let start = startFrom[venue] else { return }
         let met = await mapping.daysMet(at: venue)
         var day = max(met?.adding(days: 1) ?? calendar.day(at: start), calendar.day(at: start))
         var days: [CalendarDate] = []

@@ -88,6 +88,7 @@ private final class Hands: Sendable {
         let days = ScriptedDays()
         let post = Post()
         let hands = Hands()
+        let metrics = Metrics()
         let closing: DayClosing
 
         init(_ plan: PostingPlan = PostingPlan(initial: .dailySummary), from start: String = "2026-01-01T00:00:00Z") {
@@ -105,10 +106,10 @@ private final class Hands: Sendable {
                 store: days, outbox: post, depth: post,
                 mapping: MappingInEffect(
                     books: [venue: books], version: 1, recordBytesMax: 1000, basis: .rules),
-                startFrom: [venue.company: instant(start)], delay: .seconds(120),
+                startFrom: [venue: instant(start)], delay: .seconds(120),
                 clock: WorkClock(
                     now: { [hands] in hands.now }, sleep: { _ in try await Task.sleep(for: .milliseconds(5)) },
-                    randomInteger: { $0.lowerBound }), metrics: Metrics(), logger: logger)
+                    randomInteger: { $0.lowerBound }), metrics: metrics, logger: logger)
         }
 
         func look(at moment: String) async throws {
