@@ -220,6 +220,8 @@ package struct DayContents: Sendable {
     package var locks: LedgerLocks
     /// The newest versions of the orders that differ, where they were asked for.
     package var orders: [[UInt8]]
+    /// What was counted in the day's tills, where nothing that was sold is left to count.
+    package var takings: [[UInt8]] = []
 }
 
 package struct DayDecision: Sendable {
@@ -229,6 +231,8 @@ package struct DayDecision: Sendable {
     /// Sales and refunds of the day, and what they come to.
     package var orders: Int
     package var total: Money
+    /// Where the till and the day's orders disagree: for people.
+    package var warnings: [String] = []
 
     package init(documents: [NewDocument], listing: NewAttachment?, orders: Int, total: Money) {
         self.documents = documents
@@ -252,6 +256,8 @@ package struct NewAttachment: Sendable {
 }
 
 package struct ClosedDay: Sendable {
+    /// Those of the decision.
+    package var warnings: [String] = []
     package let turn: Int
     package let documents: [DocumentID]
     package let orders: Int

@@ -194,11 +194,20 @@ package struct DayClosing: Service {
         guard let closed else { return [] }
         pass(.mapperDayClosed)
         metrics.count("tillbridge_days_closed_total", ["sales": closed.turn == 0 ? "summary" : "adjustment"])
+        tell(closed.warnings, of: key, books)
         let what = closed.turn == 0 ? "closed" : "adjusted"
         logger.notice(
             "\(what) \(key.day): \(closed.orders) sales and refunds, \(closed.total) in all",
             metadata: ["venue": "\(books.name)", "documents": "\(closed.documents.count)"])
         return closed.documents
+    }
+
+    /// A person looks for the order that is missing, or is one too many. Nothing is held back for it.
+    private func tell(_ warnings: [String], of key: DayKey, _ books: VenueBooks) {
+        for warning in warnings {
+            metrics.count("tillbridge_till_disagreements_total", ["organisation": books.organisation.text])
+            logger.warning("till and orders disagree on \(key.day): \(warning)", metadata: ["venue": "\(books.name)"])
+        }
     }
 
     private func announce(_ ids: [DocumentID], _ organisation: OrganisationKey) async throws {

@@ -45,6 +45,17 @@ struct CountedDayTests {
             try await store.takeIn(takings, at: moment) { _ in [] }
         }
 
+        /// How many counts the day's close, or its adjustment, compares with the orders.
+        func takingsAtClose() async throws -> Int? {
+            try await store.beginClosing([key], at: noon)
+            let closed = try await store.close(key, at: noon, mappingVersion: 1, withOrders: false) { contents in
+                var decision = DayDecision(documents: [], listing: nil, orders: 1, total: .zero)
+                decision.warnings = contents.takings.map { _ in "a count" }
+                return decision
+            }
+            return closed?.warnings.count
+        }
+
         /// Hours after noon; nil: not all of it.
         func counted() async throws -> Int64? {
             let days = try await store.unfinishedDays(of: venue, through: friday)
@@ -68,6 +79,10 @@ struct CountedDayTests {
             try await day.sell("3", 2, nil)
             try await day.count("t4", 10, .register("B"))
             #expect(try await day.counted() == 10)
+            #expect(try await day.takingsAtClose() == 4)
+            // Late, and after the last count: what the till recorded is no longer all of the day.
+            try await day.sell("4", 11, "A")
+            #expect(try await day.takingsAtClose() == 0)
         }
     }
 
