@@ -76,6 +76,8 @@ struct TakingsMessage: Sendable {
     let venue: VenueKey
     let subject: Envelope.Subject
     let mark: LetterMark?
+    /// Of what the fallback account took.
+    let warnings: [RecordWarning]
 }
 
 extension RecordReader {
@@ -92,8 +94,18 @@ extension RecordReader {
             }
             let day = mapping.calendar.day(at: record.createdAt)
             let mode = books.posting.mode(on: day)
+            func warnings(_ sentence: (Takings) -> String?) -> [RecordWarning] {
+                record.takings.filter { !$0.variance.isZero }.compactMap(sentence).map {
+                    RecordWarning(organisation: books.organisation, venue: books.name, sentence: $0)
+                }
+            }
             // Where each sale is its own invoice, no document could carry a day's variance.
-            guard mode == .dailySummary else { return .needless }
+            guard mode == .dailySummary else {
+                return .needless(warnings { taking in
+                    "takings \(record.id): the variance of \(taking.variance) by \"\(taking.method)\" on \(day) is "
+                        + "not booked, since the day is posted order by order"
+                })
+            }
             var subject = envelope.subject
             subject.organisation = books.organisation
             subject.venue = books.name
@@ -105,7 +117,12 @@ extension RecordReader {
             takings.scope = record.scope
             // Says now what could not be booked, while there is a message to lay on the desk.
             _ = try entries(of: [message.body], on: takings.key)
-            return .takings(TakingsMessage(takings: takings, venue: venue, subject: subject, mark: envelope.mark))
+            return .takings(TakingsMessage(takings: takings, venue: venue, subject: subject, mark: envelope.mark,
+                warnings: warnings { taking in
+                    if books.clearingAccounts[taking.method.lowercased()] != nil { return nil }
+                    return "takings \(record.id): the variance of \(taking.variance) by \"\(taking.method)\" goes to "
+                        + "the fallback account"
+                }))
         } catch { return .parked(error, envelope.subject) }
     }
 
