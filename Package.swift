@@ -128,6 +128,7 @@ let package = Package(
             .embedInCode("Migrations/0016_day_sources.sql"),
             .embedInCode("Migrations/0017_till_writes.sql"),
             .embedInCode("Migrations/0018_breaker_pause.sql"),
+            .embedInCode("Migrations/0019_takings_scope.sql"),
         ]),
 
         // Books: pure.

@@ -75,7 +75,7 @@ extension AlertFacts {
     }
 
     private func withoutOrders(_ venue: Venue, _ policy: AlertPolicy, _ now: Instant) -> Concern? {
-        let zone = policy.clock.zone(of: venue.organisation)
+        let zone = venue.zone ?? policy.clock.zone(of: venue.organisation)
         guard let open = venue.hours?.span(at: now, in: zone) else { return nil }
         let since = max(open.begins, venue.lastOrder ?? open.begins)
         guard now.since(since) >= policy.venueSilent else { return nil }
@@ -105,7 +105,8 @@ extension AlertFacts {
     }
 
     private func notClosed(_ day: UnclosedDay, _ policy: AlertPolicy, _ now: Instant) -> Concern? {
-        let ended = policy.clock.zone(of: day.organisation).instant(on: day.day.adding(days: 1), minute: 4 * 60)
+        let zone = day.zone ?? policy.clock.zone(of: day.organisation)
+        let ended = zone.instant(on: day.day.adding(days: 1), minute: 4 * 60)
         guard now >= max(ended, day.metAt).adding(policy.dayLate) else { return nil }
         return Concern(
             .dayNotPosted, subject: "\(day.organisation)/\(day.venue)/\(day.day)", organisation: day.organisation,
@@ -113,7 +114,7 @@ extension AlertFacts {
             title: day.waitsForTakings
                 ? "the till of \(day.venue) was not counted on \(day.day)" : "\(day.venue) of \(day.day) is not closed",
             cause: day.waitsForTakings
-                ? "Its takings close the day (`close_on: takings`), and Kounta has none of it."
+                ? "Its takings close the day (`close_on: takings`), and not all that was sold is counted in Kounta."
                 : "Its sales were not read to the day's end, or wait for a mapper.",
             remedy: day.waitsForTakings
                 ? "Finalise the takings in Kounta; else the day is closed without them after `takings_within`. Where "

@@ -44,6 +44,8 @@ package struct AlertFacts: Sendable {
         package let name: String
         /// Nil: nobody said when it is open.
         package let hours: WeeklyHours?
+        /// Whose clock they are by; nil: the organisation's.
+        package var zone: TimeZoneRules?
         package let lastOrder: Instant?
         /// When its cursor moved last; nil where it never did.
         package let lastPolled: Instant?
@@ -94,6 +96,8 @@ package struct AlertFacts: Sendable {
         package let metAt: Instant
         /// Its till must be counted to close it, and nobody has.
         package let waitsForTakings: Bool
+        /// Whose clock the day is by; nil: the organisation's.
+        package var zone: TimeZoneRules?
 
         package init(
             organisation: OrganisationKey, venue: String, day: CalendarDate, metAt: Instant, waitsForTakings: Bool

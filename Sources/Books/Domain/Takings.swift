@@ -1,5 +1,14 @@
 package import Money
 
+/// Of what a count of takings is: a whole site, one register, or what one member of staff took.
+package enum TakingsScope: Sendable, Hashable {
+    case site
+    case register(String)
+    case staff(String)
+    /// The record says nothing that is known here: such a count ends no day.
+    case unknown
+}
+
 /// What the till recorded and what was counted at the end of the day, of one payment method.
 package struct Takings: Sendable, Hashable {
     package var method: String

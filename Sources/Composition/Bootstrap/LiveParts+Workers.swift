@@ -43,8 +43,11 @@ extension LiveParts {
         let writingBack = WritingBack(
             company: company, client: client, store: store, load: { try await rules.load() }, clock: clock,
             metrics: metrics, logger: logger)
+        // One without its organisation does not pass the settings' validation.
+        let base = settings.organisation(company.organisation)?.currency ?? ""
+        let currency = CurrencyCheck(company: company, base: base, client: client, clock: clock, logger: logger)
         return CompanyPoller(
-            company: company, settings: settings.polling, store: store, scanner: scanner,
+            company: company, settings: settings.polling, store: store, scanner: scanner, currency: currency,
             catalogue: usesCatalogue(company) ? catalogue : nil, writingBack: writingBack, clock: clock,
             metrics: metrics, logger: logger)
     }
@@ -87,7 +90,7 @@ extension LiveParts {
             organisations: Set(settings.organisations.map(\.key)), clock: clock, metrics: metrics, logger: logger)
         let closing = DayClosing(
             store: store, outbox: broker, depth: broker, mapping: mapping,
-            startFrom: Dictionary(settings.companies.map { ($0.key, $0.startFrom) }) { $1 },
+            startFrom: settings.startFrom,
             delay: settings.mapping.closeDelay, clock: clock, metrics: metrics, logger: logger)
         return [mapper, reloading, closing]
     }

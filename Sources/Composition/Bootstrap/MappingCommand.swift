@@ -55,7 +55,7 @@ struct MappingCheckCommand: AsyncParsableCommand {
         guard let client = try await ledgers.client(of: organisation) else {
             return .init(key: organisation.key, failure: "it has neither a credential nor a connection")
         }
-        switch try await client.chart() {
+        switch try await client.chart(withCurrencies: organisation.booksOtherCurrencies) {
         case .found(let chart):
             return .init(
                 key: organisation.key, problems: ChartCheck(organisation, chart: chart, file: file).problems())

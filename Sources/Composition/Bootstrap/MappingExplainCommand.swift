@@ -3,6 +3,7 @@ import Domain
 import JSON
 import Kounta
 import Mapping
+import Messaging
 import Operator
 import Settings
 import Store
@@ -120,19 +121,26 @@ struct PreviewCommand: AsyncParsableCommand {
         let settings = try LiveSettings.load(path: options.config, for: nil)
         let (company, venue) = try OperatorChoice.venue(self.venue, of: settings)
         let key = VenueKey(company: company.key, site: venue.site)
-        guard let books = try await OperatorDatabase.books(settings)[key] else {
+        guard var books = try await OperatorDatabase.books(settings)[key] else {
             throw StartError("venue \(venue.name) has no organisation")
         }
         let calendar = OrderMapping(books: books).calendar
         let (start, end) = (calendar.start(of: day), calendar.start(of: day.adding(days: 1)))
-        let (records, counts) = try await OperatorDatabase.with(settings) { store in
+        let fileBooks = books
+        let (plan, records, counts) = try await OperatorDatabase.with(settings) { store in
+            // In the mode that the fleet has agreed on: another one in the file is for days to come.
+            let plan = try await store.plan(
+                fileBooks.posting, of: key, today: calendar.day(at: LiveClock.clock.now()))
+            let known = try await store.orders(
+                of: DayKey(company: key.company, site: key.site, day: day), at: fileBooks.name)
             let till = try OperatorTill(settings, store: store)
-            let records = try await till.records(of: venue.site, in: company, from: start, until: end)
-            let isSummary = books.posting.mode(on: day) == .dailySummary
+            let records = try await till.records(of: venue.site, in: company, from: start, until: end, besides: known)
+            let isSummary = plan.mode(on: day) == .dailySummary
             let counts = isSummary ? try await till.takings(of: venue.site, in: company, from: start) : []
             await till.close()
-            return (records, counts)
+            return (plan, records, counts)
         }
+        books.posting = plan
         var preview = DayPreview(of: day, at: books, contactName: venue.contactName)
         for record in records {
             do throws(Park) {

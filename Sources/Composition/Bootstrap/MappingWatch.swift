@@ -72,7 +72,7 @@ struct MappingWatch: Service {
     private func check() async throws -> Int? {
         guard let settings = try load().organisation(organisation) else { return 0 }
         let chart: Chart
-        switch try await ledger.chart() {
+        switch try await ledger.chart(withCurrencies: settings.booksOtherCurrencies) {
         case .failed(let outcome):
             logger.warning("the mapping could not be checked: \(outcome.sentence)", metadata: about)
             return nil

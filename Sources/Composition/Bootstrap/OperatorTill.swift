@@ -30,22 +30,32 @@ struct OperatorTill: Sendable {
             budget: KountaBudget(callsPerMinute: company.callsPerMinute, now: clock.now, sleep: clock.sleep))
     }
 
-    /// The completed orders of a venue's trading day, as Kounta has them now.
+    /// The completed orders of a venue's trading day and what was left on accounts, as Kounta has them now.
+    ///
+    /// - Parameter known: of other days, but with a part in this one.
     func records(
-        of site: SiteID, in company: CompanySettings, from: Instant, until: Instant
+        of site: SiteID, in company: CompanySettings, from: Instant, until: Instant, besides known: [OrderID]
     ) async throws -> [[UInt8]] {
         guard let client = try await client(of: company) else {
             throw StartError("company \(company.key) has neither a credential nor a connection")
         }
         var records: [[UInt8]] = []
         var seen: Set<OrderID> = []
-        var path: String? = client.firstPagePath(site: site, from: from, until: until)
-        while let here = path {
-            let page = try await client.page(here, priority: .rescan)
-            for row in page.rows where seen.insert(row.id).inserted {
-                if let record = try await client.order(row.id, priority: .rescan) { records.append(record) }
+        for list in [KountaClient.OrderList.complete, .openAccounts] {
+            var path: String? = client.firstPagePath(list, site: site, from: from, until: until)
+            while let here = path {
+                let page: KountaClient.Page
+                // Not every company has accounts.
+                do { page = try await client.page(here, priority: .rescan) } catch KountaError.notFound
+                    where list == .openAccounts { break }
+                for row in page.rows where seen.insert(row.id).inserted {
+                    if let record = try await client.order(row.id, priority: .rescan) { records.append(record) }
+                }
+                path = page.next
             }
-            path = page.next
+        }
+        for id in known where seen.insert(id).inserted {
+            if let record = try await client.order(id, priority: .rescan) { records.append(record) }
         }
         return records
     }

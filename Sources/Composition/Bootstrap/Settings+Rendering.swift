@@ -126,8 +126,20 @@ extension VenueSettings {
         ]
         if let hours = tradingHours { lines.append("        trading_hours: \(hours.description.quotedYAML)") }
         if let tracking { lines.append("        tracking: \(tracking.quotedYAML)") }
+        if timeZoneName != books?.timeZoneName { lines.append("        timezone: \(timeZoneName)") }
         let own = accounts.rendered(indent: "          ", besides: books?.accounts)
         if !own.isEmpty { lines += ["        accounts:"] + own }
+        if let books, taxTypes != books.taxTypes {
+            lines.append("        taxes:")
+            lines += taxTypes.filter { books.taxTypes[$0.key] != $0.value }.sorted { $0.key < $1.key }
+                .map { "          \($0.key.description.quotedYAML): \($0.value.quotedYAML)" }
+        }
+        if let books, trackingSources != books.trackingSources {
+            lines.append("        tracking_from:")
+            lines += trackingSources.filter { books.trackingSources[$0.key] != $0.value }
+                .sorted { $0.key.rawValue < $1.key.rawValue }
+                .map { "          \($0.key.rawValue): \($0.value.quotedYAML)" }
+        }
         lines += clearingAccounts.filter { books?.clearingAccounts[$0.key] != $0.value }
             .rendered("payment_methods", indent: "        ")
         if let account = fallbackClearingAccount, account != books?.fallbackClearingAccount {

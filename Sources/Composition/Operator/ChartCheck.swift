@@ -51,6 +51,7 @@ package struct ChartCheck {
         case .currency(let code):
             code == chart.organisation.currency
                 ? [] : ["\(chart.organisation.name) keeps its books in \(chart.organisation.currency), not \(code)"]
+        case .bookedCurrency(let code): currency(code)
         }
     }
 
@@ -59,12 +60,24 @@ package struct ChartCheck {
         (1...4).contains(candidates.count) ? ": it has \(candidates.joined(separator: ", "))" : ""
     }
 
+    private func currency(_ code: String) -> [String] {
+        guard let currencies = chart.currencies, !currencies.contains(code) else { return [] }
+        return [
+            "\(chart.organisation.name) has not switched \(code) on: add the currency in Xero"
+                + hint(currencies.sorted())
+        ]
+    }
+
     // MARK: accounts
 
     private func account(_ code: String) -> (account: Chart.Account?, problem: String?) {
         guard let account = accounts[code] else { return (nil, "Xero has no account \(code)\(nearestAccount(code))") }
         guard account.isActive else {
-            return (nil, "account \(code) (\(account.name)) is archived: restore it in Xero or name another")
+            return (
+                nil,
+                "account \(code) (\(account.name)) is archived: restore it in Xero or name another"
+                    + near(code, among: chart.accounts.filter { $0.type == account.type })
+            )
         }
         return (account, nil)
     }
@@ -79,6 +92,15 @@ package struct ChartCheck {
             return ""
         }
         return ", did you mean `\(near)` (\(account.name))?"
+    }
+
+    /// The account with the nearest code that is in use.
+    private func near(_ code: String, among accounts: [Chart.Account]) -> String {
+        let candidates = accounts.filter { $0.isActive && $0.code != code }
+        guard let near = Nearness.nearest(to: code, in: candidates.map(\.code)),
+            let account = candidates.first(where: { $0.code == near })
+        else { return hint(candidates.map { "\($0.code) (\($0.name))" }) }
+        return ", such as `\(near)` (\(account.name))"
     }
 
     private func lineAccount(_ code: String, _ tax: ChartReference.LineTax) -> [String] {
@@ -116,6 +138,7 @@ package struct ChartCheck {
         if account.takesPayments { return [] }
         return [
             "account \(code) (\(account.name)) does not allow payments: switch on \"enable payments to this account\""
+                + " or name another" + near(code, among: chart.accounts.filter(\.takesPayments))
         ]
     }
 
@@ -133,7 +156,12 @@ package struct ChartCheck {
             let names = chart.categories.filter(\.isActive).map(\.name)
             return ["Xero has no tracking category \(name)\(Nearness.hint(for: name, in: names))"]
         }
-        return category.isActive ? [] : ["the tracking category \(name) is archived in Xero"]
+        if category.isActive { return [] }
+        let others = chart.categories.filter { $0.isActive && $0.name != name }.map(\.name)
+        return [
+            "the tracking category \(name) is archived in Xero"
+                + (Nearness.nearest(to: name, in: others).map { ", did you mean `\($0)`?" } ?? hint(others))
+        ]
     }
 
     private func option(_ name: String, of categoryName: String) -> [String] {
@@ -142,6 +170,11 @@ package struct ChartCheck {
             let names = category.options.filter(\.isActive).map(\.name)
             return ["the tracking category \(categoryName) has no option \(name)\(Nearness.hint(for: name, in: names))"]
         }
-        return option.isActive ? [] : ["the option \(name) of tracking category \(categoryName) is archived in Xero"]
+        if option.isActive { return [] }
+        let others = category.options.filter { $0.isActive && $0.name != name }.map(\.name)
+        return [
+            "the option \(name) of tracking category \(categoryName) is archived in Xero"
+                + (Nearness.nearest(to: name, in: others).map { ", did you mean `\($0)`?" } ?? hint(others))
+        ]
     }
 }

@@ -29,7 +29,7 @@ package struct DayPreview {
             switch try mapping.outcome(for: order) {
             case .documents(let made):
                 let isSummary = books.posting.mode(on: day) == .dailySummary
-                single += isSummary ? made.filter(mapping.standsAlone) : made
+                single += made.filter { $0.day == day && (!isSummary || mapping.standsAlone($0)) }
                 if isSummary { entries += mapping.entries(of: made, for: order).filter { $0.day == day } }
             case .skipped(let rule, let reason): skipped.append((order.id, rule, reason))
             }

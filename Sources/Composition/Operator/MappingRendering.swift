@@ -82,8 +82,12 @@ extension PostingPlan {
             "  cut_off: \"\(padded(cutOffMinutes / 60)):\(padded(cutOffMinutes % 60))\"",
             "  close_on: \(closing.rawValue)",
         ]
-        if closing == .takings || takingsWithin != PostingPlan().takingsWithin {
+        let usual = PostingPlan()
+        if closing == .takings || takingsWithin != usual.takingsWithin {
             lines.append("  takings_within: \(takingsWithin.components.seconds)s")
+        }
+        if closing == .takings || takingsQuiet != usual.takingsQuiet {
+            lines.append("  takings_quiet: \(takingsQuiet.components.seconds)s")
         }
         if !grouping.isEmpty { lines.append("  group_by: [\(grouping.map(\.rawValue).joined(separator: ", "))]") }
         lines.append("  attach_orders: \(attachesOrders)")

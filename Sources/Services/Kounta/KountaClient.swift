@@ -99,6 +99,16 @@ package struct KountaClient: Sendable {
         return found
     }
 
+    /// The company's own record.
+    package func record() async throws -> KountaDirectory.Company {
+        let path = "/v1/companies/\(company).json"
+        let response = try await get(path, priority: .newOrders)
+        guard let record = (try? JSON(parsing: response.body)).flatMap({ KountaDirectory.Company($0) }) else {
+            throw KountaError.unexpectedShape(path: path, "it has no `id`")
+        }
+        return record
+    }
+
     /// The company's whole catalogue, page by page.
     ///
     /// - Throws: ``KountaError/unexpectedShape`` after so many pages that they cannot be a catalogue.

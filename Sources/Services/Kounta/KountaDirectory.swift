@@ -15,12 +15,15 @@ package struct KountaDirectory: Sendable {
     package struct Company: Sendable {
         package let id: String
         package let name: String
+        /// What the company keeps its money in, such as AUD; nil where the record does not say.
+        package let currency: String?
 
         /// Nil for a record without an id.
         package init?(_ json: JSON) {
             guard let id = json["id"]?.numberText ?? json["id"]?.string else { return nil }
             self.id = id
             name = json["name"]?.string ?? id
+            currency = json["currency"]?.filledString
         }
     }
 

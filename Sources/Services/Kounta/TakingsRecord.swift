@@ -7,6 +7,7 @@ package struct TakingsRecord: Sendable {
     package let id: String
     package let site: SiteID
     package let register: String?
+    package let scope: TakingsScope
     /// Somebody, or the vendor's own add-on, has marked it as carried to the ledger.
     package let isProcessed: Bool
     package let createdAt: Instant
@@ -33,6 +34,7 @@ package struct TakingsRecord: Sendable {
         self.site = SiteID(site)
         self.createdAt = createdAt
         register = json["register"]?["id"]?.identifierText
+        scope = Self.scope(of: json)
         isProcessed = json["processed"]?.isTruthful ?? false
         var takings: [Takings] = []
         for list in lists.elements {
@@ -45,6 +47,22 @@ package struct TakingsRecord: Sendable {
             takings.append(Takings(method: name, recorded: recorded, counted: counted))
         }
         self.takings = takings
+    }
+
+    /// Newer records name their level. Older ones say whether registers are counted one by one; where they do not, one
+    /// that names a register is taken for that register's alone: never for more than it may be.
+    private static func scope(of json: JSON) -> TakingsScope {
+        let register = json["register"]?["id"]?.identifierText
+        guard let level = json["reconciliation_level"]?.filledString else {
+            if json["register_level_reconciliation"]?.isTruthful == false { return .site }
+            return register.map { .register($0) } ?? .site
+        }
+        return switch level {
+        case "site": .site
+        case "register": register.map { .register($0) } ?? .unknown
+        case "staff_member": (json["staff_member"]?["id"]?.identifierText).map { .staff($0) } ?? .unknown
+        default: .unknown
+        }
     }
 
     private static let remedy = "Look at the day's takings in Kounta, then replay."

@@ -14,6 +14,8 @@ package struct ChartReference: Sendable, Hashable {
         case trackingOption(category: String, option: String)
         case brandingTheme(String)
         case currency(String)
+        /// One that sales are booked in besides the organisation's own.
+        case bookedCurrency(String)
     }
 
     /// Which tax types come together with an account.

@@ -30,9 +30,12 @@ extension SalePolicy {
         let methods = section.texts("account_methods")
         if !methods.isEmpty { accountMethods = Set(methods.map { $0.lowercased() }) }
         for code in section.texts("other_currencies") {
-            if SettingsSection.isCurrency(code) { otherCurrencies.insert(code) } else {
+            guard SettingsSection.isCurrency(code) else {
                 section.report("`\(code)` is no currency code such as NZD", at: "other_currencies")
+                continue
             }
+            otherCurrencies.insert(code)
+            chart.note(.bookedCurrency(code), section, "other_currencies")
         }
         leavesCustomersUnpaid = section.flag("leave_customers_unpaid", default: true)
     }

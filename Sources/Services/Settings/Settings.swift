@@ -18,6 +18,17 @@ package struct Settings: Sendable {
     /// The limits as the file states them, before `simulation.limits_multiple`.
     package var statedLimits: StatedLimits
 
+    /// The first moment whose orders are read.
+    package var startFrom: [VenueKey: Instant] {
+        var moments: [VenueKey: Instant] = [:]
+        for company in companies {
+            for venue in company.venues {
+                moments[VenueKey(company: company.key, site: venue.site)] = venue.startFrom
+            }
+        }
+        return moments
+    }
+
     package func organisation(_ key: OrganisationKey) -> OrganisationSettings? {
         organisations.first { $0.key == key }
     }
@@ -80,18 +91,23 @@ package struct OrganisationSettings: Sendable {
     package var limits: OrganisationLimits
     package var credential: ClientCredential?
 
+    /// Whether anything is booked in another currency than the organisation's own.
+    package var booksOtherCurrencies: Bool {
+        references.contains { if case .bookedCurrency = $0.target { true } else { false } }
+    }
+
     func books(of venue: VenueSettings, in company: CompanySettings) -> VenueBooks {
         var books = VenueBooks(
             company: company.key, organisation: key, site: venue.site, name: venue.name, numberPrefix: venue.prefix,
-            currency: currency, timeZone: timeZone, contactNumber: venue.contactNumber,
+            currency: currency, timeZone: venue.timeZone, contactNumber: venue.contactNumber,
             tracking: trackingCategory.flatMap { category in
                 venue.tracking.map { Tracking(category: category, option: $0) }
             },
-            accounts: venue.accounts, taxTypes: taxTypes, clearingAccounts: venue.clearingAccounts,
+            accounts: venue.accounts, taxTypes: venue.taxTypes, clearingAccounts: venue.clearingAccounts,
             fallbackClearingAccount: venue.fallbackClearingAccount, roundingMax: roundingMax,
             paymentTermDays: venue.paymentTermDays)
         books.rules = rules
-        books.trackingSources = trackingSources
+        books.trackingSources = venue.trackingSources
         books.posting = venue.posting
         books.brandingTheme = venue.brandingTheme
         books.registers = company.registers
@@ -164,7 +180,8 @@ package struct CompanySettings: Sendable {
     /// Kounta's own id of the company.
     package var kountaID: String
     package var organisation: OrganisationKey
-    /// Orders created before are never read.
+    /// Orders created before are never read: midnight of the first day where the organisation is. A venue that is
+    /// elsewhere has its own.
     package var startFrom: Instant
     /// 60 with a basic credential, 180 with OAuth; 0 stands for no limit of our own (the service's headers still
     /// count).
@@ -191,7 +208,13 @@ package struct VenueSettings: Sendable {
     package var contactName: String
     /// When it is open; nil: nobody said, and no alert watches its orders.
     package var tradingHours: WeeklyHours?
+    /// Midnight of the company's first day where the venue is: orders created before are never read.
+    package var startFrom: Instant
     // What the venue says otherwise than its organisation.
+    package var timeZoneName: String
+    package var timeZone: TimeZoneRules
+    package var taxTypes: [ExactDecimal: String]
+    package var trackingSources: [TrackingSource: String]
     package var accounts: VenueBooks.Accounts
     package var clearingAccounts: [String: String]
     package var fallbackClearingAccount: String?

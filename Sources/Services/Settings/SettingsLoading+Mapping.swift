@@ -11,6 +11,12 @@ struct VenueDefaults {
     var brandingTheme: String?
     var posting = PostingPlan()
     var trackingCategory: String?
+    var timeZoneName = ""
+    var timeZone = TimeZoneRules.utc
+    var taxTypes: [ExactDecimal: String] = [:]
+    var trackingSources: [TrackingSource: String] = [:]
+    /// The first day whose orders belong in the books; nil: it was reported.
+    var startFrom: CalendarDate?
 
     /// Nil where the company's organisation is not known: that was reported.
     init(_ organisation: OrganisationSettings?) {
@@ -22,6 +28,10 @@ struct VenueDefaults {
         brandingTheme = organisation.brandingTheme
         posting = organisation.posting
         trackingCategory = organisation.trackingCategory
+        timeZoneName = organisation.timeZoneName
+        timeZone = organisation.timeZone
+        taxTypes = organisation.taxTypes
+        trackingSources = organisation.trackingSources
     }
 }
 
@@ -78,7 +88,7 @@ extension SettingsSection {
         return text
     }
 
-    func taxTypes(_ chart: ChartNotes) -> [ExactDecimal: String] {
+    func taxTypes(_ chart: ChartNotes, isRequired: Bool = true) -> [ExactDecimal: String] {
         var result: [ExactDecimal: String] = [:]
         for (rate, type, place) in placedTable("taxes") {
             guard let value = ExactDecimal(rate), value >= .zero, value <= .one else {
@@ -88,7 +98,7 @@ extension SettingsSection {
             if result.updateValue(type, forKey: value) != nil { report("the rate \(rate) is there twice", at: "taxes") }
             chart.note(.goodsTax(rate: value, type: type), place)
         }
-        if result.isEmpty {
+        if result.isEmpty && isRequired {
             report("is missing: which Xero tax type each rate has, such as `0.1: OUTPUT`", at: "taxes")
         }
         return result
@@ -115,6 +125,15 @@ extension SettingsSection {
         return result
     }
 
+    /// Names that are options of a tracking category must be there.
+    func noteNames(_ key: String, as source: TrackingSource, _ venues: [VenueSettings], _ chart: ChartNotes) {
+        let categories = Set(venues.compactMap { $0.trackingSources[source] }).sorted()
+        if categories.isEmpty { return }
+        for (_, name, place) in placedTable(key) {
+            for category in categories { chart.note(.trackingOption(category: category, option: name), place) }
+        }
+    }
+
     func brandingTheme(_ chart: ChartNotes) -> String? {
         let id = identifier("branding_theme")
         if let id { chart.note(.brandingTheme(id), self, "branding_theme") }
@@ -139,8 +158,12 @@ extension SettingsSection {
     }
 
     /// `tracking_from: {register: Till}`: Xero takes two categories a line, the venue's included.
-    func trackingSources(besides venueCategory: String?, _ chart: ChartNotes) -> [TrackingSource: String] {
-        var sources: [TrackingSource: String] = [:]
+    ///
+    /// - Parameter defaults: what the section's keys come before.
+    func trackingSources(
+        besides venueCategory: String?, _ chart: ChartNotes, default defaults: [TrackingSource: String] = [:]
+    ) -> [TrackingSource: String] {
+        var sources = defaults
         let known = TrackingSource.allCases.map(\.rawValue)
         for (key, category, place) in placedTable("tracking_from") {
             guard let source = TrackingSource(rawValue: key) else {
@@ -238,6 +261,10 @@ extension PostingPlan {
             section.value("takings_within", "a duration from 1h to 30d") { text in
                 DurationText.parse(text).flatMap { (.seconds(3600) ... .seconds(30 * 86_400)).contains($0) ? $0 : nil }
             } ?? other.takingsWithin
+        takingsQuiet =
+            section.value("takings_quiet", "a duration up to 12h") { text in
+                DurationText.parse(text).flatMap { (.zero ... .seconds(12 * 3600)).contains($0) ? $0 : nil }
+            } ?? other.takingsQuiet
         let known = Grouping.allCases.map(\.rawValue)
         let groups = section.texts("group_by")
         if !groups.isEmpty { grouping = [] }

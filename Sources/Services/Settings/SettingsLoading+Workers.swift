@@ -3,7 +3,10 @@ import Domain
 import Mapping
 
 extension CompanySettings {
-    init(reading section: SettingsSection, _ environment: Environment, _ organisations: inout [OrganisationSettings]) {
+    init(
+        reading section: SettingsSection, _ environment: Environment, _ organisations: inout [OrganisationSettings],
+        _ readTimeZone: (String) -> TimeZoneRules?
+    ) {
         key = CompanyKey(section.key("key"))
         kountaID = section.required("kounta_company")
         let organisationText = section.required("organisation")
@@ -15,16 +18,8 @@ extension CompanySettings {
                 at: "organisation")
         }
         let zone = organisations.first { $0.key.text == organisationText }?.timeZone ?? .utc
-        startFrom =
-            section.value("start_from", "a day such as 2026-07-01") { text in
-                CalendarDate(text).map { day in
-                    // Midnight where the organisation is.
-                    let midnight = Instant(secondsSince1970: Int64(day.daysSince1970) * 86_400)
-                    // Twice: the first guess may lie on the other side of a change to daylight saving.
-                    let guess = midnight.adding(seconds: -Int64(zone.offset(at: midnight)))
-                    return midnight.adding(seconds: -Int64(zone.offset(at: guess)))
-                }
-            } ?? Instant(secondsSince1970: 0)
+        let firstDay = section.value("start_from", "a day such as 2026-07-01") { CalendarDate($0) }
+        startFrom = firstDay.map(zone.midnight) ?? Instant(secondsSince1970: 0)
         if section.text("start_from") == nil {
             section.report(
                 "is missing: the first day whose orders belong in Xero, such as 2026-07-01", at: "start_from")
@@ -36,10 +31,14 @@ extension CompanySettings {
         depositProducts = Set(section.texts("deposit_products"))
         surchargeProducts = Set(section.texts("surcharge_products"))
         currency = section.currency("currency")
-        let index = organisations.firstIndex { $0.key.text == organisationText }
         let chart = ChartNotes()
-        let defaults = VenueDefaults(index.map { organisations[$0] })
-        venues = section.sections("venues").map { VenueSettings(reading: $0, defaults, chart) }
+        if let currency { chart.note(.bookedCurrency(currency), section, "currency") }
+        let index = organisations.firstIndex { $0.key.text == organisationText }
+        var defaults = VenueDefaults(index.map { organisations[$0] })
+        defaults.startFrom = firstDay
+        venues = section.sections("venues").map { VenueSettings(reading: $0, defaults, chart, readTimeZone) }
+        section.noteNames("registers", as: .register, venues, chart)
+        section.noteNames("staff", as: .staff, venues, chart)
         if let index { organisations[index].references += chart.references }
         if venues.isEmpty { section.report("list at least one venue", at: "venues") }
         credential = environment.credential("KOUNTA_" + Environment.name(of: key.text))
@@ -48,7 +47,10 @@ extension CompanySettings {
 }
 
 extension VenueSettings {
-    init(reading section: SettingsSection, _ defaults: VenueDefaults, _ chart: ChartNotes) {
+    init(
+        reading section: SettingsSection, _ defaults: VenueDefaults, _ chart: ChartNotes,
+        _ readTimeZone: (String) -> TimeZoneRules?
+    ) {
         site = SiteID(section.required("site"))
         name = section.required("name")
         prefix =
@@ -70,6 +72,12 @@ extension VenueSettings {
             section.report("must have at most 255 characters and no < or >", at: "contact_name")
         }
         tradingHours = section.value("trading_hours", WeeklyHours.expected) { WeeklyHours($0) }
+        timeZoneName = section.text("timezone") ?? defaults.timeZoneName
+        timeZone = section.timeZone(readTimeZone) ?? defaults.timeZone
+        startFrom = defaults.startFrom.map(timeZone.midnight) ?? Instant(secondsSince1970: 0)
+        taxTypes = defaults.taxTypes.merging(section.taxTypes(chart, isRequired: false)) { $1 }
+        trackingSources = section.trackingSources(
+            besides: defaults.trackingCategory, chart, default: defaults.trackingSources)
         let accountSection = section.section("accounts")
         accounts = defaults.accounts.overridden(by: accountSection, chart)
         accountSection?.finish()
@@ -80,6 +88,16 @@ extension VenueSettings {
         brandingTheme = section.brandingTheme(chart) ?? defaults.brandingTheme
         posting = PostingPlan(reading: section.section("posting"), default: defaults.posting)
         section.finish()
+    }
+}
+
+extension TimeZoneRules {
+    /// When a day begins there.
+    fileprivate func midnight(_ day: CalendarDate) -> Instant {
+        let midnight = Instant(secondsSince1970: Int64(day.daysSince1970) * 86_400)
+        // Twice: the first guess may lie on the other side of a change to daylight saving.
+        let guess = midnight.adding(seconds: -Int64(offset(at: midnight)))
+        return midnight.adding(seconds: -Int64(offset(at: guess)))
     }
 }
 

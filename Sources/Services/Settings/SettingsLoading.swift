@@ -49,7 +49,9 @@ extension Settings {
             return organisation
         }
         var known = organisations
-        companies = root.sections("companies").map { CompanySettings(reading: $0, environment, &known) }
+        companies = root.sections("companies").map {
+            CompanySettings(reading: $0, environment, &known, sources.readTimeZone)
+        }
         organisations = known
         polling = PollingSettings(reading: root.optionalSection("polling"))
         mapping = MappingSettings(reading: root.optionalSection("mapping"))
@@ -148,12 +150,7 @@ extension OrganisationSettings {
             } ?? "AUD"
         rules.chart.note(.currency(currency), section, "currency")
         timeZoneName = section.required("timezone")
-        let zone = readTimeZone(timeZoneName)
-        if zone == nil && !timeZoneName.isEmpty {
-            section.report(
-                "`\(timeZoneName)` is no time zone this machine knows, such as Australia/Sydney", at: "timezone")
-        }
-        timeZone = zone ?? .utc
+        timeZone = section.timeZone(readTimeZone) ?? .utc
         let accountSection = section.section("accounts")
         if accountSection == nil { section.report("is missing: sales, tips and rounding", at: "accounts") }
         accounts = VenueBooks.Accounts(reading: accountSection, rules.chart)
@@ -190,6 +187,16 @@ extension OrganisationSettings {
 }
 
 extension SettingsSection {
+    /// Nil where the section names none, or none that this machine knows.
+    func timeZone(_ read: (String) -> TimeZoneRules?) -> TimeZoneRules? {
+        guard let name = text("timezone"), !name.isEmpty else { return nil }
+        let zone = read(name)
+        if zone == nil {
+            report("`\(name)` is no time zone this machine knows, such as Australia/Sydney", at: "timezone")
+        }
+        return zone
+    }
+
     /// A short name that is safe inside a queue's name and an environment variable's.
     func key(_ name: String) -> String {
         let text = required(name)

@@ -81,6 +81,10 @@ package struct DayOrder: Sendable {
     package var givesBack: Sale?
     /// It has become a sale that stands alone: whatever was in a summary is taken out, and the order is free.
     package var leaves: Bool
+    /// When it last added something to each of its days; a day that is missing: not known.
+    package var madeAt: [CalendarDate: Instant] = [:]
+    package var register: String?
+    package var staff: String?
 
     package init(
         source: SourceKey, hash: ContentHash, body: [UInt8], firstSeen: Instant?, organisation: OrganisationKey,
@@ -114,6 +118,7 @@ package struct DayTakings: Sendable {
     package var mode: PostingMode
     /// Somebody has marked them as carried to the ledger.
     package var isProcessed = false
+    package var scope = TakingsScope.site
 
     package init(
         key: DayKey, id: String, hash: ContentHash, body: [UInt8], countedAt: Instant, firstSeen: Instant,
@@ -199,7 +204,7 @@ package struct UnfinishedDay: Sendable, Hashable {
     /// Since when a closed day's documents no longer say what belongs to it.
     package var changedAt: Instant?
     package var hasSales: Bool
-    /// When its till was last counted; nil: not yet.
+    /// When all that was sold on it, as far as it is known, had been counted; nil: not yet.
     package var countedAt: Instant?
     /// Since when the fleet knows of it.
     package var metAt: Instant
@@ -215,6 +220,8 @@ package struct DayContents: Sendable {
     package var locks: LedgerLocks
     /// The newest versions of the orders that differ, where they were asked for.
     package var orders: [[UInt8]]
+    /// What was counted in the day's tills, where nothing that was sold is left to count.
+    package var takings: [[UInt8]] = []
 }
 
 package struct DayDecision: Sendable {
@@ -224,6 +231,8 @@ package struct DayDecision: Sendable {
     /// Sales and refunds of the day, and what they come to.
     package var orders: Int
     package var total: Money
+    /// Where the till and the day's orders disagree: for people.
+    package var warnings: [String] = []
 
     package init(documents: [NewDocument], listing: NewAttachment?, orders: Int, total: Money) {
         self.documents = documents
@@ -247,6 +256,8 @@ package struct NewAttachment: Sendable {
 }
 
 package struct ClosedDay: Sendable {
+    /// Those of the decision.
+    package var warnings: [String] = []
     package let turn: Int
     package let documents: [DocumentID]
     package let orders: Int

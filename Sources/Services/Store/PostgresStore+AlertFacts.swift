@@ -109,8 +109,7 @@ extension PostgresStore: AlertFactStore {
             try session.query(
                 """
                 SELECT d.company, d.site, d.day, d.met_at,
-                       EXISTS (SELECT FROM takings AS t
-                                WHERE t.company = d.company AND t.site = d.site AND t.day = d.day) AS counted
+                       (\(Self.countedAt)) IS NOT NULL AS counted
                   FROM venue_day AS d
                  WHERE d.state IN ('open', 'closing') AND d.mode = 'daily_summary' AND d.day < $1 AND d.met_at < $2
                    AND EXISTS (SELECT FROM day_entry AS e

@@ -15,8 +15,7 @@ extension PostgresStore: DayClosingStore {
                        EXISTS (SELECT FROM day_entry AS e
                                 WHERE e.company = d.company AND e.site = d.site AND e.day = d.day
                                   AND e.now IS NOT NULL) AS has_sales,
-                       (SELECT max(t.counted_at) FROM takings AS t
-                         WHERE t.company = d.company AND t.site = d.site AND t.day = d.day) AS counted_at
+                       \(Self.countedAt) AS counted_at
                   FROM (SELECT * FROM venue_day
                          WHERE company = $1 AND site = $2 AND day <= $3 AND state IN ('open', 'closing')
                          UNION ALL
@@ -121,6 +120,7 @@ extension PostgresStore: DayClosingStore {
             let organisation = try day.text("organisation")
             var contents = try Self.contents(key, turn: turn, place, session)
             contents.locks = try Self.locks(of: organisation, session)
+            contents.takings = try Self.takings(place, session)
             if withOrders { contents.orders = try Self.orders(place, session) }
             let decision = decide(contents)
             var ids: [DocumentID] = []
@@ -139,7 +139,8 @@ extension PostgresStore: DayClosingStore {
             // A change that comes to nothing uses no number up.
             let last = ids.isEmpty ? max(turn - 1, 0) : turn
             try Self.finish(decision, turn: last, place, mappingVersion, moment, session)
-            return ClosedDay(turn: turn, documents: ids, orders: decision.orders, total: decision.total)
+            return ClosedDay(
+                warnings: decision.warnings, turn: turn, documents: ids, orders: decision.orders, total: decision.total)
         }
     }
 
@@ -196,6 +197,17 @@ extension PostgresStore: DayClosingStore {
             "SELECT locked_through FROM ledger_lock WHERE organisation = $1 AND read_at > now() - interval '1 day'",
             [.text(organisation)])
         return LedgerLocks(lockedThrough: try rows.first?.dateOrNil("locked_through").flatMap { CalendarDate($0) })
+    }
+
+    /// None where something that was sold is not counted yet: then recorded takings are those of a part of the day.
+    private static func takings(_ place: [PostgresValue], _ session: PostgresSession) throws -> [[UInt8]] {
+        try session.query(
+            """
+            SELECT t.body FROM takings AS t JOIN venue_day AS d USING (company, site, day)
+             WHERE d.company = $1 AND d.site = $2 AND d.day = $3 AND (\(countedAt)) IS NOT NULL
+             ORDER BY t.id
+            """, place
+        ).map { try $0.bytes("body") }
     }
 
     /// The newest version of each order that is not in the day's documents as it is.

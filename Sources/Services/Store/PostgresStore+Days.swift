@@ -225,19 +225,25 @@ extension PostgresStore: DayStore {
         if entries.isEmpty { return }
         _ = try session.execute(
             """
-            INSERT INTO day_entry (company, site, day, source, source_id, now, gives_back)
-            SELECT c, s, d, o, i, n, nullif(g, '')
-              FROM unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::text[], $6::bytea[], $7::text[])
-                AS u (c, s, d, o, i, n, g)
+            INSERT INTO day_entry (company, site, day, source, source_id, now, gives_back, made_at, register, staff)
+            SELECT c, s, d, o, i, n, nullif(g, ''), m, nullif(r, ''), nullif(p, '')
+              FROM unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::text[], $6::bytea[], $7::text[],
+                          $8::timestamptz[], $9::text[], $10::text[])
+                AS u (c, s, d, o, i, n, g, m, r, p)
             ON CONFLICT (company, site, day, source) DO UPDATE
-               SET now = excluded.now, gives_back = excluded.gives_back
-             WHERE day_entry.now IS DISTINCT FROM excluded.now
+               SET now = excluded.now, gives_back = excluded.gives_back, made_at = excluded.made_at,
+                   register = excluded.register, staff = excluded.staff
+             WHERE day_entry.now IS DISTINCT FROM excluded.now OR day_entry.made_at IS DISTINCT FROM excluded.made_at
+                OR day_entry.register IS DISTINCT FROM excluded.register
+                OR day_entry.staff IS DISTINCT FROM excluded.staff
             """,
             [
                 .texts(entries.map(\.key.company.text)), .texts(entries.map(\.key.site.text)),
                 .dates(entries.map(\.key.day.description)), .texts(entries.map(\.source)),
                 .texts(entries.map(\.sourceID)), .bytesArray(entries.map(\.body)),
                 .texts(entries.map { $0.givesBack?.text ?? "" }),
+                .timestamps(microsecondsSince1970: entries.map { $0.madeAt?.microseconds }),
+                .texts(entries.map { $0.register ?? "" }), .texts(entries.map { $0.staff ?? "" }),
             ])
     }
 
@@ -329,10 +335,16 @@ struct StoredEntry {
     let body: [UInt8]
     /// The sale that a refund order gives back.
     private(set) var givesBack: OrderID?
+    private(set) var madeAt: Instant?
+    private(set) var register: String?
+    private(set) var staff: String?
 
     init(_ entry: DayEntry, of order: DayOrder) {
         self.init(entry, key: DayKey(company: order.source.company, site: order.site, day: entry.day), order.source.id)
         givesBack = order.givesBack?.id
+        madeAt = order.madeAt[entry.day]
+        register = order.register
+        staff = order.staff
     }
 
     init(_ entry: DayEntry, key: DayKey, _ sourceID: String) {

@@ -23,17 +23,19 @@ extension PostgresStore {
                 "SELECT state FROM venue_day WHERE company = $1 AND site = $2 AND day = $3 FOR UPDATE", place)
             let isNews = try session.execute(
                 """
-                INSERT INTO takings (company, site, day, id, hash, body, counted_at, first_seen)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                INSERT INTO takings (company, site, day, id, hash, body, counted_at, first_seen, level, scope)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''))
                 ON CONFLICT (company, id) DO UPDATE
                    SET site = excluded.site, day = excluded.day, hash = excluded.hash, body = excluded.body,
-                       counted_at = excluded.counted_at, first_seen = excluded.first_seen
+                       counted_at = excluded.counted_at, first_seen = excluded.first_seen,
+                       level = excluded.level, scope = excluded.scope
                  WHERE takings.hash <> excluded.hash AND takings.first_seen <= excluded.first_seen
                 """,
                 place + [
                     .text(takings.id), .bytes(takings.hash.bytes), .bytes(takings.body),
                     .timestamp(microsecondsSince1970: takings.countedAt.microseconds),
                     .timestamp(microsecondsSince1970: takings.firstSeen.microseconds),
+                    .text(takings.scope.stored.level), .text(takings.scope.stored.id),
                 ]) > 0
             if isNews, !takings.isProcessed { try Self.noteTakings(takings, session) }
             let bodies = try session.query(
@@ -56,6 +58,28 @@ extension PostgresStore {
         }
     }
 
+    /// When all that belongs to a `venue_day AS d` had been counted; null: some of it has not. Each order by the first
+    /// count that was made after it, of its site, its register or its staff. What came in without a register, say from
+    /// the web, is in no till, and any count will do. A day with counts and no order has nothing left to count.
+    static let countedAt = """
+        CASE WHEN EXISTS (
+             SELECT FROM takings AS t WHERE t.company = d.company AND t.site = d.site AND t.day = d.day)
+        THEN (SELECT CASE WHEN count(*) = 0 THEN (SELECT max(t.counted_at) FROM takings AS t
+                                                   WHERE t.company = d.company AND t.site = d.site AND t.day = d.day)
+                          WHEN count(c.at) = count(*) THEN max(c.at) END
+                FROM day_entry AS e LEFT JOIN LATERAL (
+                     SELECT min(t.counted_at) AS at FROM takings AS t
+                      WHERE t.company = d.company AND t.site = d.site AND t.day = d.day
+                        AND (e.made_at IS NULL OR e.made_at <= t.counted_at)
+                        AND CASE coalesce(t.level, 'site')
+                            WHEN 'site' THEN true
+                            WHEN 'register' THEN coalesce(e.register = t.scope, true)
+                            WHEN 'staff_member' THEN coalesce(e.staff = t.scope, true)
+                            ELSE false END) AS c ON true
+               WHERE e.company = d.company AND e.site = d.site AND e.day = d.day AND e.now IS NOT NULL
+                 AND e.source LIKE 'order/%') END
+        """
+
     // MARK: modes
 
     package func agreed(
@@ -67,13 +91,7 @@ extension PostgresStore {
             _ = try session.query(
                 "SELECT pg_advisory_xact_lock(hashtextextended('tillbridge/mode/' || $1 || '/' || $2, 0))::text AS l",
                 place)
-            let rows = try session.query(
-                "SELECT from_day, mode FROM venue_mode WHERE company = $1 AND site = $2 ORDER BY from_day", place)
-            let known = try rows.map { row in
-                PostingPlan.Period(
-                    from: CalendarDate(try row.date("from_day")) ?? CalendarDate(daysSince1970: 0),
-                    mode: PostingMode(rawValue: try row.text("mode")) ?? .perOrder)
-            }
+            let known = try Self.modes(place, session)
             let agreed = plan.bound(to: known, through: today)
             let wanted = [PostingPlan.Period(from: Self.ever, mode: agreed.initial)] + agreed.periods
             guard wanted != known else { return agreed }
@@ -87,6 +105,53 @@ extension PostgresStore {
         }
     }
 
+    /// What ``agreed(_:of:today:)`` would come to; nothing is agreed on.
+    package func plan(
+        _ plan: PostingPlan, of venue: VenueKey, today: CalendarDate
+    ) async throws -> PostingPlan {
+        let place: [PostgresValue] = [.text(venue.company.text), .text(venue.site.text)]
+        return try await pool.withSession { plan.bound(to: try Self.modes(place, $0), through: today) }
+    }
+
+    /// Orders that the fleet knows to have a part in a trading day though they may be of another: money that was paid
+    /// back on it.
+    package func orders(of key: DayKey, at venue: String) async throws -> [OrderID] {
+        try await pool.withSession { session in
+            try session.query(
+                """
+                SELECT source_id FROM day_entry
+                 WHERE company = $1 AND site = $2 AND day = $3 AND now IS NOT NULL AND source LIKE 'order/%'
+                 UNION
+                SELECT source_id FROM document
+                 WHERE company = $1 AND venue = $4 AND trading_date = $3 AND source_kind = 'order'
+                """,
+                [.text(key.company.text), .text(key.site.text), .date(key.day.description), .text(venue)]
+            ).map { OrderID(try $0.text("source_id")) }
+        }
+    }
+
+    private static func modes(_ place: [PostgresValue], _ session: PostgresSession) throws -> [PostingPlan.Period] {
+        try session.query(
+            "SELECT from_day, mode FROM venue_mode WHERE company = $1 AND site = $2 ORDER BY from_day", place
+        ).map { row in
+            PostingPlan.Period(
+                from: CalendarDate(try row.date("from_day")) ?? CalendarDate(daysSince1970: 0),
+                mode: PostingMode(rawValue: try row.text("mode")) ?? .perOrder)
+        }
+    }
+
     /// The first day of the mode that holds before any change.
     private static let ever = CalendarDate(year: 1, month: 1, day: 1)
+}
+
+extension TakingsScope {
+    /// As the table has it.
+    fileprivate var stored: (level: String, id: String) {
+        switch self {
+        case .site: ("site", "")
+        case .register(let id): ("register", id)
+        case .staff(let id): ("staff_member", id)
+        case .unknown: ("unknown", "")
+        }
+    }
 }

@@ -3,7 +3,7 @@ import JSON
 package import Money
 
 /// What an organisation's ledger has to book to, read in five calls: accounts, taxes, tracking, branding themes and the
-/// organisation itself.
+/// organisation itself; and a sixth for the currencies where somebody asks for them.
 package struct Chart: Sendable {
     package var accounts: [Account]
     package var taxes: [Tax]
@@ -11,15 +11,19 @@ package struct Chart: Sendable {
     package var organisation: Organisation
     /// Ids of the branding themes.
     package var brandingThemes: [String]
+    /// Codes of the currencies that are switched on, the organisation's own included; nil: nobody asked.
+    package var currencies: [String]?
 
     package init(
-        accounts: [Account], taxes: [Tax], categories: [Category], organisation: Organisation, brandingThemes: [String]
+        accounts: [Account], taxes: [Tax], categories: [Category], organisation: Organisation, brandingThemes: [String],
+        currencies: [String]? = nil
     ) {
         self.accounts = accounts
         self.taxes = taxes
         self.categories = categories
         self.organisation = organisation
         self.brandingThemes = brandingThemes
+        self.currencies = currencies
     }
 
     package struct Account: Sendable, Hashable {
@@ -154,8 +158,8 @@ extension Chart.Organisation {
 }
 
 extension XeroClient {
-    /// Five calls, one after the other: the allowance is for invoices.
-    package func chart() async throws -> Lookup<Chart> {
+    /// Five calls, six with the currencies, one after the other: the allowance is for invoices.
+    package func chart(withCurrencies: Bool = false) async throws -> Lookup<Chart> {
         let organisation: Chart.Organisation
         switch try await list("/Organisation", { $0["Organisations"] }, Chart.Organisation.init) {
         case .failed(let outcome): return .failed(outcome)
@@ -172,10 +176,14 @@ extension XeroClient {
         guard case .found(let categories) = categories else { return .failed(categories.failure) }
         let themes = try await list("/BrandingThemes", { $0["BrandingThemes"] }) { $0["BrandingThemeID"]?.string }
         guard case .found(let themes) = themes else { return .failed(themes.failure) }
-        return .found(
-            Chart(
-                accounts: accounts, taxes: taxes, categories: categories, organisation: organisation,
-                brandingThemes: themes))
+        var chart = Chart(
+            accounts: accounts, taxes: taxes, categories: categories, organisation: organisation,
+            brandingThemes: themes)
+        guard withCurrencies else { return .found(chart) }
+        let currencies = try await list("/Currencies", { $0["Currencies"] }) { $0["Code"]?.string }
+        guard case .found(let currencies) = currencies else { return .failed(currencies.failure) }
+        chart.currencies = currencies
+        return .found(chart)
     }
 
     private func list<Element: Sendable>(

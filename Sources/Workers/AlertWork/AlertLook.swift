@@ -60,9 +60,11 @@ package struct AlertLook: Sendable {
             guard let company = companies.first(where: { $0.key == day.company }),
                 let venue = company.venues.first(where: { $0.site == day.site })
             else { return nil }
-            return AlertFacts.UnclosedDay(
+            var unclosed = AlertFacts.UnclosedDay(
                 organisation: company.organisation, venue: venue.name, day: day.day, metAt: day.metAt,
                 waitsForTakings: venue.closesByTakings && !day.isCounted)
+            unclosed.zone = venue.timeZone
+            return unclosed
         }
     }
 
@@ -71,10 +73,12 @@ package struct AlertLook: Sendable {
         let orders = try await store.lastOrders(of: companies.map(\.key))
         return companies.flatMap { company in
             company.venues.map { venue in
-                AlertFacts.Venue(
+                var facts = AlertFacts.Venue(
                     company: company.key, organisation: company.organisation, site: venue.site, name: venue.name,
                     hours: venue.tradingHours, lastOrder: orders[company.key]?[venue.name],
                     lastPolled: moves[company.key]?[venue.site])
+                facts.zone = venue.timeZone
+                return facts
             }
         }
     }

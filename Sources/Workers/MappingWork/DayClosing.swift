@@ -3,23 +3,23 @@ package import Logging
 import Mapping
 package import Messaging
 import ServiceLifecycle
-import Settings
+package import Settings
 package import Store
 package import Telemetry
 
 /// Closes trading days that are posted as summaries, and adjusts closed days that changed.
 ///
-/// A day ends at its cut-off on the venue's clock, or when its till is counted. Then it is `closing` for a while, in
-/// which orders still on their way arrive; then its documents are made and stored in one transaction, and announced to
-/// the writers like any other. Any number of mappers may run this: a row lock decides who closes a day, and whoever
-/// comes second finds it closed.
+/// A day ends at its cut-off on the venue's clock, or when its tills are counted: all that was sold, and nothing more
+/// for a while. Then it is `closing`, so that orders still on their way arrive; then its documents are made and stored
+/// in one transaction, and announced to the writers like any other. Any number of mappers may run this: a row lock
+/// decides who closes a day, and whoever comes second finds it closed.
 package struct DayClosing: Service {
     private let store: any DayClosingStore
     private let outbox: any Outbox
     private let depth: any QueueDepth
     private let mapping: MappingInEffect
-    /// The first moment whose orders are read, by company: no day ends before.
-    private let startFrom: [CompanyKey: Instant]
+    /// The first moment whose orders are read: no day ends before.
+    private let startFrom: [VenueKey: Instant]
     /// From a day's end to its close, and from a change of a closed day to its adjustment.
     private let delay: Duration
     private let clock: WorkClock
@@ -33,7 +33,7 @@ package struct DayClosing: Service {
 
     package init(
         store: any DayClosingStore, outbox: any Outbox, depth: any QueueDepth, mapping: MappingInEffect,
-        startFrom: [CompanyKey: Instant], delay: Duration, clock: WorkClock, metrics: Metrics, logger: Logger
+        startFrom: [VenueKey: Instant], delay: Duration, clock: WorkClock, metrics: Metrics, logger: Logger
     ) {
         self.store = store
         self.outbox = outbox
@@ -114,11 +114,17 @@ package struct DayClosing: Service {
             case .open:
                 let end = end(of: day, books, calendar)
                 // One without sales is recorded as such, above, and needs no look at its mapping.
-                if end <= now, end <= readUntil, day.hasSales { ending.append(day.key) }
+                // What waits in the queue may have been sold after the count.
+                let isKnown = books.posting.closing == .cutOff || isQueueEmpty
+                if end <= now, end <= readUntil, day.hasSales, isKnown { ending.append(day.key) }
                 let isLate = calendar.start(of: day.key.day.adding(days: 1)).adding(Self.countedWithin) < now
                 if books.posting.closing == .takings, day.countedAt == nil, day.hasSales, isLate { overdue += 1 }
             case .closing:
-                if isQueueEmpty, let since = day.closingSince, since.adding(delay) <= now { due.append(day.key) }
+                // Something that was sold after the last count came meanwhile: it is counted first.
+                let isOver = end(of: day, books, calendar) <= now
+                if isQueueEmpty, isOver, let since = day.closingSince, since.adding(delay) <= now {
+                    due.append(day.key)
+                }
             case .closed, .posted:
                 if isQueueEmpty, let since = day.changedAt, since.adding(delay) <= now { due.append(day.key) }
             }
@@ -129,14 +135,17 @@ package struct DayClosing: Service {
         return overdue
     }
 
-    /// When a day ends: at its cut-off, or where takings end it when its till was counted; one that nobody counts is
-    /// not left open for ever. An old day that was read just now has as long as any other: its takings are read beside
-    /// it.
+    /// When a day ends: at its cut-off; or, where takings end it, when all that was sold was counted and nothing more
+    /// was sold for a while: a count does not say whether it is the day's last. Never later than the cut-off. One that
+    /// nobody counts is not left open for ever. An old day that was read just now has as long as any other: its takings
+    /// are read beside it.
     private func end(of day: UnfinishedDay, _ books: VenueBooks, _ calendar: TradingCalendar) -> Instant {
         let cutOff = calendar.start(of: day.key.day.adding(days: 1))
         return switch books.posting.closing {
         case .cutOff: cutOff
-        case .takings: day.countedAt ?? max(cutOff, day.metAt).adding(books.posting.takingsWithin)
+        case .takings:
+            day.countedAt.map { min($0.adding(books.posting.takingsQuiet), max($0, cutOff)) }
+                ?? max(cutOff, day.metAt).adding(books.posting.takingsWithin)
         }
     }
 
@@ -144,7 +153,7 @@ package struct DayClosing: Service {
     private func meetDays(
         _ venue: VenueKey, _ books: VenueBooks, _ calendar: TradingCalendar, through last: CalendarDate
     ) async throws {
-        guard let start = startFrom[venue.company] else { return }
+        guard let start = startFrom[venue] else { return }
         let met = await mapping.daysMet(at: venue)
         var day = max(met?.adding(days: 1) ?? calendar.day(at: start), calendar.day(at: start))
         var days: [CalendarDate] = []
@@ -185,11 +194,20 @@ package struct DayClosing: Service {
         guard let closed else { return [] }
         pass(.mapperDayClosed)
         metrics.count("tillbridge_days_closed_total", ["sales": closed.turn == 0 ? "summary" : "adjustment"])
+        tell(closed.warnings, of: key, books)
         let what = closed.turn == 0 ? "closed" : "adjusted"
         logger.notice(
             "\(what) \(key.day): \(closed.orders) sales and refunds, \(closed.total) in all",
             metadata: ["venue": "\(books.name)", "documents": "\(closed.documents.count)"])
         return closed.documents
+    }
+
+    /// A person looks for the order that is missing, or is one too many. Nothing is held back for it.
+    private func tell(_ warnings: [String], of key: DayKey, _ books: VenueBooks) {
+        for warning in warnings {
+            metrics.count("tillbridge_till_disagreements_total", ["organisation": books.organisation.text])
+            logger.warning("till and orders disagree on \(key.day): \(warning)", metadata: ["venue": "\(books.name)"])
+        }
     }
 
     private func announce(_ ids: [DocumentID], _ organisation: OrganisationKey) async throws {

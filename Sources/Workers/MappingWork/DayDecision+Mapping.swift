@@ -27,6 +27,13 @@ extension DayDecision {
                 books.posting.attachesOrders ? Self.listing(contents, mapping, document.number) : nil
             },
             orders: sales.count, total: contents.now.reduce(into: .zero) { $0 += $1.signedTotal })
+        warnings = Self.disagreements(contents, mapping)
+    }
+
+    /// Takings that cannot be read were laid on the desk.
+    private static func disagreements(_ contents: DayContents, _ mapping: SummaryMapping) -> [String] {
+        let takings = contents.takings.flatMap { (try? TakingsRecord(from: $0).takings) ?? [] }
+        return mapping.disagreements(of: Takings.sums(of: takings), with: contents.now)
     }
 
     /// The orders that the documents are about: all of the day's, or those that an adjustment brings.

@@ -15,12 +15,21 @@ struct DayReading: Sendable {
     let entries: [DayEntry]
     /// The sale that a refund order gives back.
     let givesBack: OrderID?
+    /// When it last added something to each of its days.
+    let madeAt: [CalendarDate: Instant]
+    let register: String?
+    let staff: String?
 
     /// - Parameter posted: nothing is known here of how it was posted before; the store decides that.
     init(of order: Order, _ documents: [LedgerDocument], _ mapping: OrderMapping, _ version: OrderVersion) {
         // What belongs to a sale that stands alone goes with it.
         standsAlone = documents.first.map(mapping.standsAlone) ?? false
         givesBack = order.refundedOrder
+        (register, staff) = (order.register, order.staff)
+        madeAt = ([order.createdAt] + order.payments.compactMap(\.paidAt)).reduce(into: [:]) { moments, moment in
+            let day = mapping.calendar.day(at: moment)
+            moments[day] = max(moments[day] ?? moment, moment)
+        }
         // A rule leaves it out: decided where single documents are, which leaves alone what was booked before.
         if case .skipped = version {
             (route, entries) = (.order, [])
@@ -36,11 +45,15 @@ struct DayReading: Sendable {
 extension MappedMessage {
     /// As its day takes it in.
     func dayOrder(leaves: Bool) -> DayOrder {
-        DayOrder(
+        var order = DayOrder(
             source: posting.request.source, hash: posting.request.hash, body: posting.request.body,
             firstSeen: posting.request.firstSeen, organisation: organisation, venue: posting.books.name,
             site: posting.books.site, plan: posting.books.posting, number: posting.number,
             entries: leaves ? [] : day?.entries ?? [], givesBack: sale, leaves: leaves)
+        order.madeAt = day?.madeAt ?? [:]
+        order.register = day?.register
+        order.staff = day?.staff
+        return order
     }
 
     /// The sale that this refund order gives back.
@@ -63,6 +76,8 @@ struct TakingsMessage: Sendable {
     let venue: VenueKey
     let subject: Envelope.Subject
     let mark: LetterMark?
+    /// Of what the fallback account took.
+    let warnings: [RecordWarning]
 }
 
 extension RecordReader {
@@ -79,8 +94,18 @@ extension RecordReader {
             }
             let day = mapping.calendar.day(at: record.createdAt)
             let mode = books.posting.mode(on: day)
+            func warnings(_ sentence: (Takings) -> String?) -> [RecordWarning] {
+                record.takings.filter { !$0.variance.isZero }.compactMap(sentence).map {
+                    RecordWarning(organisation: books.organisation, venue: books.name, sentence: $0)
+                }
+            }
             // Where each sale is its own invoice, no document could carry a day's variance.
-            guard mode == .dailySummary else { return .needless }
+            guard mode == .dailySummary else {
+                return .needless(warnings { taking in
+                    "takings \(record.id): the variance of \(taking.variance) by \"\(taking.method)\" on \(day) is "
+                        + "not booked, since the day is posted order by order"
+                })
+            }
             var subject = envelope.subject
             subject.organisation = books.organisation
             subject.venue = books.name
@@ -89,9 +114,15 @@ extension RecordReader {
                 hash: hash(message, envelope), body: message.body, countedAt: record.createdAt,
                 firstSeen: envelope.firstSeen, organisation: books.organisation, venue: books.name, mode: mode)
             takings.isProcessed = record.isProcessed
+            takings.scope = record.scope
             // Says now what could not be booked, while there is a message to lay on the desk.
             _ = try entries(of: [message.body], on: takings.key)
-            return .takings(TakingsMessage(takings: takings, venue: venue, subject: subject, mark: envelope.mark))
+            return .takings(TakingsMessage(takings: takings, venue: venue, subject: subject, mark: envelope.mark,
+                warnings: warnings { taking in
+                    if books.clearingAccounts[taking.method.lowercased()] != nil { return nil }
+                    return "takings \(record.id): the variance of \(taking.variance) by \"\(taking.method)\" goes to "
+                        + "the fallback account"
+                }))
         } catch { return .parked(error, envelope.subject) }
     }
 

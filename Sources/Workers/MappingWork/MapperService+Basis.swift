@@ -45,13 +45,13 @@ extension MapperService {
 
     /// Tells a person what was booked although nothing says where it belongs.
     func warn(_ readings: [Reading]) {
-        for case .mapped(let mapped) in readings {
-            for warning in mapped.warnings {
-                metrics.count("tillbridge_mapping_warnings_total", ["organisation": mapped.organisation.text])
-                logger.warning(
-                    "order \(mapped.subject.id ?? "?"): \(warning)",
-                    metadata: ["venue": "\(mapped.subject.venue ?? "?")"])
-            }
+        Self.warn(readings, metrics, logger)
+    }
+
+    static func warn(_ readings: [Reading], _ metrics: Metrics, _ logger: Logger) {
+        for warning in readings.flatMap(\.warnings) {
+            metrics.count("tillbridge_mapping_warnings_total", ["organisation": warning.organisation.text])
+            logger.warning("\(warning.sentence)", metadata: ["venue": "\(warning.venue)"])
         }
     }
 }

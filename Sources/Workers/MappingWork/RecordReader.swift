@@ -14,9 +14,24 @@ enum Reading {
     /// What was counted in a till.
     case takings(TakingsMessage)
     /// Nothing is to be done about it: what it says has no place in the books.
-    case needless
+    case needless([RecordWarning])
     case parked(Park, Envelope.Subject)
     case unreadable(String)
+
+    /// What a person is told of it although it is dealt with.
+    var warnings: [RecordWarning] {
+        switch self {
+        case .mapped(let mapped):
+            mapped.warnings.map { sentence in
+                RecordWarning(
+                    organisation: mapped.organisation, venue: mapped.subject.venue ?? "?",
+                    sentence: "order \(mapped.subject.id ?? "?"): \(sentence)")
+            }
+        case .takings(let takings): takings.warnings
+        case .needless(let warnings): warnings
+        case .parked, .unreadable: []
+        }
+    }
 
     var verdict: Verdict {
         switch self {
@@ -25,6 +40,12 @@ enum Reading {
         case .unreadable(let reason): .unreadable(reason)
         }
     }
+}
+
+struct RecordWarning: Sendable, Hashable {
+    let organisation: OrganisationKey
+    let venue: String
+    let sentence: String
 }
 
 struct DocumentKey: Hashable {

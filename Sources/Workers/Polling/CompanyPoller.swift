@@ -20,6 +20,7 @@ package struct CompanyPoller: Service {
     private let catalogue: CatalogueReading?
     /// Nil where nothing can be written back.
     private let writingBack: WritingBack?
+    private let currency: CurrencyCheck
     private let clock: WorkClock
     private let metrics: Metrics
     private let logger: Logger
@@ -29,8 +30,8 @@ package struct CompanyPoller: Service {
 
     package init(
         company: CompanySettings, settings: PollingSettings, store: any PollingStore, scanner: VenueScanner,
-        catalogue: CatalogueReading? = nil, writingBack: WritingBack? = nil, clock: WorkClock, metrics: Metrics,
-        logger: Logger
+        currency: CurrencyCheck, catalogue: CatalogueReading? = nil, writingBack: WritingBack? = nil,
+        clock: WorkClock, metrics: Metrics, logger: Logger
     ) {
         self.company = company
         self.settings = settings
@@ -38,6 +39,7 @@ package struct CompanyPoller: Service {
         self.scanner = scanner
         self.catalogue = catalogue
         self.writingBack = writingBack
+        self.currency = currency
         self.clock = clock
         self.metrics = metrics
         var logger = logger
@@ -103,7 +105,8 @@ package struct CompanyPoller: Service {
         var failures = 0
         while !Task.isCancelled {
             do {
-                try await scanner.scan(venue, of: company, lease: lease)
+                try await currency.check()
+                try await scanner.scan(venue, of: at(venue), lease: lease)
                 if failures > 0 { logger.notice("reading the venue works again", metadata: ["venue": "\(venue.name)"]) }
                 failures = 0
                 setStopped(venue, false)
@@ -123,7 +126,8 @@ package struct CompanyPoller: Service {
         while !Task.isCancelled {
             do {
                 let start = clock.now()
-                try await scanner.readTakings(of: venue, in: company, since: since)
+                try await currency.check()
+                try await scanner.readTakings(of: venue, in: at(venue), since: since)
                 since = start.adding(.zero - settings.rescanWindow)
             } catch {
                 if Task.isCancelled { return }
@@ -134,11 +138,21 @@ package struct CompanyPoller: Service {
         }
     }
 
+    /// Orders are read from the first day's midnight where the venue is.
+    private func at(_ venue: VenueSettings) -> CompanySettings {
+        var company = company
+        company.startFrom = venue.startFrom
+        return company
+    }
+
     private func report(_ error: any Error, _ venue: VenueSettings) {
         let metadata: Logger.Metadata = ["venue": "\(venue.name)", "site": "\(venue.site)"]
         if let error = error as? KountaError, case .unexpectedShape = error {
             setStopped(venue, true)
             logger.error("this venue is STOPPED, its cursor stays where it was: \(error)", metadata: metadata)
+        } else if error is ForeignCurrency {
+            setStopped(venue, true)
+            logger.error("this venue is STOPPED, nothing of it is read: \(error)", metadata: metadata)
         } else {
             logger.warning("the venue could not be read, it is tried again: \(error)", metadata: metadata)
         }

@@ -35,6 +35,7 @@ import Xero
             kounta_company: "162"
             organisation: harbour
             start_from: 2026-07-01
+            staff: {"17": Kim}
             venues:
               - site: "923"
                 name: Harbour Bistro
@@ -54,8 +55,8 @@ import Xero
 
     private func problems(_ yaml: String, _ client: XeroClient) async throws -> [String] {
         let settings = try Self.settings(yaml)
-        return ChartCheck(settings.organisations[0], chart: try await client.chart().value(), file: "fleet.yaml")
-            .problems().map(\.description)
+        let chart = try await client.chart(withCurrencies: true).value()
+        return ChartCheck(settings.organisations[0], chart: chart, file: "fleet.yaml").problems().map(\.description)
     }
 
     @Test("a configuration that fits the chart has no problem")
@@ -82,7 +83,15 @@ import Xero
             ("\"0.1\": OUTPUT", "\"0.15\": OUTPUT", "fleet.yaml:12: organisations[0].taxes.0.15: "
                 + "Xero's OUTPUT (GST on Income) is a rate of 0.1, not 0.15"),
             ("Cash: \"231\"", "Cash: \"200\"", "fleet.yaml:15: organisations[0].payment_methods.Cash: account 200 "
-                + "(Sales) does not allow payments: switch on \"enable payments to this account\""),
+                + "(Sales) does not allow payments: switch on \"enable payments to this account\" "
+                + "or name another"),
+            ("currency: AUD", "currency: AUD\n    other_currencies: [NZD]", "fleet.yaml:5: "
+                + "organisations[0].other_currencies: Harbour Hospitality has not switched NZD on: "
+                + "add the currency in Xero: it has AUD"),
+            ("organisation: harbour\n", "organisation: harbour\n    currency: NZD\n", "fleet.yaml:29: "
+                + "companies[0].currency: Harbour Hospitality has not switched NZD on"),
+            ("tracking_category: Venue", "tracking_from: {staff: Venue}", "fleet.yaml:30: companies[0].staff.17: "
+                + "the tracking category Venue has no option Kim"),
             ("tracking_category: Venue", "tracking_category: Venues",
                 "fleet.yaml:17: organisations[0].tracking_category: "
                 + "Xero has no tracking category Venues, did you mean `Venue`?"),
@@ -90,7 +99,7 @@ import Xero
                 + "Xero has no account 206, did you mean `200` (Sales)?"),
             ("{Venue: Pier}", "{Venue: Peir}", "fleet.yaml:24: organisations[0].rules[0].set.tracking.Venue: "
                 + "the tracking category Venue has no option Peir, did you mean `Pier`?"),
-            ("tracking: Harbour Bistro", "tracking: Harbor Bistro", "fleet.yaml:34: companies[0].venues[0].tracking: "
+            ("tracking: Harbour Bistro", "tracking: Harbor Bistro", "fleet.yaml:35: companies[0].venues[0].tracking: "
                 + "the tracking category Venue has no option Harbor Bistro, did you mean `Harbour Bistro`?"),
             ("currency: AUD", "currency: NZD", "fleet.yaml:4: organisations[0].currency: "
                 + "Harbour Hospitality keeps its books in AUD, not NZD"),
@@ -125,6 +134,9 @@ import Xero
             let found = try await problems(Self.yaml, client)
             #expect(found.count == 3, "\(found)")
             #expect(found.filter { $0.contains("is archived") }.count == 3)
+            #expect(found.contains { $0.contains("account 230 (") && $0.contains(", such as `2") }, "\(found)")
+            let option = found.first { $0.contains("option Harbour Bistro") }
+            #expect(option?.hasSuffix("is archived in Xero: it has Pier") == true, "\(found)")
         }
     }
 

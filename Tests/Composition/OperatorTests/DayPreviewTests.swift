@@ -44,6 +44,18 @@ import Testing
         }
     }
 
+    @Test("what is booked on another day is not in the day's preview, in either mode")
+    func otherDays() throws {
+        for mode in [PostingMode.perOrder, .dailySummary] {
+            var preview = DayPreview(of: Self.day, at: try books(mode), contactName: "Walk-in")
+            preview.add(try order("1", "11.00"))
+            var other = try order("2", "5.50")
+            other.createdAt = other.createdAt.adding(seconds: -86_400)
+            preview.add(other)
+            #expect(preview.lines().contains { $0.contains("1 document, 11.00 in all") }, "\(preview.lines())")
+        }
+    }
+
     @Test("an order that cannot be booked is named with its cause, and the day's other orders are shown")
     func parked() throws {
         var preview = DayPreview(of: Self.day, at: try books(.perOrder), contactName: "Walk-in")

@@ -158,6 +158,13 @@ struct OperatorCommandTests {
                     + " WHERE venue = 'Harbour Bistro' GROUP BY trading_date")
             try #require(!days.isEmpty)
             let before = try await running.invoiceNumbers().count
+            let example = try String(
+                contentsOf: RunningFleet.root.appendingPathComponent("config/example.yaml"), encoding: .utf8)
+            let other = FileManager.default.temporaryDirectory.appendingPathComponent("preview-\(UUID()).yaml")
+            defer { try? FileManager.default.removeItem(at: other) }
+            let summed = example.replacing("      mode: per_order\n", with: "      mode: daily_summary\n")
+            try #require(summed != example)
+            try summed.write(to: other, atomically: true, encoding: .utf8)
             for row in days {
                 let day = try row.date("trading_date")
                 let arguments = ["preview", "--venue", "harbour bistro", "--day", day]
@@ -169,6 +176,10 @@ struct OperatorCommandTests {
                 #expect(parsed["total"]?.numberText == (try row.numeric("total")))
                 let table = try await running.fleet.tillbridge(arguments, log: "preview-table")
                 #expect(table.output.contains("Harbour Bistro, trading day \(day), per_order"), "\(table.output)")
+                // Another mode in the file is for days to come: these were agreed on.
+                let changed = try await running.fleet.tillbridge(
+                    arguments + ["--config", other.path], log: "preview-other")
+                #expect(changed.output.contains("trading day \(day), per_order"), "\(changed.output)")
             }
             #expect(try await running.invoiceNumbers().count == before)
         }

@@ -28,6 +28,20 @@ import Testing
         #expect(park?.deadLetterClass == .value && park?.cause.contains(field) == true, "\(park?.cause ?? "")")
     }
 
+    @Test("of what a count is, never more than the record says", arguments: [
+        (#""reconciliation_level":"site","register":{"id":7}"#, TakingsScope.site),
+        (#""reconciliation_level":"register","register":{"id":7}"#, .register("7")),
+        (#""reconciliation_level":"register","register":null"#, .unknown),
+        (#""reconciliation_level":"staff_member","staff_member":{"id":8},"register":{"id":7}"#, .staff("8")),
+        (#""reconciliation_level":"shift""#, .unknown),
+        (#""register_level_reconciliation":true,"register":{"id":7}"#, .register("7")),
+        (#""register_level_reconciliation":false,"register":{"id":7}"#, .site),
+        (#""register":{"id":7}"#, .register("7")), (#""number":1"#, .site),
+    ])
+    func scopes(members: String, scope: TakingsScope) throws {
+        #expect(try record(good.replacing(#""id":1,"site""#, with: #""id":1,\#(members),"site""#)).scope == scope)
+    }
+
     @Test("what is no takings at all is said so", arguments: ["", "{}", "[]", #"{"id":1,"reconciliations":3}"#])
     func others(text: String) {
         #expect(throws: Park.self) { try record(text) }
@@ -44,7 +58,7 @@ import Testing
         .enabled(if: FileManager.default.fileExists(atPath: capture.path), "../shared/captures/kounta is not here"))
     func captured() throws {
         let record = try TakingsRecord(from: Array(Data(contentsOf: Self.capture)))
-        #expect(record.id == "19762" && record.register == "9091")
+        #expect(record.id == "19762" && record.register == "9091" && record.scope == .register("9091"))
         #expect(record.takings.map(\.method) == ["Cash", "Credit Card"])
         #expect(record.takings.map(\.variance.cents) == [-885, 0])
     }

@@ -8,7 +8,6 @@ import Testing
     private let organisation = """
             posting: {mode: per_order, cut_off: "03:30", group_by: [register, category], attach_orders: true}
             branding_theme: 8be9f0a2-5c1d-4f0e-9a53-0f6b7d3c1a01
-            tracking_category: Venue
             tracking_from: {register: Till}
             fallback_clearing_account: "239"
         """
@@ -45,7 +44,18 @@ import Testing
         let books = try books(
             organisation,
             venue: """
-                        accounts: {sales: "240", gift_card_liability: "875"}
+                        accounts:
+                          sales: "240"
+                          gift_card_liability: "875"
+                          discounts: "241"
+                          surcharges: "242"
+                          rounding: "861"
+                          variance: "870"
+                          deposits: "876"
+                          outside_tax_type: NONE
+                        taxes: {"0.15": OUTPUT2}
+                        tracking_from: {register: Counter, order_type: Kind}
+                        branding_theme: dd8bf9e4-41f6-4b5c-8a2b-0f6b7d3c1a01
                         payment_methods: {Cash: "251", Voucher: "252"}
                         fallback_clearing_account: "259"
                         payment_term_days: 14
@@ -55,15 +65,24 @@ import Testing
                             - {from: 2026-11-01, mode: per_order}
                           close_on: takings
                           takings_within: 36h
+                          takings_quiet: 90m
                 """)
         #expect(books.accounts.sales == "240")
         #expect(books.accounts.tips == "825")
         #expect(books.accounts.giftCardLiability == "875")
+        let accounts = books.accounts
+        #expect([accounts.discounts, accounts.surcharges, accounts.variance, accounts.deposits]
+            == ["241", "242", "870", "876"])
+        #expect(accounts.rounding == "861" && accounts.outsideTaxType == "NONE")
+        #expect(books.taxTypes == [ExactDecimal("0.1")!: "OUTPUT", ExactDecimal("0.15")!: "OUTPUT2"])
+        #expect(books.trackingSources == [.register: "Counter", .orderType: "Kind"])
+        #expect(books.brandingTheme == "dd8bf9e4-41f6-4b5c-8a2b-0f6b7d3c1a01")
         #expect(books.clearingAccounts == ["cash": "251", "voucher": "252"])
         #expect(books.fallbackClearingAccount == "259")
         #expect(books.paymentTermDays == 14)
         #expect(books.posting.cutOffMinutes == 210)
         #expect(books.posting.closing == .takings && books.posting.takingsWithin == .seconds(36 * 3600))
+        #expect(books.posting.takingsQuiet == .seconds(90 * 60))
         #expect(books.posting.periods.map(\.from.month) == [11, 12])
         #expect(books.posting.mode(on: CalendarDate(year: 2026, month: 12, day: 1)) == .dailySummary)
     }
@@ -72,7 +91,7 @@ import Testing
     func nothingSaid() throws {
         let books = try books("")
         #expect(books.posting == PostingPlan())
-        #expect(books.posting.cutOffMinutes == 240)
+        #expect(books.posting.cutOffMinutes == 240 && books.posting.takingsQuiet == .seconds(3 * 3600))
         #expect(books.rules.isEmpty)
     }
 
@@ -84,6 +103,7 @@ import Testing
             ("    posting: {cut_off: \"4\"}", "is not a time such as 04:00"),
             ("    posting: {takings_within: 59m}", "is not a duration from 1h to 30d"),
             ("    posting: {takings_within: 31d}", "is not a duration from 1h to 30d"),
+            ("    posting: {takings_quiet: 13h}", "is not a duration up to 12h"),
             ("    posting: {changes: [{mode: per_order}]}", "the first day of the mode"),
             ("    posting: {changes: [{from: 2026-12-01}]}", "per_order or daily_summary"),
             (
@@ -115,7 +135,8 @@ import Testing
                     for: payment
                     set: {account: "251"}
             """
-        let settings = try SettingsExample.load(yaml(organisation + "\n" + rules, venue: "        tracking: Bistro"))
+        let named = organisation + "\n    tracking_category: Venue\n" + rules
+        let settings = try SettingsExample.load(yaml(named, venue: "        tracking: Bistro"))
         let references = settings.organisations[0].references
         func line(_ target: ChartReference.Target) -> Int? { references.first { $0.target == target }?.line }
         #expect(line(.account("230", .ofGoods)) == 7)
@@ -127,5 +148,8 @@ import Testing
         #expect(line(.trackingOption(category: "Till", option: "Bar")) == 22)
         #expect(references.contains { $0.target == .trackingOption(category: "Venue", option: "Bistro") })
         #expect(references.contains { $0.target == .trackingCategory("Till") })
+        // Registers are options of `tracking_from`'s category, staff are not.
+        #expect(references.contains { $0.target == .trackingOption(category: "Till", option: "Bar") && $0.line != 22 })
+        #expect(!references.contains { if case .trackingOption(_, "Kim") = $0.target { true } else { false } })
     }
 }

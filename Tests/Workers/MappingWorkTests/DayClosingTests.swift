@@ -22,11 +22,13 @@ private actor ScriptedDays: DayClosingStore {
     private(set) var decisions: [DayDecision] = []
     var contents: [DayEntry] = []
     private var waiting: [DocumentID] = []
+    private var takings: [[UInt8]] = []
 
     func set(_ days: [UnfinishedDay], readUntil: Instant?) {
         (open, self.readUntil) = (days, readUntil)
     }
     func put(_ entries: [DayEntry]) { contents = entries }
+    func count(_ bodies: [[UInt8]]) { takings = bodies }
     func leave(_ ids: [DocumentID]) { waiting = ids }
 
     func unfinishedDays(of venue: VenueKey, through day: CalendarDate) -> [UnfinishedDay] {
@@ -47,11 +49,13 @@ private actor ScriptedDays: DayClosingStore {
         _ decide: @Sendable (DayContents) -> DayDecision
     ) -> ClosedDay? {
         closed.append(key.day)
-        let decision = decide(
-            DayContents(key: key, turn: 0, booked: [], now: contents, locks: .none, orders: []))
+        var day = DayContents(key: key, turn: 0, booked: [], now: contents, locks: .none, orders: [])
+        day.takings = takings
+        let decision = decide(day)
         decisions.append(decision)
         return ClosedDay(
-            turn: 0, documents: decision.documents.indices.map { DocumentID(Int64($0 + 1)) }, orders: decision.orders,
+            warnings: decision.warnings, turn: 0,
+            documents: decision.documents.indices.map { DocumentID(Int64($0 + 1)) }, orders: decision.orders,
             total: decision.total)
     }
     func notePosted(of venue: VenueKey, at moment: Instant) -> Int { 0 }
@@ -88,6 +92,7 @@ private final class Hands: Sendable {
         let days = ScriptedDays()
         let post = Post()
         let hands = Hands()
+        let metrics = Metrics()
         let closing: DayClosing
 
         init(_ plan: PostingPlan = PostingPlan(initial: .dailySummary), from start: String = "2026-01-01T00:00:00Z") {
@@ -105,10 +110,10 @@ private final class Hands: Sendable {
                 store: days, outbox: post, depth: post,
                 mapping: MappingInEffect(
                     books: [venue: books], version: 1, recordBytesMax: 1000, basis: .rules),
-                startFrom: [venue.company: instant(start)], delay: .seconds(120),
+                startFrom: [venue: instant(start)], delay: .seconds(120),
                 clock: WorkClock(
                     now: { [hands] in hands.now }, sleep: { _ in try await Task.sleep(for: .milliseconds(5)) },
-                    randomInteger: { $0.lowerBound }), metrics: Metrics(), logger: logger)
+                    randomInteger: { $0.lowerBound }), metrics: metrics, logger: logger)
         }
 
         func look(at moment: String) async throws {
@@ -160,15 +165,48 @@ private final class Hands: Sendable {
         #expect(await world.days.begun.count == 1)
     }
 
-    @Test("where takings close a day, the cut-off does not, and counting the till does at once")
+    @Test("where takings close a day, the cut-off does not, but a count after which nothing was sold for a while")
     func takings() async throws {
         let world = World(PostingPlan(initial: .dailySummary, closing: .takings))
         await world.days.set([Self.open("2026-07-01")], readUntil: nil)
         try await world.look(at: "2026-07-02T05:00:00Z")
         #expect(await world.days.begun.isEmpty)
         await world.days.set([Self.open("2026-07-02", counted: "2026-07-02T13:30:00Z")], readUntil: nil)
-        try await world.look(at: "2026-07-02T13:30:01Z")
+        try await world.look(at: "2026-07-02T16:29:59Z")
+        #expect(await world.days.begun.isEmpty)
+        await world.post.fill(1)
+        try await world.look(at: "2026-07-02T16:30:01Z")
+        #expect(await world.days.begun.isEmpty)
+        await world.post.fill(0)
+        try await world.look(at: "2026-07-02T16:30:01Z")
         #expect(await world.days.begun == [Self.day("2026-07-02")])
+    }
+
+    @Test("a count ends a day no later than its cut-off, and at once where nothing is to be waited for")
+    func quiet() async throws {
+        let world = World(PostingPlan(initial: .dailySummary, closing: .takings))
+        await world.days.set([Self.open("2026-07-02", counted: "2026-07-02T17:30:00Z")], readUntil: nil)
+        try await world.look(at: "2026-07-02T17:59:59Z")
+        #expect(await world.days.begun.isEmpty)
+        try await world.look(at: "2026-07-02T18:00:00Z")
+        #expect(await world.days.begun == [Self.day("2026-07-02")])
+        let hasty = World(PostingPlan(initial: .dailySummary, closing: .takings, takingsQuiet: .zero))
+        await hasty.days.set([Self.open("2026-07-02", counted: "2026-07-02T05:00:00Z")], readUntil: nil)
+        try await hasty.look(at: "2026-07-02T05:00:00Z")
+        #expect(await hasty.days.begun == [Self.day("2026-07-02")])
+    }
+
+    @Test("a closing day in which something was sold after its last count waits for another count")
+    func soldMeanwhile() async throws {
+        let world = World(PostingPlan(initial: .dailySummary, closing: .takings, takingsQuiet: .zero))
+        await world.days.set([Self.open("2026-07-02", .closing, since: "2026-07-02T05:00:00Z")], readUntil: nil)
+        try await world.look(at: "2026-07-02T06:00:00Z")
+        #expect(await world.days.closed.isEmpty)
+        let counted = Self.open(
+            "2026-07-02", .closing, since: "2026-07-02T05:00:00Z", counted: "2026-07-02T06:01:00Z")
+        await world.days.set([counted], readUntil: nil)
+        try await world.look(at: "2026-07-02T06:01:00Z")
+        #expect(await world.days.closed == [Self.day("2026-07-02")])
     }
 
     @Test("a day that nobody counts is closed after a while, counted from when it was met where it is an old one")
@@ -240,6 +278,33 @@ private final class Hands: Sendable {
         #expect(document.payments.map(\.amount.cents) == [3300])
         #expect(decision.orders == 3 && decision.total.cents == 3300)
         #expect(await world.post.published.map { String(decoding: $0.body, as: UTF8.self) } == [#"{"document":1}"#])
+    }
+
+    @Test("where the till recorded more than the day's orders come to, that is told, and hinders nothing")
+    func disagreement() async throws {
+        for (recorded, isTold) in [(11, false), (15, true)] {
+            let world = World()
+            let day = Self.day("2026-07-01")
+            let group = DayEntry.Group(account: "230", taxType: "OUTPUT", tracking: [])
+            await world.days.put([
+                DayEntry(
+                    source: .order(OrderID("1"), .sale), day: day, isRefund: false,
+                    parts: [DayEntry.Part(group: group, amount: Money(cents: 1100))],
+                    payments: [LedgerPayment(account: "231", amount: Money(cents: 1100), date: day, reference: "Cash")])
+            ])
+            let tender = #"{"recorded":\#(recorded),"counted":\#(recorded)}"#
+            let takings = #"{"id":1,"site":{"id":923},"created_at":"2026-07-01T20:00:00+10:00","reconciliations":["#
+                + #"{"payment_method":{"id":1,"name":"Cash"},"takings":\#(tender)}]}"#
+            await world.days.count([Array(takings.utf8)])
+            await world.days.set([Self.open("2026-07-01", .closing, since: "2026-07-01T18:00:00Z")], readUntil: nil)
+            try await world.look(at: "2026-07-01T19:00:00Z")
+            let decision = try #require(await world.days.decisions.first)
+            #expect(decision.documents.first?.total.cents == 1100)
+            #expect(decision.warnings
+                == (isTold ? ["By Cash the till recorded 15.00, the day's orders come to 11.00."] : []))
+            let metric = #"tillbridge_till_disagreements_total{organisation="harbour"} 1"#
+            #expect(world.metrics.rendered().contains(metric) == isTold)
+        }
     }
 
     @Test("a mapper that starts announces the documents of days that one before it may have closed without a word")

@@ -54,14 +54,17 @@ struct ScanWorld: Sendable {
     ///   - callsPerMinute: a call beyond them ends the scan with ``NoCallLeft``: no test waits a minute.
     ///   - store: nil: the real one.
     func scanner(callsPerMinute: Int = 0, store: (any PollingStore)? = nil) -> VenueScanner {
+        VenueScanner(
+            client: client(callsPerMinute), store: store ?? till.store, outbox: outbox, settings: settings, clock: clock(),
+            metrics: till.metrics)
+    }
+
+    private func client(_ callsPerMinute: Int) -> KountaClient {
         let budget = KountaBudget(
             callsPerMinute: callsPerMinute, now: { [time] in time.now }, sleep: { _ in throw NoCallLeft() })
-        let client = KountaClient(
+        return KountaClient(
             http: till.http, base: till.base, company: "162",
             access: .basic(ClientCredential(id: "a", secret: Secret("b"))), budget: budget)
-        return VenueScanner(
-            client: client, store: store ?? till.store, outbox: outbox, settings: settings, clock: clock(),
-            metrics: till.metrics)
     }
 
     /// Runs a whole poller beside `work`.
@@ -72,8 +75,10 @@ struct ScanWorld: Sendable {
         var logger = Logger(label: "tests") { _ in lines }
         logger.logLevel = .debug
         let poller = CompanyPoller(
-            company: company, settings: settings, store: till.store, scanner: scanner(), clock: clock(chance: chance),
-            metrics: till.metrics, logger: logger)
+            company: company, settings: settings, store: till.store, scanner: scanner(),
+            currency: CurrencyCheck(
+                company: company, base: "AUD", client: client(0), clock: clock(), logger: logger),
+            clock: clock(chance: chance), metrics: till.metrics, logger: logger)
         // Unstructured: it runs until the work is done.
         let running = Task { try await poller.run() }
         let result: Result<Void, any Error>

@@ -43,19 +43,23 @@ package struct PostingPlan: Sendable, Hashable {
     package var closing: Closing
     /// Where takings close a day: so long after its cut-off a day that nobody counted is closed all the same.
     package var takingsWithin: Duration
+    /// Where takings close a day: so long after the last count no order may come. One that comes wants to be counted.
+    package var takingsQuiet: Duration
     package var grouping: [Grouping]
     /// Attaches a listing of the day's orders to a summary.
     package var attachesOrders: Bool
 
     package init(
         initial: PostingMode = .perOrder, periods: [Period] = [], cutOffMinutes: Int = 240, closing: Closing = .cutOff,
-        takingsWithin: Duration = .seconds(2 * 86_400), grouping: [Grouping] = [], attachesOrders: Bool = false
+        takingsWithin: Duration = .seconds(2 * 86_400), takingsQuiet: Duration = .seconds(3 * 3600),
+        grouping: [Grouping] = [], attachesOrders: Bool = false
     ) {
         self.initial = initial
         self.periods = periods.sorted { $0.from < $1.from }
         self.cutOffMinutes = cutOffMinutes
         self.closing = closing
         self.takingsWithin = takingsWithin
+        self.takingsQuiet = takingsQuiet
         self.grouping = grouping
         self.attachesOrders = attachesOrders
     }

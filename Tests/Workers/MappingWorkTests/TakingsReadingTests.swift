@@ -1,0 +1,74 @@
+import Domain
+import Foundation
+import Logging
+import Mapping
+import Messaging
+import Money
+import Settings
+import Telemetry
+import Testing
+
+@testable import MappingWork
+
+@Suite("Reading takings") struct TakingsReadingTests {
+    private let company = CompanyKey("harbour")
+
+    private func read(_ mode: PostingMode, counted: String) -> Reading {
+        var books = VenueBooks(
+            company: company, organisation: OrganisationKey("harbour"), site: SiteID("923"), name: "Harbour Bistro",
+            numberPrefix: "HBR", currency: "AUD", timeZone: .utc, contactNumber: "W", tracking: nil,
+            accounts: .init(sales: "230", tips: "825", rounding: "860", outsideTaxType: "BASEXCLUDED"),
+            taxTypes: [:], clearingAccounts: ["cash": "231"], fallbackClearingAccount: "239")
+        books.accounts.variance = "870"
+        books.posting = PostingPlan(initial: mode)
+        let reader = RecordReader(
+            books: [VenueKey(company: company, site: SiteID("923")): books], recordBytesMax: 10_000)
+        func tender(_ name: String, _ counted: String) -> String {
+            #"{"payment_method":{"name":"\#(name)"},"takings":{"recorded":10,"counted":\#(counted)}}"#
+        }
+        let body = #"{"id":7,"site":{"id":923},"created_at":"2026-07-01T20:00:00Z","reconciliations":["#
+            + tender("Cash", "9.50") + "," + tender("Barter", counted) + "]}"
+        let subject = Envelope.Subject(company: company, kind: "takings", id: "7")
+        let envelope = Envelope(firstSeen: Instant(secondsSince1970: 0), subject: subject)
+        return reader.read(IncomingMessage(body: Array(body.utf8), envelope: .success(envelope), queue: "map"))
+    }
+
+    @Test("a variance that the fallback account takes is told, once a payment method, in the log and as a metric")
+    func fallback() {
+        let reading = read(.dailySummary, counted: "8")
+        #expect(reading.warnings.map(\.sentence)
+            == ["takings 7: the variance of -2.00 by \"Barter\" goes to the fallback account"])
+        #expect(read(.dailySummary, counted: "10").warnings.isEmpty)
+        let (metrics, lines) = (Metrics(), WarningLines())
+        MapperService.warn([reading], metrics, Logger(label: "tests") { _ in lines })
+        #expect(metrics.rendered().contains(#"tillbridge_mapping_warnings_total{organisation="harbour"} 1"#))
+        #expect(lines.lines == reading.warnings.map(\.sentence))
+    }
+
+    @Test("a variance of a day that is posted order by order is in no document, and that is told")
+    func perOrder() {
+        guard case .needless(let warnings) = read(.perOrder, counted: "10") else {
+            Issue.record("takings of such a day belong in no document")
+            return
+        }
+        #expect(warnings.map(\.sentence) == [
+            "takings 7: the variance of -0.50 by \"Cash\" on 2026-07-01 is not booked, since the day is posted order "
+                + "by order"
+        ])
+    }
+}
+
+private final class WarningLines: LogHandler, @unchecked Sendable {
+    // Unchecked: `kept` is touched only under `lock`; the others are set before anybody else sees it.
+    private let lock = NSLock()
+    private var kept: [String] = []
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.debug
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { nil }
+        set {}
+    }
+    var lines: [String] { lock.withLock { kept } }
+
+    func log(event: LogEvent) { lock.withLock { kept.append("\(event.message)") } }
+}
