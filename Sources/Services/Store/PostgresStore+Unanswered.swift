@@ -17,7 +17,8 @@ extension PostgresStore {
             ).map { row in
                 UnansweredAttempt(
                     key: try row.text("idempotency_key"), bytes: try row.bytes("bytes"),
-                    documents: try row.ints("ids").compactMap { $0 }.map { DocumentID($0) }, age: .milliseconds(try row.int("age")))
+                    documents: try row.ints("ids").compactMap { $0 }.map { DocumentID($0) },
+                    age: .milliseconds(try row.int("age")))
             }
         }
     }

@@ -55,8 +55,8 @@ struct ScanWorld: Sendable {
     ///   - store: nil: the real one.
     func scanner(callsPerMinute: Int = 0, store: (any PollingStore)? = nil) -> VenueScanner {
         VenueScanner(
-            client: client(callsPerMinute), store: store ?? till.store, outbox: outbox, settings: settings, clock: clock(),
-            metrics: till.metrics)
+            client: client(callsPerMinute), store: store ?? till.store, outbox: outbox, settings: settings,
+            clock: clock(), metrics: till.metrics)
     }
 
     private func client(_ callsPerMinute: Int) -> KountaClient {
