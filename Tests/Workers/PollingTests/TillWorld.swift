@@ -38,7 +38,8 @@ struct TillWorld: Sendable {
         _ name: String, replaces: Bool = false, limits: KountaSettings.Limits = .off, ordersPerSite: Int = 12,
         _ work: @escaping @Sendable (TillWorld) async throws -> Value
     ) async throws -> Value {
-        let schema = "polling_\(name)_\(getpid())"
+        // Two tests may call theirs the same.
+        let schema = "polling_\(name)_\(getpid())_\(UInt32.random(in: .min ... .max))"
         let url = try #require(Database.url)
         let separator = url.contains("?") ? "&" : "?"
         let pool = PostgresPool(
