@@ -25,13 +25,15 @@ final class DutyPhone: Sendable {
     }
 
     private let messages = Locked<[Message]>([])
-    private let refusals = Locked(0)
+    private let refusals = Locked((left: 0, of: ""))
 
     var heard: [Message] { messages.withLock { $0 } }
 
-    /// The next so many messages are not taken.
-    func refuse(_ count: Int) { refusals.withLock { $0 = count } }
-    var stillToRefuse: Int { refusals.withLock { $0 } }
+    /// The next so many messages are not taken. A fleet has a mind of its own and may ring at any moment: a test that
+    /// waits for one message's refusal names it.
+    /// - Parameter words: only messages with these in their text; all where empty.
+    func refuse(_ count: Int, of words: String = "") { refusals.withLock { $0 = (count, words) } }
+    var stillToRefuse: Int { refusals.withLock { $0.left } }
 
     /// - Parameter work: gets the address; a channel's name goes behind it.
     static func with(_ work: (DutyPhone, String) async throws -> Void) async throws {
@@ -59,11 +61,13 @@ final class DutyPhone: Sendable {
     }
 
     private func take(_ channel: String, _ body: [UInt8]) -> HTTPResponse.Status {
-        let isRefused = refusals.withLock { left in
-            defer { left = max(0, left - 1) }
-            return left > 0
+        guard let text = (try? JSON(parsing: body))?["text"]?.string else { return .internalServerError }
+        let isRefused = refusals.withLock { refusal in
+            guard refusal.left > 0, refusal.of.isEmpty || text.contains(refusal.of) else { return false }
+            refusal.left -= 1
+            return true
         }
-        guard !isRefused, let text = (try? JSON(parsing: body))?["text"]?.string else { return .internalServerError }
+        guard !isRefused else { return .internalServerError }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map {
             $0.replacing("&amp;", with: "&").replacing("&lt;", with: "<").replacing("&gt;", with: ">")
         }
