@@ -7,7 +7,7 @@ package protocol PostgresColumnKey: Sendable {
 }
 
 extension String: PostgresColumnKey {
-    package func position(in columns: PostgresColumns) -> Int? { columns.positions[self] }
+    package func position(in columns: PostgresColumns) -> Int? { columns.position(of: self) }
     package var columnLabel: String { self }
 }
 
@@ -16,12 +16,10 @@ extension Int: PostgresColumnKey {
     package var columnLabel: String { "#\(self)" }
 }
 
-/// The columns of a result, kept with the prepared statement: names are looked up in a table made once.
+/// The columns of a result, kept with the prepared statement.
 package final class PostgresColumns: Sendable {
     let names: [String]
     let types: [UInt32]
-    /// The first of equal names wins, as in libpq.
-    let positions: [String: Int]
 
     init(_ result: borrowing ResultHandle) {
         let count = result.columnCount
@@ -33,8 +31,11 @@ package final class PostgresColumns: Sendable {
         }
         self.names = names
         self.types = types
-        positions = Dictionary(zip(names, 0...)) { first, _ in first }
     }
+
+    /// The first of equal names wins, as in libpq. Names are few and short: comparing them one after the other costs
+    /// less than to hash the one that is asked for.
+    func position(of name: String) -> Int? { names.firstIndex(of: name) }
 }
 
 /// The values of one result in Swift's memory; its rows share it.

@@ -1,7 +1,8 @@
 package import AMQP
 
-/// A message as a worker sees it.
-package struct IncomingMessage: Sendable {
+/// A message as a worker sees it. A class, since it is large, never changes, and is handed from step to step with each
+/// decision about it.
+package final class IncomingMessage: Sendable {
     package let body: [UInt8]
     /// Nil-able parts are the sender's; a failure to read them is a value, because the message must be kept all the
     /// same.

@@ -290,36 +290,41 @@ extension PostgresStore: WritingStore {
     package func recordPayments(
         _ results: [PaymentResult], of claims: [Claim], settled: [Claim], answering call: AnsweredCall?
     ) async throws {
+        let ended = Set(settled.map(\.id))
+        let others = claims.filter { !ended.contains($0.id) }
         try await pool.transaction { session in
-            var statements = Self.finish(call)
-            statements += [
-                (
-                    """
-                    UPDATE payment AS p SET state = u.state, xero_id = coalesce(u.xero_id, p.xero_id), cause = u.cause
-                      FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[])
-                        AS u (document, ordinal, state, xero_id, cause)
-                      JOIN document AS d ON d.id = u.document
-                      JOIN unnest($6::bigint[], $7::bigint[]) AS c (id, fencing)
-                        ON c.id = d.id AND c.fencing = d.fencing
-                     WHERE p.document_id = u.document AND p.ordinal = u.ordinal AND p.state <> 'written'
-                    """,
-                    [
-                        .ints(results.map { $0.id.document.value }), .ints(results.map { $0.id.ordinal }),
-                        .texts(results.map(\.state.rawValue)),
-                        .texts(results.map(\.xeroID)), .texts(results.map(\.cause)),
-                    ] + Self.fences(claims)
-                ),
-                (
-                    """
-                    UPDATE document AS d SET closed_at = now(), lease_until = NULL
-                      FROM unnest($1::bigint[], $2::bigint[]) AS u (id, fencing)
-                     WHERE d.id = u.id AND d.fencing = u.fencing AND d.state = 'written'
-                    """, Self.fences(settled)
-                ),
-            ]
-            _ = try session.pipeline(statements)
+            let statement = (
+                Self.payAndClose,
+                [
+                    .ints(results.map { $0.id.document.value }), .ints(results.map { $0.id.ordinal }),
+                    .texts(results.map(\.state.rawValue)), .texts(results.map(\.xeroID)),
+                    .texts(results.map(\.cause)),
+                ] + Self.fences(settled) + Self.fences(others)
+            )
+            _ = try session.pipeline(Self.finish(call) + [statement])
         }
     }
+
+    /// Payments, and the documents of which they were the last, in one statement: a writer that lost its lease changes
+    /// neither, and a document that is closed here need not be looked up a second time.
+    private static let payAndClose = """
+        WITH closed AS (
+            UPDATE document AS d SET closed_at = now(), lease_until = NULL
+              FROM unnest($6::bigint[], $7::bigint[]) AS u (id, fencing)
+             WHERE d.id = u.id AND d.fencing = u.fencing AND d.state = 'written'
+            RETURNING d.id
+        ), held AS (
+            SELECT id FROM closed
+             UNION ALL
+            SELECT d.id FROM unnest($8::bigint[], $9::bigint[]) AS o (id, fencing)
+              JOIN document AS d ON d.id = o.id AND d.fencing = o.fencing
+        )
+        UPDATE payment AS p SET state = u.state, xero_id = coalesce(u.xero_id, p.xero_id), cause = u.cause
+          FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[])
+            AS u (document, ordinal, state, xero_id, cause)
+          JOIN held ON held.id = u.document
+         WHERE p.document_id = u.document AND p.ordinal = u.ordinal AND p.state <> 'written'
+        """
 
     package func extend(_ claims: [Claim], lease: Duration) async throws {
         try await pool.transaction { session in
@@ -344,23 +349,19 @@ extension PostgresStore: WritingStore {
 
 extension Claim {
     fileprivate init(_ row: PostgresRow, payments: [ClaimedPayment], isHeld: Bool) throws {
-        id = DocumentID(try row.int("id"))
+        document = ClaimedDocument(
+            id: DocumentID(try row.int("id")), before: DocumentState(rawValue: try row.text("before")) ?? .uncertain,
+            kind: LedgerDocument.Kind(rawValue: try row.text("kind")) ?? .invoice, number: try row.text("number"),
+            contactNumber: try row.text("contact_number"),
+            contact: try row.bytesOrNil("form").map { try LedgerDocument(stored: $0) }.flatMap(ClaimedContact.init),
+            task: try row.textOrNil("task").flatMap(DocumentTask.init(rawValue:)),
+            company: CompanyKey(try row.text("company")), venue: try row.text("venue"),
+            sourceID: try row.text("source_id"), date: try row.date("trading_date"), total: try row.numeric("total"),
+            body: try row.bytes("body"))
         self.isHeld = isHeld
         fencing = try row.int("fencing")
-        before = DocumentState(rawValue: try row.text("before")) ?? .uncertain
-        kind = LedgerDocument.Kind(rawValue: try row.text("kind")) ?? .invoice
-        task = try row.textOrNil("task").flatMap(DocumentTask.init(rawValue:))
-        number = try row.text("number")
-        contactNumber = try row.text("contact_number")
-        company = CompanyKey(try row.text("company"))
-        venue = try row.text("venue")
-        sourceID = try row.text("source_id")
-        date = try row.date("trading_date")
-        total = try row.numeric("total")
-        body = try row.bytes("body")
         xeroID = try row.textOrNil("xero_id")
         self.payments = payments
-        contact = try row.bytesOrNil("form").map { try LedgerDocument(stored: $0) }.flatMap(ClaimedContact.init)
     }
 }
 

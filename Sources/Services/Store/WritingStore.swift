@@ -119,12 +119,36 @@ package struct ClaimResult: Sendable {
     package var refusal: StandingRefusal?
 }
 
-/// A document in a writer's hands.
+/// A document in a writer's hands: what it is, and how far it has come.
 package struct Claim: Sendable {
-    package let id: DocumentID
+    package let document: ClaimedDocument
     package var fencing: Int64
     /// Whether a lease stands behind it; else it was only read.
     package var isHeld: Bool
+    package var xeroID: String?
+    package var payments: [ClaimedPayment]
+    /// Failed attempts of its message so far.
+    package var attempt = 0
+
+    package var id: DocumentID { document.id }
+    package var before: DocumentState { document.before }
+    package var kind: LedgerDocument.Kind { document.kind }
+    package var number: String { document.number }
+    package var contactNumber: String { document.contactNumber }
+    package var contact: ClaimedContact? { document.contact }
+    package var task: DocumentTask? { document.task }
+    package var company: CompanyKey { document.company }
+    package var venue: String { document.venue }
+    package var sourceID: String { document.sourceID }
+    package var date: String { document.date }
+    package var total: String { document.total }
+    package var body: [UInt8] { document.body }
+}
+
+/// What does not change while a writer holds it. A class: claims are handed from step to step and kept with each
+/// result, and a copy of all this would retain a dozen strings.
+package final class ClaimedDocument: Sendable {
+    package let id: DocumentID
     /// The state it was in before: `ready`, or what a writer that died left behind.
     package let before: DocumentState
     package let kind: LedgerDocument.Kind
@@ -141,10 +165,26 @@ package struct Claim: Sendable {
     /// Exact digits.
     package let total: String
     package let body: [UInt8]
-    package var xeroID: String?
-    package var payments: [ClaimedPayment]
-    /// Failed attempts of its message so far.
-    package var attempt = 0
+
+    init(
+        id: DocumentID, before: DocumentState, kind: LedgerDocument.Kind, number: String, contactNumber: String,
+        contact: ClaimedContact?, task: DocumentTask?, company: CompanyKey, venue: String, sourceID: String,
+        date: String, total: String, body: [UInt8]
+    ) {
+        self.id = id
+        self.before = before
+        self.kind = kind
+        self.number = number
+        self.contactNumber = contactNumber
+        self.contact = contact
+        self.task = task
+        self.company = company
+        self.venue = venue
+        self.sourceID = sourceID
+        self.date = date
+        self.total = total
+        self.body = body
+    }
 }
 
 /// What a writer is to do with a document that stands in the ledger.

@@ -50,6 +50,7 @@ package struct LineLogHandler: LogHandler {
 
     /// By scalars, not by characters: CR and LF together are one character, which is neither.
     private static func oneLine(_ text: String) -> String {
+        guard !isPrintableASCII(text) else { return text }
         var result = ""
         var afterReturn = false
         for scalar in text.unicodeScalars {
@@ -63,6 +64,11 @@ package struct LineLogHandler: LogHandler {
             afterReturn = scalar == "\r"
         }
         return result
+    }
+
+    /// As nearly every text is: then nobody needs to look each scalar up in the tables of Unicode.
+    private static func isPrintableASCII(_ text: String) -> Bool {
+        text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
     }
 
     private static func plain(_ value: String) -> String {

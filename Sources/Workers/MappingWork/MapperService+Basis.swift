@@ -1,10 +1,8 @@
 import Domain
-import Logging
 import Mapping
 import Messaging
 import Settings
 import Store
-import Telemetry
 
 /// Why a document's lines are what they are, as far as it is worth keeping.
 struct Basis: Sendable {
@@ -40,18 +38,6 @@ extension MapperService {
                     document: outcome.id, mappingVersion: version, rules: basis.rules, warnings: basis.warnings)
             case .known, .conflict, .stale: return nil
             }
-        }
-    }
-
-    /// Tells a person what was booked although nothing says where it belongs.
-    func warn(_ readings: [Reading]) {
-        Self.warn(readings, metrics, logger)
-    }
-
-    static func warn(_ readings: [Reading], _ metrics: Metrics, _ logger: Logger) {
-        for warning in readings.flatMap(\.warnings) {
-            metrics.count("tillbridge_mapping_warnings_total", ["organisation": warning.organisation.text])
-            logger.warning("\(warning.sentence)", metadata: ["venue": "\(warning.venue)"])
         }
     }
 }

@@ -25,6 +25,7 @@ package struct MapperService: Service {
     let clock: WorkClock
     private let suspicion: Suspicion
     private let endurance: Endurance
+    private let warnings: WarningLog
     let metrics: Metrics
     let logger: Logger
 
@@ -45,6 +46,7 @@ package struct MapperService: Service {
         self.clock = clock
         self.metrics = metrics
         self.logger = logger
+        warnings = WarningLog(metrics: metrics, logger: logger)
         self.suspicion = suspicion
         endurance = Endurance(worker: "mapper", clock: clock, metrics: metrics, logger: logger)
     }
@@ -156,7 +158,7 @@ package struct MapperService: Service {
         try await postbox.settle(verdicts, following: following) { pass(.mapperPublished) }
         pass(.mapperAcknowledged)
         report(verdicts, created: following.count, took: .now - start)
-        warn(readings.map(\.reading))
+        for (_, reading) in readings where reading.hasWarnings { warnings.tell(reading.warnings, now: clock.now()) }
     }
 
     /// The batch may hold two versions of one order: the later delivery is what counts, the earlier needs no document.

@@ -18,6 +18,15 @@ enum Reading {
     case parked(Park, Envelope.Subject)
     case unreadable(String)
 
+    var hasWarnings: Bool {
+        switch self {
+        case .mapped(let mapped): !mapped.warnings.isEmpty
+        case .takings(let takings): !takings.warnings.isEmpty
+        case .needless(let warnings): !warnings.isEmpty
+        case .parked, .unreadable: false
+        }
+    }
+
     /// What a person is told of it although it is dealt with.
     var warnings: [RecordWarning] {
         switch self {
@@ -25,7 +34,7 @@ enum Reading {
             mapped.warnings.map { sentence in
                 RecordWarning(
                     organisation: mapped.organisation, venue: mapped.subject.venue ?? "?",
-                    sentence: "order \(mapped.subject.id ?? "?"): \(sentence)")
+                    order: mapped.subject.id ?? "?", sentence: sentence)
             }
         case .takings(let takings): takings.warnings
         case .needless(let warnings): warnings
@@ -42,18 +51,13 @@ enum Reading {
     }
 }
 
-struct RecordWarning: Sendable, Hashable {
-    let organisation: OrganisationKey
-    let venue: String
-    let sentence: String
-}
-
 struct DocumentKey: Hashable {
     let organisation: OrganisationKey
     let number: DocumentNumber
 }
 
-struct MappedMessage {
+/// A class, since it is large and handed on from step to step: a copy would retain some fifty strings.
+final class MappedMessage: Sendable {
     /// Its document is there where the order is one ordinary invoice: nearly always.
     let record: MappedRecord
     let posting: OrderPosting
@@ -66,7 +70,23 @@ struct MappedMessage {
     let basis: Basis?
     let warnings: [String]
     /// Only where the venue posts, or has ever posted, summaries.
-    var day: DayReading?
+    let day: DayReading?
+
+    init(
+        record: MappedRecord, posting: OrderPosting, organisation: OrganisationKey, subject: Envelope.Subject,
+        traceparent: String?, mark: LetterMark?, key: DocumentKey, basis: Basis?, warnings: [String], day: DayReading?
+    ) {
+        self.record = record
+        self.posting = posting
+        self.organisation = organisation
+        self.subject = subject
+        self.traceparent = traceparent
+        self.mark = mark
+        self.key = key
+        self.basis = basis
+        self.warnings = warnings
+        self.day = day
+    }
 }
 
 /// Reads and maps one message: pure, so that a batch can be read again after any failure.
@@ -134,13 +154,12 @@ struct RecordReader: Sendable {
             source: request.source, hash: request.hash, body: message.body, document: ordinary,
             firstSeen: envelope.firstSeen)
         record.contact = request.contact
-        var mapped = MappedMessage(
+        return MappedMessage(
             record: record, posting: posting, organisation: books.organisation, subject: subject,
             traceparent: envelope.traceparent, mark: envelope.mark,
             key: DocumentKey(organisation: books.organisation, number: number),
-            basis: only.flatMap { Basis(of: $0, basisKeeping) }, warnings: documents.flatMap(\.warnings), day: nil)
-        if books.posting.knowsSummaries { mapped.day = DayReading(of: order, documents, mapping, version) }
-        return mapped
+            basis: only.flatMap { Basis(of: $0, basisKeeping) }, warnings: documents.flatMap(\.warnings),
+            day: books.posting.knowsSummaries ? DayReading(of: order, documents, mapping, version) : nil)
     }
 
     /// Whom a named customer's documents are made out to; nil where they went to the venue's walk-in contact.

@@ -40,9 +40,32 @@ import Testing
             == ["takings 7: the variance of -2.00 by \"Barter\" goes to the fallback account"])
         #expect(read(.dailySummary, counted: "10").warnings.isEmpty)
         let (metrics, lines) = (Metrics(), WarningLines())
-        MapperService.warn([reading], metrics, Logger(label: "tests") { _ in lines })
+        WarningLog(metrics: metrics, logger: Logger(label: "tests") { _ in lines })
+            .tell(reading.warnings, now: Instant(secondsSince1970: 0))
         #expect(metrics.rendered().contains(#"tillbridge_mapping_warnings_total{organisation="harbour"} 1"#))
         #expect(lines.lines == reading.warnings.map(\.sentence))
+    }
+
+    @Test("what is true of every order is said once a minute and counted each time; another venue's is said at once")
+    func repeated() {
+        let (metrics, lines) = (Metrics(), WarningLines())
+        let log = WarningLog(metrics: metrics, logger: Logger(label: "tests") { _ in lines })
+        func tell(_ order: String, at seconds: Int64, venue: String = "Bar") {
+            let warning = RecordWarning(
+                organisation: OrganisationKey("harbour"), venue: venue, order: order, sentence: "no account")
+            log.tell([warning], now: Instant(secondsSince1970: seconds))
+        }
+        tell("1", at: 100)
+        tell("2", at: 101)
+        tell("3", at: 159)
+        tell("4", at: 159, venue: "Cafe")
+        #expect(lines.lines == ["order 1: no account", "order 4: no account"])
+        tell("5", at: 160)
+        tell("6", at: 220)
+        #expect(lines.lines.dropFirst(2) == [
+            "order 5: no account (2 more since it was last said)", "order 6: no account",
+        ])
+        #expect(metrics.rendered().contains(#"tillbridge_mapping_warnings_total{organisation="harbour"} 6"#))
     }
 
     @Test("a variance of a day that is posted order by order is in no document, and that is told")

@@ -125,11 +125,12 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
 
     func add(_ id: Int64, payments: Int) {
         let document = DocumentID(id)
+        let claimed = ClaimedDocument(
+            id: document, before: .ready, kind: .invoice, number: "N-\(id)", contactNumber: "WALKIN", contact: nil,
+            task: nil, company: CompanyKey("harbour"), venue: "Bistro", sourceID: "\(id)", date: "2026-11-20",
+            total: "10.00", body: Array("{\"InvoiceNumber\":\"N-\(id)\"}".utf8))
         open[document] = Claim(
-            id: document, fencing: 0, isHeld: false, before: .ready, kind: .invoice, number: "N-\(id)",
-            contactNumber: "WALKIN", contact: nil, task: nil,
-            company: CompanyKey("harbour"), venue: "Bistro", sourceID: "\(id)", date: "2026-11-20", total: "10.00",
-            body: Array("{\"InvoiceNumber\":\"N-\(id)\"}".utf8), xeroID: nil,
+            document: claimed, fencing: 0, isHeld: false, xeroID: nil,
             payments: (0..<Int64(payments)).map { ordinal in
                 ClaimedPayment(
                     id: PaymentKey(document: document, ordinal: ordinal), account: "23\(ordinal)", amount: "5.00",
