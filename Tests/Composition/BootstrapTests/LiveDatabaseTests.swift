@@ -48,15 +48,16 @@ struct LiveDatabaseTests {
         ])
         let migrating = try LiveDatabase.migrationPool(settings, logger: logger)
         let working = try LiveDatabase.pool(settings, name: "test", size: 1, logger: logger, health: nil)
-        #expect(try await Self.show(migrating) == ["0", "on", "some_schema"])
-        #expect(try await Self.show(working) == ["30s", "off", "some_schema"])
+        let planning = ["enable_seqscan", "plan_cache_mode"]
+        #expect(try await Self.show(planning, migrating) == ["0", "some_schema", "on", "auto"])
+        #expect(try await Self.show(planning + ["jit"], working) == ["30s", "some_schema", "off", "force_generic_plan", "off"])
         await migrating.close()
         await working.close()
     }
 
-    private static func show(_ pool: PostgresPool) async throws -> [String] {
+    private static func show(_ planning: [String], _ pool: PostgresPool) async throws -> [String] {
         try await pool.withSession { session in
-            try ["statement_timeout", "enable_seqscan", "search_path"].map { name in
+            try (["statement_timeout", "search_path"] + planning).map { name in
                 try session.query("SHOW \(name)")[0].text(0)
             }
         }
