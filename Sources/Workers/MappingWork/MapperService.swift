@@ -30,7 +30,7 @@ package struct MapperService: Service {
     let logger: Logger
 
     /// Batches under way at once: while one waits for the database another is mapped.
-    private static let batchesInFlight = 3
+    private static let batchesInFlight = 2
 
     package init(
         inbox: any Inbox, outbox: any Outbox, store: any MappingStore & PostingStore & MappingVersionStore & DayStore,
