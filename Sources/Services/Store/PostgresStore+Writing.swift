@@ -322,8 +322,9 @@ extension PostgresStore: WritingStore {
         UPDATE payment AS p SET state = u.state, xero_id = coalesce(u.xero_id, p.xero_id), cause = u.cause
           FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[])
             AS u (document, ordinal, state, xero_id, cause)
-          JOIN held ON held.id = u.document
-         WHERE p.document_id = u.document AND p.ordinal = u.ordinal AND p.state <> 'written'
+         -- An array and not a join: the planner expects one row of it and would compare each with each.
+         WHERE u.document = ANY (ARRAY(SELECT id FROM held))
+           AND p.document_id = u.document AND p.ordinal = u.ordinal AND p.state <> 'written'
         """
 
     package func extend(_ claims: [Claim], lease: Duration) async throws {
