@@ -267,7 +267,7 @@ actor ScriptedBroker: PausingInbox, Outbox {
 
 extension IncomingMessage {
     /// What a worker sent to a queue, as the next one sees it.
-    init(again message: OutgoingMessage) {
+    convenience init(again message: OutgoingMessage) {
         self.init(
             body: message.body, envelope: .success(message.envelope), queue: message.returnTo ?? "",
             messageID: message.messageID)
