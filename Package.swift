@@ -205,8 +205,8 @@ let package = Package(
             lifecycle,
         ]),
         tests("Workers", "WritingTests", [
-            "Domain", "HTTP", "JSON", "Messaging", "Postgres", "Setbacks", "Settings", "Store", "Telemetry", "Writing",
-            "Xero", "XeroSimulator", hummingbird, lifecycle, logging,
+            "AMQP", "Domain", "HTTP", "JSON", "Messaging", "Money", "Postgres", "Setbacks", "Settings", "Store", "Telemetry",
+            "Writing", "Xero", "XeroSimulator", hummingbird, lifecycle, logging,
         ]),
         tests("TidyTests", "TidyTests", []),
         tests("EndToEnd", "EndToEndTests", [

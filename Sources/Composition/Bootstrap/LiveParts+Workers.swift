@@ -146,7 +146,7 @@ extension LiveParts {
         }
         services.append(
             Sweeper(
-                organisations: settings.organisations.map(\.key), store: store, outbox: broker, depth: broker,
+                organisations: settings.organisations.map(\.key), store: store, outbox: broker, queues: broker,
                 clock: clock, metrics: metrics, logger: logger))
         services.append(PermitNews(budget: budget))
         services.append(alerts(isSpare: true))
