@@ -123,13 +123,16 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
     private var crashCounts: [String: Crashes] = [:]
     private var aloneNow: Set<String> = []
 
-    func add(_ id: Int64, payments: Int) {
+    /// - Parameter padding: so many bytes more its body has.
+    func add(_ id: Int64, payments: Int, padding: Int = 0) {
         let document = DocumentID(id)
         open[document] = Claim(
             id: document, fencing: 0, isHeld: false, before: .ready, kind: .invoice, number: "N-\(id)",
             contactNumber: "WALKIN", contact: nil, task: nil,
             company: CompanyKey("harbour"), venue: "Bistro", sourceID: "\(id)", date: "2026-11-20", total: "10.00",
-            body: Array("{\"InvoiceNumber\":\"N-\(id)\"}".utf8), xeroID: nil,
+            body: Array(
+                "{\"InvoiceNumber\":\"N-\(id)\",\"Reference\":\"\(String(repeating: "x", count: padding))\"}".utf8),
+            xeroID: nil,
             payments: (0..<Int64(payments)).map { ordinal in
                 ClaimedPayment(
                     id: PaymentKey(document: document, ordinal: ordinal), account: "23\(ordinal)", amount: "5.00",
