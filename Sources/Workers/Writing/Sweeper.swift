@@ -12,8 +12,7 @@ package import Telemetry
 /// document waits there, held by nobody, for longer than ``age`` and without a message. While the queue is not empty,
 /// for a backlog, a rate limit or an organisation that is offline, second messages for thousands of waiting documents
 /// would help nobody; but a queue hands out in order, so a document that was overtaken by what was published a quarter
-/// of an hour later has no message there, however long the queue is. A message too many does no harm: the document's row
-/// decides.
+/// of an hour later has no message there, however long the queue is. A message too many does no harm: the row decides.
 ///
 /// One sweeper works at a time (a lease); of two all the same, each document is taken by one.
 package struct Sweeper: Service {

@@ -115,10 +115,10 @@ struct AuditTests {
             _ = try await store.giveUp([ids[3]], because: "it kills")
             _ = try await store.accept([record("4", cents: 1300, content: "third")])
             #expect(try await whys(3) == [
-                "claimed, to be sent", "let go of before it was sent", "its order changed before it was sent", "it kills",
-                "something is left to do after all: changed, or sent again from the desk",
+                "claimed, to be sent", "let go of before it was sent", "its order changed before it was sent",
+                "it kills", "something is left to do after all: changed, or sent again from the desk",
             ])
-            // Its writer died with the invoice there and the payments open; the next finds one that Xero counts otherwise.
+            // Xero adds it up otherwise; its writer died before the payments.
             let standing = try await send(4, lease: .zero)
             try await store.recordInvoices(
                 standing.map { InvoiceResult(claim: $0, state: .written, xeroID: "x4", cause: "9.99, not 10.00") },
@@ -142,7 +142,7 @@ struct AuditTests {
                       FROM unnest($1::text[]) AS b (before), unnest($1::text[]) AS a (after),
                            unnest(ARRAY[true, false]) AS w (was_closed), unnest(ARRAY[true, false]) AS i (is_closed),
                            unnest(ARRAY[true, false]) AS h (was_held), unnest(ARRAY[true, false]) AS c (is_answered),
-                           LATERAL ordinary_reason(before, after, was_closed, is_closed, was_held, is_answered) AS r (why)
+                           ordinary_reason(before, after, was_closed, is_closed, was_held, is_answered) AS r (why)
                      WHERE is_legal_move(before, after)
                     """, [.texts(DocumentState.allCases.map(\.rawValue))])
             }

@@ -43,7 +43,7 @@ struct SweeperTests {
     func backlog() async throws {
         try await with("backlog") { sweeping in
             let ids = try await sweeping.store.map(1...9, for: harbour)
-            // Three were taken up just now, which were published a minute ago; five wait behind them; the ninth is lost.
+            // Three were taken up just now, published a minute ago; five wait behind them; the ninth is lost.
             let (taken, waiting, lost) = (Array(ids[0..<3]), Array(ids[3..<8]), ids[8])
             try await sweeping.age(taken + waiting, minutes: 1)
             try await sweeping.takeUp(taken, for: harbour)

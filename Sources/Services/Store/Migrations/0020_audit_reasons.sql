@@ -1,5 +1,5 @@
--- Why each move was made, also where nobody said so: an ordinary move has an ordinary reason, which follows from the row
--- before and after. A sentence that was given (`tillbridge.why`) and a cause that the move itself brought come first.
+-- Why each move was made, also where nobody said so: an ordinary move has an ordinary reason, which follows from the
+-- row before and after. A sentence that was given (`tillbridge.why`) and a cause that the move itself brought come first.
 
 CREATE FUNCTION ordinary_reason(
     before text, after text, was_closed boolean, is_closed boolean, was_held boolean, is_answered boolean
