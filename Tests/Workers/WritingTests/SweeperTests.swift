@@ -235,7 +235,7 @@ private struct Sweeping: Sendable {
     func take(_ organisation: OrganisationKey) async throws -> [DocumentID] {
         let count = try await broker.waiting(in: .write(organisation))
         guard count > 0 else { return [] }
-        let inbox = await broker.inbox(.write(organisation), prefetch: count)
+        let inbox = await broker.inbox(.write(organisation), prefetch: min(count, 1000))
         var documents: [DocumentID] = []
         var left = count
         while left > 0 {
