@@ -5,7 +5,7 @@ import Messaging
 import Testing
 
 /// What stands in Xero under our number: ours is adopted, somebody else's is parked and left alone.
-@Suite(.enabled(if: LiveServers.areThere, LiveServers.absence), .timeLimit(.minutes(2)))
+@Suite(.serialized, .enabled(if: LiveServers.areThere, LiveServers.absence), .timeLimit(.minutes(2)))
 struct AdoptionTests {
     /// How a writer comes to look.
     enum Way: String, CaseIterable, Sendable {

@@ -10,7 +10,7 @@ import Testing
 @testable import Writing
 
 /// The sweeper as it runs, against a real database and a real broker; only its waits are the test's.
-@Suite(.enabled(if: LiveServers.areThere, LiveServers.absence), .timeLimit(.minutes(2)))
+@Suite(.serialized, .enabled(if: LiveServers.areThere, LiveServers.absence), .timeLimit(.minutes(2)))
 struct SweeperTests {
     private let harbour = OrganisationKey("harbour")
     private let lakeside = OrganisationKey("lakeside")
