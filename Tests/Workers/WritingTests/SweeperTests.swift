@@ -64,6 +64,8 @@ struct SweeperTests {
         try await with("long") { sweeping in
             let ids = try await sweeping.store.map(1...60, for: harbour)
             try await sweeping.age(ids, minutes: 300)
+            // Two of those taken up were published again a moment ago; their first messages came before the others.
+            try await sweeping.age(Array(ids.prefix(2)), minutes: 0)
             try await sweeping.takeUp(Array(ids.prefix(10)), for: harbour)
             try await sweeping.publish(Array(ids.dropFirst(10)), for: harbour)
             try await sweeping.sweep()
@@ -72,7 +74,7 @@ struct SweeperTests {
         }
     }
 
-    @Test("a queue from which nothing was taken for an hour tells nothing, however old what waits there is")
+    @Test("a queue from which nothing was taken tells nothing, however old what waits there is")
     func standstill() async throws {
         try await with("still") { sweeping in
             let ids = try await sweeping.store.map(1...9, for: harbour)
