@@ -129,6 +129,7 @@ let package = Package(
             .embedInCode("Migrations/0017_till_writes.sql"),
             .embedInCode("Migrations/0018_breaker_pause.sql"),
             .embedInCode("Migrations/0019_takings_scope.sql"),
+            .embedInCode("Migrations/0020_audit_reasons.sql"),
         ]),
 
         // Books: pure.
@@ -205,8 +206,8 @@ let package = Package(
             lifecycle,
         ]),
         tests("Workers", "WritingTests", [
-            "Domain", "HTTP", "JSON", "Messaging", "Postgres", "Setbacks", "Settings", "Store", "Telemetry", "Writing",
-            "Xero", "XeroSimulator", hummingbird, lifecycle, logging,
+            "AMQP", "Domain", "HTTP", "JSON", "Messaging", "Money", "Postgres", "Setbacks", "Settings", "Store", "Telemetry",
+            "Writing", "Xero", "XeroSimulator", hummingbird, lifecycle, logging,
         ]),
         tests("TidyTests", "TidyTests", []),
         tests("EndToEnd", "EndToEndTests", [

@@ -22,6 +22,9 @@ package enum CallLimit {
         + "disconnect it or have it call less; of the day's calls Xero's plan may allow more. When Xero takes calls "
         + "again, these are sent again by themselves; replay sends them at once."
 
+    /// The app's own minute, as Xero names it: no organisation that is called through the same app is served.
+    package static func isOfApp(_ name: String) -> Bool { name.lowercased() == "appminute" }
+
     /// Whether it was a limit that stood in the way, by the sentence that was stored or that a message carries.
     package static func isNamed(in cause: String) -> Bool { cause.contains(words) }
 }

@@ -22,9 +22,6 @@ package enum DocumentState: String, Sendable, Hashable, CaseIterable {
 
     package func canMove(to next: DocumentState) -> Bool { Self.moves[self, default: []].contains(next) }
 
-    /// Every state a document may be in right before it moves to this one: what an UPDATE's WHERE clause must ask for.
-    package var predecessors: [DocumentState] { Self.allCases.filter { $0.canMove(to: self) } }
-
     private static let moves: [DocumentState: Set<DocumentState>] = [
         // A claim and its sending are one step where nothing waits between them.
         .ready: [.claimed, .sent, .refused, .withdrawn],

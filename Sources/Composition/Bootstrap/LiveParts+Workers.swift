@@ -113,6 +113,7 @@ extension LiveParts {
         let metrics = metrics
         let budget = PostgresBudget(
             store: store, limits: limits, appCallsPerMinute: settings.writing.appCallsPerMinute,
+            sharingApp: settings.sharingApp,
             sleep: { [clock] duration in
                 // A worker that ends waits for no window: what it cannot send now goes back.
                 if duration > Self.drainWaitMax, Task.isShuttingDownGracefully { throw CancellationError() }
@@ -146,7 +147,7 @@ extension LiveParts {
         }
         services.append(
             Sweeper(
-                organisations: settings.organisations.map(\.key), store: store, outbox: broker, depth: broker,
+                organisations: settings.organisations.map(\.key), store: store, outbox: broker, queues: broker,
                 clock: clock, metrics: metrics, logger: logger))
         services.append(PermitNews(budget: budget))
         services.append(alerts(isSpare: true))

@@ -23,7 +23,7 @@ struct OperatorLedgers: Sendable {
         http = HTTPClient(name: "tb-http", configuration: configuration)
         budget = PostgresBudget(
             store: store, limits: Dictionary(uniqueKeysWithValues: settings.organisations.map { ($0.key, $0.limits) }),
-            sleep: { try await Task.sleep(for: $0) })
+            sharingApp: settings.sharingApp, sleep: { try await Task.sleep(for: $0) })
     }
 
     /// Nil where the organisation has no way in. An open circuit breaker is tried at once: a person asks whether what

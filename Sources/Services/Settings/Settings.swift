@@ -33,6 +33,12 @@ package struct Settings: Sendable {
         organisations.first { $0.key == key }
     }
 
+    /// The organisations that are called through one app: those a person connects. A custom connection is an app of its
+    /// own.
+    package var sharingApp: Set<OrganisationKey> {
+        Set(organisations.lazy.filter { $0.credential == nil }.map(\.key))
+    }
+
     /// How each venue is booked, by company and site.
     package var books: [VenueKey: VenueBooks] {
         var result: [VenueKey: VenueBooks] = [:]

@@ -14,6 +14,7 @@ package struct PostgresBudget: CallBudget {
     private let store: PostgresStore
     private let limits: [OrganisationKey: OrganisationLimits]
     private let appCallsPerMinute: Int
+    private let sharingApp: Set<OrganisationKey>
     private let sleep: @Sendable (Duration) async throws -> Void
     private let onEvent: @Sendable (OrganisationKey, BudgetEvent) -> Void
     private let bell = PermitBell()
@@ -26,15 +27,20 @@ package struct PostgresBudget: CallBudget {
     private static let wakeMax = Duration.milliseconds(500)
     private static let channel = "tillbridge.permits"
 
-    /// - Parameter appCallsPerMinute: over all organisations; 0 stands for no limit.
+    /// - Parameters:
+    ///   - appCallsPerMinute: over all organisations; 0 stands for no limit.
+    ///   - sharingApp: the organisations that are called through one app: where its minute is used up, all of them
+    ///     are parked. One with a custom connection has an app of its own.
     package init(
         store: PostgresStore, limits: [OrganisationKey: OrganisationLimits], appCallsPerMinute: Int = 0,
+        sharingApp: Set<OrganisationKey> = [],
         sleep: @escaping @Sendable (Duration) async throws -> Void,
         onEvent: @escaping @Sendable (OrganisationKey, BudgetEvent) -> Void = { _, _ in }
     ) {
         self.store = store
         self.limits = limits
         self.appCallsPerMinute = appCallsPerMinute
+        self.sharingApp = sharingApp
         self.sleep = sleep
         self.onEvent = onEvent
     }
@@ -193,15 +199,19 @@ package struct PostgresBudget: CallBudget {
     }
 
     package func park(_ organisation: OrganisationKey, for duration: Duration, reason: String) async {
+        let isOfAll = CallLimit.isOfApp(reason) && sharingApp.contains(organisation)
+        // In one order, so that two who park all of them do not wait for each other.
+        let parked = isOfAll ? sharingApp.map(\.text).sorted() : [organisation.text]
         _ = try? await store.pool.withSession { session in
             try session.execute(
                 """
                 INSERT INTO budget (organisation, parked_until, parked_why)
-                VALUES ($1, now() + $2 * interval '1 millisecond', $3)
+                SELECT o.organisation, now() + $2 * interval '1 millisecond', $3
+                  FROM unnest($1::text[]) AS o (organisation)
                 ON CONFLICT (organisation) DO UPDATE
                    SET parked_until = greatest(budget.parked_until, excluded.parked_until),
                        parked_why = excluded.parked_why
-                """, [.text(organisation.text), .int(duration.milliseconds), .text(reason)])
+                """, [.texts(parked), .int(duration.milliseconds), .text(reason)])
         }
     }
 }

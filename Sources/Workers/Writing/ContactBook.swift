@@ -112,7 +112,10 @@ actor ContactBook {
         var tries = 0
         while true {
             let outcome: XeroOutcome
-            switch try await findOrCreate(number, customer) {
+            // A look waits for a permit: no longer than messages may be in hand. A creation that is given up on the way
+            // does no harm: whoever comes next looks first.
+            let found = try await patience.keeping(claims) { [self] in try await findOrCreate(number, customer) }
+            switch found {
             case .found(let id):
                 try await store.link(number, to: id, in: organisation)
                 known[number] = id

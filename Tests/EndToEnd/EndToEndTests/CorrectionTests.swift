@@ -12,6 +12,7 @@ struct CorrectionTests {
             try await running.fleet.startWorkers(["mapper", "writer", "dead-letter-handler"])
             try await running.fleet.waitUntilReady()
             try await work(running)
+            #expect(try await running.movesWithoutReason().isEmpty)
         }
     }
 

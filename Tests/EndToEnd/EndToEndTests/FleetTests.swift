@@ -17,6 +17,7 @@ struct FleetTests {
             let proof = try await running.proof()
             #expect(proof.holds, "\(proof.lines.joined(separator: "\n"))")
             #expect(proof.orders == 300)
+            #expect(try await running.movesWithoutReason().isEmpty)
         }
     }
 

@@ -121,6 +121,16 @@ struct RunningFleet {
         for outcome in outcomes { if case .failed(let error) = outcome { throw error } }
     }
 
+    /// Moves of documents of which the audit does not say why.
+    func movesWithoutReason() async throws -> [String] {
+        try await rows(
+            """
+            SELECT DISTINCT coalesce(before, 'nothing') || ' → ' || after AS move FROM \(fleet.schema).audit
+             WHERE coalesce(why, '') = ''
+            """
+        ).map { try $0.text("move") }
+    }
+
     func rows(_ sql: String) async throws -> [PostgresRow] {
         let pool = PostgresPool(address: try PostgresAddress(url: fleet.options.database), size: 1, name: "e2e")
         let rows = try await pool.withSession { try $0.query(sql) }

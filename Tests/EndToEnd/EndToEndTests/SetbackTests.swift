@@ -57,6 +57,7 @@ struct SetbackTests {
                 """)[0]
             #expect(try (7...9).contains(tries.int("n")))
             #expect(try tries.int("least") == 1)
+            #expect(try await running.movesWithoutReason().isEmpty)
         }
     }
 

@@ -1,6 +1,7 @@
 import Credentials
 import Domain
 import HTTP
+import Settings
 import Store
 import Synchronization
 import Testing
@@ -93,6 +94,31 @@ struct XeroAccessTests {
             #expect(closed.seen == ["403 AuthenticationUnsuccessful", nil])
             #expect(process.events.deaths.isEmpty)
             #expect(try await world.renewals() == 0)
+        }
+    }
+
+    @Test("a renewal for one organisation is every other's that shares the connection, in every process")
+    func sharedRenewal() async throws {
+        try await Surroundings.with("shared") { world in
+            let (one, other) = (try await world.process(), try await world.process())
+            let harbour = client(world, one)
+            let lakeside = client(world, other, tenant: Surroundings.lakeside)
+            let lakesideBeside = client(world, one, tenant: Surroundings.lakeside)
+            for client in [harbour, lakeside, lakesideBeside] {
+                #expect(isAnswered(try await client.call(.get, "/Organisation")))
+            }
+            let old = try await one.tokens.accessToken()
+            // From here on nobody is served with the old one, which each of them holds.
+            world.time.advance(seconds: 1810)
+            #expect(isAnswered(try await harbour.call(.get, "/Organisation")))
+            #expect(try await world.renewals() == 1)
+            #expect(isAnswered(try await lakeside.call(.get, "/Organisation")))
+            #expect(isAnswered(try await lakesideBeside.call(.get, "/Organisation")))
+            #expect(try await world.renewals() == 1)
+            let stored = try #require(try await other.credentials.connection(Surroundings.name))
+            #expect(stored.pair.access.revealed != old && stored.record.generation == 2)
+            let tenants = try await other.store.connections().map { Set($0.tenants.map(\.tenant)) }
+            #expect(tenants == [[Surroundings.harbour, Surroundings.lakeside]])
         }
     }
 

@@ -152,6 +152,32 @@ struct RabbitBrokerTests {
         }
     }
 
+    @Test("attempts, first sight and the last error travel through every retry, in headers of the fleet's own")
+    func headersTravel() async throws {
+        try await RabbitFixture.withTopology { topology, _ in
+            try await RabbitFixture.withBroker(topology) { broker in
+                let write = QueueName.write(OrganisationKey("harbour"))
+                let sent = message(1, to: write)
+                try await broker.publish([sent])
+                let inbox = await broker.inbox(write, prefetch: 10)
+                // Another clock than the one it was first seen by.
+                let postbox = Postbox(inbox: inbox, outbox: broker, now: { Instant(secondsSince1970: 9) })
+                var current = try await take(1, from: inbox)[0]
+                let rounds = [("429", true, 1), ("a deadlock", true, 2), ("another writer has it", false, 2)]
+                for (error, isCounted, attempt) in rounds {
+                    try await postbox.settle([(current, .retry(after: .seconds(1), counted: isCounted, cause: error))])
+                    current = try await take(1, from: inbox)[0]
+                    #expect(current.headers["tb-attempt"] == .int(Int64(attempt)))
+                    #expect(current.headers["tb-first-seen"] == .int(sent.envelope.firstSeen.microseconds))
+                    #expect(current.headers["tb-cause"] == .string(error))
+                    #expect(current.headers["tb-origin"] == .string(topology.name(write)))
+                    #expect(!current.isRedelivered)
+                }
+                await inbox.acknowledge([current])
+            }
+        }
+    }
+
     @Test("a message that waits five seconds comes back to its own queue, with its own headers")
     func retryComesBack() async throws {
         try await RabbitFixture.withTopology { topology, _ in

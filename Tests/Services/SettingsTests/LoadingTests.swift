@@ -27,6 +27,19 @@ import Testing
         #expect(books.contactNumber == "WALKIN-HBR")
     }
 
+    @Test("organisations that a person connects share one app; one with a credential of its own is an app of its own")
+    func apps() throws {
+        var root = URL(filePath: #filePath)
+        for _ in 0..<4 { root.deleteLastPathComponent() }
+        let yaml = try String(contentsOf: root.appending(path: "config/example.yaml"), encoding: .utf8)
+        let (harbour, lakeside) = (OrganisationKey("harbour"), OrganisationKey("lakeside"))
+        #expect(try SettingsExample.load(yaml).sharingApp == [harbour, lakeside])
+        let own = [
+            "TILLBRIDGE_XERO_HARBOUR_CLIENT_ID": "id", "TILLBRIDGE_XERO_HARBOUR_CLIENT_SECRET": "hush",
+        ]
+        #expect(try SettingsExample.load(yaml, environment: own).sharingApp == [lakeside])
+    }
+
     @Test("what is left out has its default")
     func defaults() throws {
         let settings = try SettingsExample.load()

@@ -27,6 +27,23 @@ import Testing
         #expect(settings.connections.rabbitMQ.revealed == "amqp://fleet:hush@broker/")
     }
 
+    @Test("the keys that seal the tokens come from the file that TILLBRIDGE_KEY_FILE names, all lines of it")
+    func keyFile() throws {
+        let lines = "k2:\(Self.hush)\nk1:other-\(Self.hush)\n"
+        let named = ["TILLBRIDGE_KEY_FILE": "/run/secrets/key"]
+        let settings = try SettingsExample.load(environment: named, files: ["/run/secrets/key": lines])
+        #expect(settings.apps.keys?.revealed == String(lines.dropLast()))
+        #expect(!"\(settings.apps)".contains(Self.hush))
+        let both = try SettingsExample.load(
+            environment: named.merging(["TILLBRIDGE_KEY": "k3:here"]) { $1 }, files: ["/run/secrets/key": lines])
+        #expect(both.apps.keys?.revealed == "k3:here")
+        #expect(try SettingsExample.load().apps.keys == nil)
+        let found = SettingsExample.problems(environment: ["TILLBRIDGE_KEY_FILE": "/run/secrets/absent"])
+        #expect(found.map(\.description) == [
+            "fleet.yaml: TILLBRIDGE_KEY_FILE: the file /run/secrets/absent cannot be read"
+        ])
+    }
+
     @Test("a file that cannot be read is a problem that names it")
     func missingFile() {
         let found = SettingsExample.problems(environment: [

@@ -62,6 +62,93 @@ struct AuditTests {
             #expect(try rows.map { try $0.bool("is_closed") } == [false, false, false, true])
             #expect(try rows.map { try $0.textOrNil("correlation_id") } == [nil, nil, "corr-1", "corr-2"])
             #expect(try rows.allSatisfy { try $0.text("who") == "store-tests" })
+            #expect(try rows.map { try $0.textOrNil("why") } == [
+                "made of what the till holds", "key and bytes are stored, to be sent", "Xero accepted it",
+                "nothing is left to pay",
+            ])
+        }
+    }
+
+    @Test("every move has a reason, also those that nobody gives one for")
+    func reasons() async throws {
+        try await Database.with("reasons") { pool, store in
+            let ids = try await store.accept((1...8).map { record("\($0)") }).map(\.id)
+            func take(_ index: Int, lease: Duration = .seconds(60)) async throws -> Claim {
+                let read = try await store.take([ids[index]], lease: lease)
+                return try #require(read.first?.claim)
+            }
+            func send(_ index: Int, lease: Duration = .seconds(60)) async throws -> [Claim] {
+                try await store.recordSending(
+                    [try await take(index)],
+                    SendingAttempt(organisation: harbour, key: "k\(index)", bytes: [1], lease: lease))
+            }
+            func whys(_ index: Int) async throws -> [String?] {
+                try await pool.withSession { session in
+                    try session.query(
+                        "SELECT why FROM audit_move WHERE document = $1 ORDER BY audit_id", [.int(ids[index].value)]
+                    ).dropFirst().map { try $0.textOrNil("why") }
+                }
+            }
+            let stored = "key and bytes are stored, to be sent"
+            // Unclear, put off, found.
+            let unclear = try await send(0)
+            try await store.recordUncertain(unclear, key: "k0", cause: "500: it failed inside")
+            try await store.putOff(unclear, for: .zero)
+            let again = try await take(0)
+            try await store.recordInvoices(
+                [InvoiceResult(claim: again, state: .written, xeroID: "x0")], of: nil, payments: [])
+            #expect(try await whys(0) == [
+                stored, "500: it failed inside", "taken up again after it was put off",
+                "it stands in Xero under its number",
+            ])
+            // Its writer died.
+            _ = try await send(1, lease: .zero)
+            _ = try await take(1)
+            #expect(try await whys(1) == [stored, "taken over: the lease of its writer ran out"])
+            // Refused for a limit.
+            try await store.recordNotTaken(try await send(2), key: "k2", cause: "a limit")
+            #expect(try await whys(2) == [stored, "not taken for a limit: nothing happened"])
+            // Claimed, let go, changed before it was sent, given up, mended.
+            let claimed = try #require(try await store.claim([ids[3]], lease: .seconds(60)).first?.claim)
+            try await store.release([claimed])
+            _ = try await store.accept([record("4", cents: 1200, content: "second")])
+            _ = try await store.giveUp([ids[3]], because: "it kills")
+            _ = try await store.accept([record("4", cents: 1300, content: "third")])
+            #expect(try await whys(3) == [
+                "claimed, to be sent", "let go of before it was sent", "its order changed before it was sent",
+                "it kills", "something is left to do after all: changed, or sent again from the desk",
+            ])
+            // Xero adds it up otherwise; its writer died before the payments.
+            let standing = try await send(4, lease: .zero)
+            try await store.recordInvoices(
+                standing.map { InvoiceResult(claim: $0, state: .written, xeroID: "x4", cause: "9.99, not 10.00") },
+                of: AnsweredCall(key: "k4"), payments: [])
+            _ = try await take(4)
+            #expect(try await whys(4) == [stored, "9.99, not 10.00", "taken over: the lease of its writer ran out"])
+            let nameless = try await pool.withSession { session in
+                try session.query("SELECT count(*) AS n FROM audit WHERE coalesce(why, '') = ''")
+            }
+            #expect(try nameless[0].int("n") == 0)
+        }
+    }
+
+    @Test("a reason is known for every legal move, whatever holds the document")
+    func everyReason() async throws {
+        try await Database.with("everyreason") { pool, _ in
+            let rows = try await pool.withSession { session in
+                try session.query(
+                    """
+                    SELECT count(*) AS n, count(*) FILTER (WHERE length(why) < 10) AS short, count(why) AS told
+                      FROM unnest($1::text[]) AS b (before), unnest($1::text[]) AS a (after),
+                           unnest(ARRAY[true, false]) AS w (was_closed), unnest(ARRAY[true, false]) AS i (is_closed),
+                           unnest(ARRAY[true, false]) AS h (was_held), unnest(ARRAY[true, false]) AS c (is_answered),
+                           ordinary_reason(before, after, was_closed, is_closed, was_held, is_answered) AS r (why)
+                     WHERE is_legal_move(before, after)
+                    """, [.texts(DocumentState.allCases.map(\.rawValue))])
+            }
+            #expect(try rows[0].int("n") > 300)
+            #expect(try rows[0].int("told") == rows[0].int("n"))
+            #expect(try rows[0].int("short") == 0)
         }
     }
 

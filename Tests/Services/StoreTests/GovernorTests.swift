@@ -228,6 +228,41 @@ struct GovernorTests {
         }
     }
 
+    @Test("the app's minute used up parks every organisation called through it; any other limit only its own")
+    func appMinute() async throws {
+        try await Database.with("appminute") { pool, store in
+            let own = OrganisationKey("custom")
+            let limits = OrganisationLimits(
+                callsPerMinute: 60, callsInFlight: 0, callsPerDay: 0, reserve: CallReserve())
+            let budget = PostgresBudget(
+                store: store, limits: [harbour: limits, lakeside: limits, own: limits], sharingApp: [harbour, lakeside],
+                sleep: { throw Waits(duration: $0) })
+            func isParked(_ key: OrganisationKey) async throws -> Bool { try await budget.closed(key) != nil }
+            func end() async throws { try await sql(pool, "UPDATE budget SET parked_until = NULL") }
+
+            await budget.park(harbour, for: .seconds(40), reason: "minute")
+            #expect(try await isParked(harbour))
+            #expect(try await !isParked(lakeside))
+            #expect(try await !isParked(own))
+            try await end()
+
+            // Also where an organisation was never called before, and as written by whoever sent it.
+            await budget.park(lakeside, for: .seconds(40), reason: "AppMinute")
+            #expect(try await isParked(harbour))
+            #expect(try await isParked(lakeside))
+            #expect(try await !isParked(own))
+            let wait = try #require(try await budget.closed(harbour))
+            #expect(wait > .seconds(30) && wait <= .seconds(40))
+            try await end()
+
+            // A custom connection is an app of its own.
+            await budget.park(own, for: .seconds(40), reason: "appminute")
+            #expect(try await isParked(own))
+            #expect(try await !isParked(harbour))
+            #expect(try await !isParked(lakeside))
+        }
+    }
+
     @Test("a call that was not made counts nowhere")
     func unused() async throws {
         try await Database.with("unused") { _, store in

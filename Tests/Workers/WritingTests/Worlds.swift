@@ -123,12 +123,14 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
     private var crashCounts: [String: Crashes] = [:]
     private var aloneNow: Set<String> = []
 
-    func add(_ id: Int64, payments: Int) {
+    /// - Parameter padding: so many bytes more its body has.
+    func add(_ id: Int64, payments: Int, padding: Int = 0) {
         let document = DocumentID(id)
         let claimed = ClaimedDocument(
             id: document, before: .ready, kind: .invoice, number: "N-\(id)", contactNumber: "WALKIN", contact: nil,
             task: nil, company: CompanyKey("harbour"), venue: "Bistro", sourceID: "\(id)", date: "2026-11-20",
-            total: "10.00", body: Array("{\"InvoiceNumber\":\"N-\(id)\"}".utf8))
+            total: "10.00", body: Array(
+                "{\"InvoiceNumber\":\"N-\(id)\",\"Reference\":\"\(String(repeating: "x", count: padding))\"}".utf8))
         open[document] = Claim(
             document: claimed, fencing: 0, isHeld: false, xeroID: nil,
             payments: (0..<Int64(payments)).map { ordinal in

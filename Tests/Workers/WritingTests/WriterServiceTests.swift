@@ -36,6 +36,16 @@ struct WriterServiceTests {
         _ broker: ScriptedBroker, _ documents: MemoryDocuments, _ ledger: AcceptingLedger, _ clock: WorkClock,
         handMax: Duration = .seconds(300)
     ) throws -> WriterService {
+        var settings = try Self.settings()
+        settings.writing.handMax = handMax
+        return WriterService(
+            organisation: settings.organisations[0], inbox: broker, outbox: broker, store: documents, ledger: ledger,
+            contactNames: [:], settings: settings.writing, clock: clock, metrics: Metrics(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            suspicion: Suspicion(store: documents, turn: SoloTurn()))
+    }
+
+    static func settings() throws -> Settings {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
         let yaml = try String(contentsOf: root.appendingPathComponent("config/example.yaml"), encoding: .utf8)
@@ -48,12 +58,7 @@ struct WriterServiceTests {
                 readFile: { _ in nil }, readTimeZone: { _ in .utc }))
         // One loop: the order of requests is then the test's.
         settings.writing.batchesInFlight = 1
-        settings.writing.handMax = handMax
-        return WriterService(
-            organisation: settings.organisations[0], inbox: broker, outbox: broker, store: documents, ledger: ledger,
-            contactNames: [:], settings: settings.writing, clock: clock, metrics: Metrics(),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            suspicion: Suspicion(store: documents, turn: SoloTurn()))
+        return settings
     }
 
     static func document(of message: OutgoingMessage) -> DocumentID? {
@@ -81,6 +86,18 @@ struct WriterServiceTests {
         #expect(acknowledged.reduce(0, +) == 150)
         #expect(acknowledged[0] < 50)
         #expect(await broker.published.isEmpty)
+    }
+
+    @Test("a backlog of large documents is split so that no request is larger than Xero takes")
+    func large() async throws {
+        // 50 of 110 kB: 5.5 MB.
+        for id in Int64(1)...50 { await documents.add(id, payments: 1, padding: 110_000) }
+        let broker = ScriptedBroker([(Int64(1)...50).map { message($0) }])
+        try await run(broker)
+        let sizes = await ledger.sent.map(\.sending.bytes.count)
+        #expect(await ledger.invoiceCalls == [30, 20])
+        #expect(sizes.allSatisfy { $0 <= 3_500_000 } && sizes[0] > 3_200_000, "\(sizes)")
+        #expect(await documents.settled.count == 50)
     }
 
     @Test("one order alone is written and paid at once: nothing is carried, nothing waited for")

@@ -1,0 +1,219 @@
+import Domain
+import Foundation
+import HTTP
+import Hummingbird
+import JSON
+import Logging
+import Messaging
+import Money
+import Postgres
+import Setbacks
+import Settings
+import Store
+import Telemetry
+import Testing
+import Xero
+import XeroSimulator
+
+@testable import Writing
+
+/// A simulated Xero on one side, a real database on the other, and the writer between them.
+struct SimulatedBooks: Sendable {
+    static let harbour = OrganisationKey("harbour")
+    private static let tenant = "8be9f0a2-5c1d-4f0e-9a53-0f6b7d3c1a04"
+    static let contactNumber = "WALKIN-HBR"
+
+    let pool: PostgresPool
+    let store: PostgresStore
+    let http: HTTPClient
+    let client: XeroClient
+    let base: String
+    private let tokens: XeroTokens
+
+    static func with(_ name: String, _ work: @escaping @Sendable (SimulatedBooks) async throws -> Void) async throws {
+        try await LiveServers.withDatabase(name) { pool in
+            let simulator = Simulator(
+                SimulatorSettings(
+                    organisations: [try .init(tenantID: tenant, name: "Harbour", venues: ["Bistro"])], limits: .off))
+            let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    // Ends by cancellation below; what it throws before that ends the stream, and the test fails on it.
+                    defer { continuation.finish() }
+                    try await simulator.application { continuation.yield($0) }.run()
+                }
+                var listening = ports.makeAsyncIterator()
+                let port = try #require(await listening.next())
+                let http = HTTPClient(name: "test-http", configuration: HTTPConfiguration())
+                let result: Result<Void, any Error>
+                do {
+                    result = .success(try await work(SimulatedBooks(pool, http, "http://127.0.0.1:\(port)")))
+                } catch { result = .failure(error) }
+                await http.close()
+                group.cancelAll()
+                try result.get()
+            }
+        }
+    }
+
+    private init(_ pool: PostgresPool, _ http: HTTPClient, _ base: String) {
+        self.pool = pool
+        self.http = http
+        self.base = base
+        store = PostgresStore(pool: pool, holder: "writer")
+        tokens = XeroTokens(
+            http: http, identity: base, credential: ClientCredential(id: "test", secret: Secret("hush")))
+        client = XeroClient(
+            organisation: Self.harbour, http: http, base: base, tenant: Self.tenant, tokens: tokens,
+            budget: Unlimited(), onCall: { _, _, _ in })
+    }
+
+    // MARK: the fleet's side
+
+    /// An order as the mapper stores it: one line, paid in full unless told otherwise.
+    struct Order {
+        let number: String
+        var cents: Int64 = 1000
+        var account = "200"
+        var tax = "OUTPUT"
+        var tracking = ""
+        var tenders = [(account: "231", cents: Int64(1000))]
+
+        var element: String {
+            """
+            {"Type":"ACCREC","InvoiceNumber":"\(number)","Date":"2026-11-20","DueDate":"2026-11-20",\
+            "LineAmountTypes":"Inclusive","Status":"AUTHORISED","LineItems":[{"Description":"Coffee","Quantity":1,\
+            "UnitAmount":\(Money(cents: cents)),"AccountCode":"\(account)","TaxType":"\(tax)"\(tracking)}]}
+            """
+        }
+    }
+
+    func map(_ orders: [Order]) async throws -> [DocumentID] {
+        let date = CalendarDate(year: 2026, month: 11, day: 20)
+        return try await store.accept(
+            orders.map { order in
+                // As good as a hash: another number is another content.
+                let padding = Array(repeating: UInt8(0), count: 32)
+                guard let hash = ContentHash(bytes: Array((Array(order.number.utf8) + padding).prefix(32))) else {
+                    preconditionFailure("32 bytes")
+                }
+                return MappedRecord(
+                    source: SourceKey(company: CompanyKey("harbour"), kind: .order, id: order.number), hash: hash,
+                    body: Array(order.number.utf8),
+                    document: NewDocument(
+                        organisation: Self.harbour, number: DocumentNumber(order.number), venue: "Bistro",
+                        contactNumber: Self.contactNumber, tradingDate: date, currency: "AUD",
+                        total: Money(cents: order.cents), body: Array(order.element.utf8), contentHash: hash,
+                        payments: order.tenders.map {
+                            InvoicePayment(
+                                account: $0.account, amount: Money(cents: $0.cents), date: date, reference: "Cash")
+                        }))
+            }
+        ).map(\.id)
+    }
+
+    /// A writer takes these in one batch, settles them and ends.
+    ///
+    /// - Returns: what it published.
+    func write(_ ids: [DocumentID]) async throws -> [OutgoingMessage] {
+        let broker = ScriptedBroker([ids.map { message($0.value) }])
+        let clock = WorkClock(
+            now: { Instant(secondsSince1970: 0) }, sleep: { try await Task.sleep(for: $0) },
+            randomInteger: { $0.lowerBound })
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let settings = try WriterServiceTests.settings()
+        try await WriterService(
+            organisation: settings.organisations[0], inbox: broker, outbox: broker, store: store, ledger: client,
+            contactNames: [Self.contactNumber: "Walk-in"], settings: settings.writing, clock: clock, metrics: Metrics(),
+            logger: logger, suspicion: Suspicion(store: store, turn: SoloTurn())
+        ).run()
+        return await broker.published
+    }
+
+    /// A writer that died after it had sent these, and before it knew what became of them.
+    func leaveInDoubt(_ ids: [DocumentID]) async throws {
+        let read = try await store.take(ids, lease: .zero).compactMap { result in
+            if case .claimed(let claim) = result.outcome { claim } else { nil }
+        }
+        _ = try await store.recordSending(
+            read, SendingAttempt(organisation: Self.harbour, key: "lost", bytes: [1], lease: .zero))
+    }
+
+    /// `refused: cause` or `written`, by number.
+    func states() async throws -> [String: String] {
+        let rows = try await pool.withSession { session in
+            try session.query("SELECT number, state, cause, closed_at IS NOT NULL AS closed FROM document")
+        }
+        return try rows.reduce(into: [:]) { states, row in
+            let cause = try row.textOrNil("cause").map { ": \($0)" } ?? ""
+            states[try row.text("number")] = try row.text("state") + (try row.bool("closed") ? "" : " open") + cause
+        }
+    }
+
+    // MARK: Xero's side
+
+    /// `HBR-1 10.00 paid 10.00`, in the order in which they were made.
+    func invoices() async throws -> [String] {
+        try await books()["invoices"]?.elements.map { invoice in
+            let amount = { (name: String) in invoice[key: name]?.numberText ?? "?" }
+            return "\(invoice["InvoiceNumber"]?.string ?? "?") \(amount("Total")) paid \(amount("AmountPaid"))"
+        } ?? []
+    }
+
+    /// The numbers that were paid, one for each payment that stands.
+    func payments() async throws -> [String] {
+        try await books()["payments"]?.elements.compactMap { $0["InvoiceNumber"]?.string }.sorted() ?? []
+    }
+
+    func calls() async throws -> [String: Int64] {
+        let calls = try await control(.get, "counters")["organisations"]?.elements.first?["calls"]
+        return (calls?.members ?? []).reduce(into: [:]) { $0[$1.key] = $1.value.integer }
+    }
+
+    private func books() async throws -> JSON {
+        try #require(try await control(.get, "ledger")["organisations"]?.elements.first)
+    }
+
+    func control(_ method: HTTPMethod, _ path: String, _ body: String? = nil) async throws -> JSON {
+        let request = HTTP.HTTPRequest(
+            method: method, url: "\(base)/_control/\(path)",
+            headers: body == nil ? [] : [("Content-Type", "application/json")], body: body.map { Array($0.utf8) })
+        guard case .answered(let response) = await http.send(request), response.status == 200 else {
+            throw Refused(what: path)
+        }
+        return try JSON(parsing: response.body)
+    }
+
+    /// What a person, or an earlier call of ours, did in Xero.
+    @discardableResult
+    func hand(_ method: HTTPMethod, _ path: String, _ body: String) async throws -> JSON {
+        let token = try await tokens.accessToken(insteadOf: nil)
+        let request = HTTP.HTTPRequest(
+            method: method, url: "\(base)/api.xro/2.0/\(path)",
+            headers: [
+                ("Authorization", "Bearer \(token)"), ("xero-tenant-id", Self.tenant),
+                ("Accept", "application/json"), ("Content-Type", "application/json"),
+            ], body: Array(body.utf8))
+        guard case .answered(let response) = await http.send(request), response.status == 200 else {
+            throw Refused(what: "\(method) \(path)")
+        }
+        return try JSON(parsing: response.body)
+    }
+
+    func contact(_ name: String, number: String) async throws -> String {
+        let answer = try await hand(
+            .put, "Contacts", #"{"Contacts":[{"Name":"\#(name)","ContactNumber":"\#(number)"}]}"#)
+        return try #require(answer["Contacts"]?.elements.first?["ContactID"]?.string)
+    }
+
+    struct Refused: Error { let what: String }
+}
+
+private struct Unlimited: CallBudget {
+    func take(_ purpose: CallPurpose, isRead: Bool, for organisation: OrganisationKey) async throws -> CallPermit {
+        CallPermit(organisation: organisation, id: nil)
+    }
+    func giveBack(_ permit: CallPermit, headers: HTTP.HTTPHeaders?, result: CallResult) async {}
+    func closed(_ organisation: OrganisationKey) async throws -> Duration? { nil }
+    func park(_ organisation: OrganisationKey, for duration: Duration, reason: String) async {}
+}
