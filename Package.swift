@@ -129,6 +129,7 @@ let package = Package(
             .embedInCode("Migrations/0017_till_writes.sql"),
             .embedInCode("Migrations/0018_breaker_pause.sql"),
             .embedInCode("Migrations/0019_takings_scope.sql"),
+            .embedInCode("Migrations/0021_alert_digests.sql"),
         ]),
 
         // Books: pure.

@@ -38,6 +38,7 @@ package struct Migration: Sendable {
         Migration(version: 17, name: "till_writes", sql: text(PackageResources._017_till_writes_sql)),
         Migration(version: 18, name: "breaker_pause", sql: text(PackageResources._018_breaker_pause_sql)),
         Migration(version: 19, name: "takings_scope", sql: text(PackageResources._019_takings_scope_sql)),
+        Migration(version: 21, name: "alert_digests", sql: text(PackageResources._021_alert_digests_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
