@@ -102,6 +102,33 @@ struct DeskActionTests {
         }
     }
 
+    @Test("who waits for letters waits for those alone, and counts those alone")
+    func waitingForOnesOwn() async throws {
+        try await Desk.with("own") { desk in
+            _ = try await desk.store.keep((1...6).map { DeadLetter("\($0)") })
+            var others = LetterFilter()
+            others.ids = Array(try await desk.all().map(\.id).prefix(3))
+            #expect(try await desk.replay(others).count == 3)
+            // By a filter that means all six: three are on their way already, for somebody else.
+            let mine = try await desk.replay()
+            #expect(mine.count == 3 && mine.passedOver == 3)
+            #expect(Set(mine.letters).isDisjoint(with: others.ids) && Set(mine.letters).count == 3)
+            func resolve(_ letters: [Int64]) async throws {
+                let list = letters.map(String.init).joined(separator: ",")
+                try await desk.run(
+                    "UPDATE dead_letter SET state = 'resolved', closed_at = now() WHERE id IN (\(list))")
+            }
+            try await resolve(Array(others.ids.prefix(2)))
+            var outcome = try await desk.store.outcome(of: mine.letters)
+            #expect(outcome.inFlight.count == 3 && outcome.resolved == 0)
+            try await resolve(Array(mine.letters.prefix(2)))
+            try await desk.run("UPDATE dead_letter SET state = 'open' WHERE id = \(mine.letters[2])")
+            // One of the others' is still on its way.
+            outcome = try await desk.store.outcome(of: mine.letters)
+            #expect(outcome.inFlight.isEmpty && outcome.resolved == 2)
+        }
+    }
+
     @Test("a probe that comes back waits twice as long each time, and an hour at most")
     func backsOff() async throws {
         try await Desk.with("backoff") { desk in
