@@ -199,11 +199,11 @@ let package = Package(
             "Domain", "HTTP", "JSON", "Mapping", "Money", "Operator", "Settings", "Xero", "XeroSimulator", hummingbird,
         ]),
         tests("Composition", "BootstrapTests", [
-            "Bootstrap", "Domain", "Peers", "Postgres", "Settings", "Store", "Telemetry", "Threads", logging,
+            "Bootstrap", "Domain", "Peers", "Postgres", "Settings", "Store", "Telemetry", "Threads", crypto, logging,
         ]),
         tests("Workers", "DeadLettersTests", [
-            "AMQP", "DeadLetters", "Domain", "JSON", "Messaging", "Settings", "Store", "Telemetry", "Threads", logging,
-            lifecycle,
+            "AMQP", "DeadLetters", "Domain", "JSON", "Mapping", "Messaging", "Settings", "Store", "Telemetry", "Threads",
+            logging, lifecycle,
         ]),
         tests("Workers", "WritingTests", [
             "Domain", "HTTP", "JSON", "Messaging", "Postgres", "Setbacks", "Settings", "Store", "Telemetry", "Writing",
@@ -211,8 +211,8 @@ let package = Package(
         ]),
         tests("TidyTests", "TidyTests", []),
         tests("EndToEnd", "EndToEndTests", [
-            "AMQP", "Credentials", "FleetHarness", "HTTP", "JSON", "Postgres", "Settings", "Threads", hummingbird,
-            nioCore,
+            "AMQP", "Credentials", "FleetHarness", "HTTP", "JSON", "Peers", "Postgres", "Settings", "Threads", crypto,
+            hummingbird, nioCore,
         ]),
         tests("EndToEnd", "ChaosTests", ["FleetHarness", "Telemetry", "Threads"]),
         tests("Books", "JSONTests", ["JSON"]),
@@ -220,8 +220,8 @@ let package = Package(
         tests("Books", "DomainTests", ["Domain"]),
         tests("Books", "AlertingTests", ["Alerting", "Domain"]),
         tests("Workers", "AlertWorkTests", [
-            "AlertWork", "Alerting", "Domain", "HTTP", "Mail", "Messaging", "Notices", "Postgres", "Settings", "Store",
-            "Telemetry", crypto, logging,
+            "AlertWork", "Alerting", "Domain", "HTTP", "JSON", "Mail", "Messaging", "Notices", "Peers", "Postgres",
+            "Settings", "Store", "Telemetry", "Threads", crypto, logging,
         ]),
         tests("Books", "MappingTests", ["Domain", "Mapping", "Money", "OrderRecipes"]),
         tests("Services", "XeroContractTests", [
