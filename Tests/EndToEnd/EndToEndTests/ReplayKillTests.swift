@@ -55,10 +55,6 @@ struct ReplayKillTests {
                     let states = try await desk.letters("state,replays")
                     return states.count == 12 && states.allSatisfy { $0 == ["state": "open", "replays": "1"] }
                 }
-                // Once each, whatever was delivered again.
-                let back = try await desk.running.rows(
-                    "SELECT count(*) AS n FROM \(desk.schema).dead_letter_event WHERE action = 'came back'")
-                #expect(try back[0].int("n") == 12)
                 #expect(try await desk.books().isEmpty)
                 try await desk.inXero(#""activateAccounts":["230"]"#)
                 let again = try await desk.desk("replay", "--all", "--wait", "--by", "ana")
@@ -66,6 +62,10 @@ struct ReplayKillTests {
             }
             try await desk.waitForBooks(ids.map { "HBR-\($0) 12.30 due 0.00" })
             #expect(try await desk.letters("id").count == 12)
+            // Once each, though what the dead one had not acknowledged was delivered again.
+            let back = try await desk.running.rows(
+                "SELECT count(*) AS n FROM \(desk.schema).dead_letter_event WHERE action = 'came back'")
+            #expect(try back[0].int("n") == (comesBack ? 12 : 0))
             let ledger = try await desk.running.ledger()
             #expect(ledger.payments.count == 12, "\(ledger.payments.count) payments")
         }
