@@ -130,6 +130,7 @@ let package = Package(
             .embedInCode("Migrations/0018_breaker_pause.sql"),
             .embedInCode("Migrations/0019_takings_scope.sql"),
             .embedInCode("Migrations/0020_audit_reasons.sql"),
+            .embedInCode("Migrations/0021_alert_digests.sql"),
         ]),
 
         // Books: pure.
@@ -199,11 +200,11 @@ let package = Package(
             "Domain", "HTTP", "JSON", "Mapping", "Money", "Operator", "Settings", "Xero", "XeroSimulator", hummingbird,
         ]),
         tests("Composition", "BootstrapTests", [
-            "Bootstrap", "Domain", "Peers", "Postgres", "Settings", "Store", "Telemetry", "Threads", logging,
+            "Bootstrap", "Domain", "Peers", "Postgres", "Settings", "Store", "Telemetry", "Threads", crypto, logging,
         ]),
         tests("Workers", "DeadLettersTests", [
-            "AMQP", "DeadLetters", "Domain", "JSON", "Messaging", "Settings", "Store", "Telemetry", "Threads", logging,
-            lifecycle,
+            "AMQP", "DeadLetters", "Domain", "JSON", "Mapping", "Messaging", "Settings", "Store", "Telemetry", "Threads",
+            logging, lifecycle,
         ]),
         tests("Workers", "WritingTests", [
             "AMQP", "Domain", "HTTP", "JSON", "Messaging", "Money", "Postgres", "Setbacks", "Settings", "Store", "Telemetry",
@@ -211,8 +212,8 @@ let package = Package(
         ]),
         tests("TidyTests", "TidyTests", []),
         tests("EndToEnd", "EndToEndTests", [
-            "AMQP", "Credentials", "FleetHarness", "HTTP", "JSON", "Postgres", "Settings", "Threads", hummingbird,
-            nioCore,
+            "AMQP", "Credentials", "FleetHarness", "HTTP", "JSON", "Peers", "Postgres", "Settings", "Threads", crypto,
+            hummingbird, nioCore,
         ]),
         tests("EndToEnd", "ChaosTests", ["FleetHarness", "Telemetry", "Threads"]),
         tests("Books", "JSONTests", ["JSON"]),
@@ -220,8 +221,8 @@ let package = Package(
         tests("Books", "DomainTests", ["Domain"]),
         tests("Books", "AlertingTests", ["Alerting", "Domain"]),
         tests("Workers", "AlertWorkTests", [
-            "AlertWork", "Alerting", "Domain", "HTTP", "Mail", "Messaging", "Notices", "Postgres", "Settings", "Store",
-            "Telemetry", crypto, logging,
+            "AlertWork", "Alerting", "Domain", "HTTP", "JSON", "Mail", "Messaging", "Notices", "Peers", "Postgres",
+            "Settings", "Store", "Telemetry", "Threads", crypto, logging,
         ]),
         tests("Books", "MappingTests", ["Domain", "Mapping", "Money", "OrderRecipes"]),
         tests("Services", "XeroContractTests", [

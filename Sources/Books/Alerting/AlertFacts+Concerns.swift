@@ -137,7 +137,15 @@ extension AlertFacts {
 
     private func idle(_ policy: AlertPolicy, _ now: Instant) -> [Concern] {
         idleQueues.filter { !$0.isForDesk && now.since($0.since) >= policy.queueAge }.map { queue in
-            Concern(
+            if queue.hasConsumer {
+                return Concern(
+                    .queueAge, subject: "reader/\(queue.name)", place: "queue \(queue.name)",
+                    title: "messages of \(queue.name) do not get on",
+                    cause: "It holds messages and is read, but nothing has become of any of them since then.",
+                    remedy: "See in the mapper's log what it waits for; where it says nothing, start it again.",
+                    command: "mapper --config tillbridge.yaml", since: queue.since, count: queue.waiting)
+            }
+            return Concern(
                 .queueAge, subject: "queue/\(queue.name)", place: "queue \(queue.name)",
                 title: "nobody takes messages from \(queue.name)",
                 cause: "It holds messages and has no consumer.",

@@ -163,19 +163,21 @@ package struct AlertFacts: Sendable {
         }
     }
 
-    /// A queue that holds messages and that nobody takes any from.
+    /// A queue that holds messages and that nobody takes any from: without a consumer, or with one that stands still.
     package struct IdleQueue: Sendable {
         package let name: String
         /// Its messages are for the dead-letter handler.
         package let isForDesk: Bool
         package let waiting: Int
         package let since: Instant
+        package let hasConsumer: Bool
 
-        package init(name: String, isForDesk: Bool, waiting: Int, since: Instant) {
+        package init(name: String, isForDesk: Bool, waiting: Int, since: Instant, hasConsumer: Bool = false) {
             self.name = name
             self.isForDesk = isForDesk
             self.waiting = waiting
             self.since = since
+            self.hasConsumer = hasConsumer
         }
     }
 

@@ -59,7 +59,9 @@ struct ListAlertsCommand: AsyncParsableCommand {
         if alert.resolvedAt == nil { lines += ["    \(concern.remedy)", "    $ \(concern.command)"] }
         if alert.undelivered > 0 {
             let why = alert.error.map { ", the last attempt: \($0)" } ?? ""
-            lines.append("    \(alert.undelivered) messages not delivered\(why)")
+            let messages = alert.undelivered == 1 ? "1 message" : "\(alert.undelivered) messages"
+            let over = alert.givenUp > 0 ? ", \(alert.givenUp) of them given up" : ""
+            lines.append("    \(messages) not delivered\(over)\(why)")
         }
         return lines
     }
@@ -82,6 +84,7 @@ struct ListAlertsCommand: AsyncParsableCommand {
             object.field("resolved", alert.resolvedAt?.description ?? "")
             object.field("escalated", alert.escalatedAt != nil)
             object.field("undelivered", alert.undelivered)
+            object.field("given_up", alert.givenUp)
             object.field("error", alert.error ?? "")
         }
         return writer.text

@@ -32,7 +32,7 @@ struct ReplayCommand: AsyncParsableCommand {
                 }
                 return try acting.report(touched, "will be sent again")
             }
-            let resolved = try await waitForAll(filter, touched, store)
+            let resolved = try await waitForAll(touched.letters, store)
             let back = touched.count - resolved
             printLines(
                 acting.json
@@ -42,12 +42,17 @@ struct ReplayCommand: AsyncParsableCommand {
         }
     }
 
-    private func waitForAll(
-        _ filter: LetterFilter, _ touched: Touched, _ store: PostgresStore
-    ) async throws -> Int {
+    /// These letters, whoever else sends others meanwhile.
+    ///
+    /// - Returns: how many of them are resolved.
+    private func waitForAll(_ letters: [Int64], _ store: PostgresStore) async throws -> Int {
+        var waiting = letters
+        var all = 0
         while true {
-            let (inFlight, resolved) = try await store.outcome(of: filter, since: touched.at)
-            if inFlight == 0 { return resolved }
+            let (inFlight, resolved) = try await store.outcome(of: waiting)
+            all += resolved
+            if inFlight.isEmpty { return all }
+            waiting = inFlight
             try await Task.sleep(for: .milliseconds(250))
         }
     }

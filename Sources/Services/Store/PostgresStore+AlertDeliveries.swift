@@ -145,7 +145,10 @@ extension PostgresStore {
         package let resolvedAt: Instant?
         package let lastTold: Instant?
         package let escalatedAt: Instant?
+        /// Messages that did not arrive yet, those that tell other alerts as well among them.
         package let undelivered: Int
+        /// Of these the ones that are not tried any more.
+        package let givenUp: Int
         /// What went wrong with the latest attempt that failed.
         package let error: String?
     }
@@ -155,14 +158,18 @@ extension PostgresStore {
         try await pool.withSession { session in
             try session.query(
                 """
-                SELECT a.*, d.undelivered, d.error
+                SELECT a.*, d.undelivered, d.given_up, d.error
                   FROM ((SELECT * FROM alert WHERE resolved_at IS NULL ORDER BY id LIMIT 1000)
                         UNION ALL
                         (SELECT * FROM alert WHERE $1 AND resolved_at IS NOT NULL ORDER BY resolved_at DESC LIMIT 200))
                        AS a
                  CROSS JOIN LATERAL (
-                    SELECT count(*) FILTER (WHERE delivered_at IS NULL) AS undelivered, max(error) AS error
-                      FROM alert_delivery WHERE alert_id = a.id) AS d
+                    SELECT count(*) FILTER (WHERE delivered_at IS NULL) AS undelivered,
+                           count(*) FILTER (WHERE given_up_at IS NOT NULL) AS given_up, max(error) AS error
+                      FROM (SELECT * FROM alert_delivery WHERE alert_id = a.id
+                            UNION ALL
+                            SELECT m.* FROM alert_digest AS g JOIN alert_delivery AS m ON m.id = g.delivery_id
+                             WHERE g.alert_id = a.id) AS told) AS d
                  ORDER BY a.id
                 """, [.bool(closedToo)]
             ).compactMap { row in
@@ -171,7 +178,7 @@ extension PostgresStore {
                     id: try row.int("id"), concern: concern, openedAt: try row.instant("opened_at"),
                     resolvedAt: try row.instantOrNil("resolved_at"), lastTold: try row.instantOrNil("last_told"),
                     escalatedAt: try row.instantOrNil("escalated_at"), undelivered: Int(try row.int("undelivered")),
-                    error: try row.textOrNil("error"))
+                    givenUp: Int(try row.int("given_up")), error: try row.textOrNil("error"))
             }
         }
     }

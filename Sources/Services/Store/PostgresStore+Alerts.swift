@@ -36,8 +36,8 @@ package struct AlertTelling: Sendable {
         self.digestAfter = digestAfter
     }
 
-    /// The messages, each with its channel and with the alert it is kept under: of a digest the first one's.
-    func messages(_ told: [ToldAlert]) -> [(channel: String, first: ToldAlert, text: AlertText)] {
+    /// The messages, each with its channel and with what it tells.
+    func messages(_ told: [ToldAlert]) -> [AlertMessage] {
         var bundles: [Bundle: [ToldAlert]] = [:]
         for told in told {
             for channel in channels(told.notice) {
@@ -48,8 +48,8 @@ package struct AlertTelling: Sendable {
         }
         return bundles.sorted { $0.key < $1.key }.flatMap { bundle, told in
             told.count > digestAfter
-                ? [(bundle.channel, told[0], AlertText(digest: told, clock: clock))]
-                : told.map { (bundle.channel, $0, AlertText($0, clock: clock)) }
+                ? [AlertMessage(bundle.channel, told, AlertText(digest: told, clock: clock))]
+                : told.map { AlertMessage(bundle.channel, [$0], AlertText($0, clock: clock)) }
         }
     }
 
@@ -62,6 +62,20 @@ package struct AlertTelling: Sendable {
         static func < (a: Self, b: Self) -> Bool {
             (a.channel, a.notBefore, a.isEnd ? 0 : 1) < (b.channel, b.notBefore, b.isEnd ? 0 : 1)
         }
+    }
+}
+
+/// One message for one channel.
+struct AlertMessage {
+    let channel: String
+    /// What it tells: at least one alert. It is kept under the first, and shown on all of them.
+    let told: [ToldAlert]
+    let text: AlertText
+
+    init(_ channel: String, _ told: [ToldAlert], _ text: AlertText) {
+        self.channel = channel
+        self.told = told
+        self.text = text
     }
 }
 
@@ -148,7 +162,7 @@ extension PostgresStore: AlertStore {
                     told.append(ToldAlert(notice, alert: alert, concern, openedAt: opened))
                 }
             }
-            for (channel, first, text) in telling.messages(told) { try Self.send(text, channel, first, session, now) }
+            for message in telling.messages(told) { try Self.send(message, session, now) }
         }
     }
 
@@ -204,10 +218,9 @@ extension PostgresStore: AlertStore {
 
     /// Written once: the lease is held, and all or nothing is committed. An end may be told a second time, of an alert
     /// that was opened again without a word: its number is then one that was used, and the next free one is taken.
-    private static func send(
-        _ text: AlertText, _ channel: String, _ told: ToldAlert, _ session: PostgresSession, _ now: Instant
-    ) throws {
-        try session.execute(
+    private static func send(_ message: AlertMessage, _ session: PostgresSession, _ now: Instant) throws {
+        let (first, text) = (message.told[0], message.text)
+        let delivery = try session.query(
             """
             INSERT INTO alert_delivery
                    (alert_id, notice, ordinal, channel, subject, body, payload, created_at, next_try)
@@ -216,12 +229,18 @@ extension PostgresStore: AlertStore {
                                                    WHERE alert_id = $1 AND notice = $2 AND channel = $4))
                        ELSE $3::bigint END, $4, $5, $6, $7, $8, $9
             ON CONFLICT (alert_id, notice, ordinal, channel) DO NOTHING
+            RETURNING id
             """,
             [
-                .int(told.alert), .text(told.notice.reason.rawValue), .int(Int64(told.notice.ordinal)), .text(channel),
-                .text(text.subject), .text(text.body), .text(text.payload), now.parameter,
-                told.notice.notBefore.parameter,
-            ])
+                .int(first.alert), .text(first.notice.reason.rawValue), .int(Int64(first.notice.ordinal)),
+                .text(message.channel), .text(text.subject), .text(text.body), .text(text.payload), now.parameter,
+                first.notice.notBefore.parameter,
+            ]
+        ).first
+        guard let delivery, message.told.count > 1 else { return }
+        try session.execute(
+            "INSERT INTO alert_digest (alert_id, delivery_id) SELECT unnest($1::bigint[]), $2 ON CONFLICT DO NOTHING",
+            [.ints(message.told.dropFirst().map { $0.alert }), .int(try delivery.int("id"))])
     }
 }
 

@@ -1,4 +1,4 @@
-package import Domain
+import Domain
 import Postgres
 
 /// What a person does at the desk. Every action leaves an event with its author, which is never changed.
@@ -9,8 +9,8 @@ package protocol DeskActions: Sendable {
     func queueReplay(_ filter: LetterFilter, by author: String, again: Bool) async throws -> Touched
     func discard(_ filter: LetterFilter, by author: String, reason: String) async throws -> Touched
     func assign(_ filter: LetterFilter, to person: String?, by author: String) async throws -> Touched
-    /// What became of letters that were marked at a moment: how many are still on their way, how many are resolved.
-    func outcome(of filter: LetterFilter, since: Instant) async throws -> (inFlight: Int, resolved: Int)
+    /// Which of these letters are still on their way, and how many of them are resolved.
+    func outcome(of letters: [Int64]) async throws -> (inFlight: [Int64], resolved: Int)
     /// The record a replay of this letter would send, as it stands now.
     func payload(of letter: Int64) async throws -> LetterPayload?
     /// Keeps the corrected record beside the original. A replay sends it.
@@ -29,8 +29,8 @@ package struct Touched: Sendable, Equatable {
     package var amount: String
     /// Meant by the filter, but on their way, closed, or with nothing to send.
     package var passedOver: Int
-    /// By the database's clock.
-    package var at = Instant(microseconds: 0)
+    /// Which those are, where letters were marked to be sent again: others may be on their way as well.
+    package var letters: [Int64] = []
 }
 
 package struct LetterPayload: Sendable {
@@ -86,25 +86,23 @@ extension PostgresStore: DeskActions {
                 INSERT INTO dead_letter_event (letter_id, action, author, note)
                 SELECT id, 'replayed', $1, $2::text FROM marked
             )
-            SELECT count(*) AS letters, coalesce(sum(amount), 0) AS amount, now() AS at FROM marked
+            SELECT coalesce(array_agg(id), '{}') AS letters, coalesce(sum(amount), 0) AS amount FROM marked
             """, condition.parameters)
+        let letters = try rows.first?.ints("letters").compactMap(\.self) ?? []
         return Touched(
-            count: Int(try rows.first?.int("letters") ?? 0), amount: try rows.first?.numeric("amount") ?? "0",
-            passedOver: 0, at: Instant(microseconds: try rows.first?.timestamp("at") ?? 0))
+            count: letters.count, amount: try rows.first?.numeric("amount") ?? "0", passedOver: 0, letters: letters)
     }
 
-    package func outcome(of filter: LetterFilter, since: Instant) async throws -> (inFlight: Int, resolved: Int) {
+    package func outcome(of letters: [Int64]) async throws -> (inFlight: [Int64], resolved: Int) {
         try await pool.withSession { session in
-            var filter = filter
-            filter.states = [.queued, .replaying, .resolved]
-            let condition = LetterCondition(filter, after: [.timestamp(microsecondsSince1970: since.microseconds)])
             let rows = try session.query(
                 """
-                SELECT count(*) FILTER (WHERE l.state <> 'resolved') AS moving,
-                       count(*) FILTER (WHERE l.state = 'resolved' AND l.closed_at >= $1) AS resolved
-                  FROM dead_letter AS l WHERE \(condition.sql)
-                """, condition.parameters)
-            return (Int(try rows.first?.int("moving") ?? 0), Int(try rows.first?.int("resolved") ?? 0))
+                SELECT coalesce(array_agg(id) FILTER (WHERE state IN ('queued', 'replaying')), '{}') AS moving,
+                       count(*) FILTER (WHERE state = 'resolved') AS resolved
+                  FROM dead_letter WHERE id = ANY($1::bigint[])
+                """, [.ints(letters.map { $0 })])
+            guard let row = rows.first else { return ([], 0) }
+            return (try row.ints("moving").compactMap(\.self), Int(try row.int("resolved")))
         }
     }
 

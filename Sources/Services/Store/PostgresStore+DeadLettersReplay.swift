@@ -131,13 +131,13 @@ extension PostgresStore: ReplayStore {
         }
     }
 
-    /// A letter of an order of which a later version was accepted, or lies on the desk itself, is not sent: the later
+    /// A letter of a record of which a later version was accepted, or lies on the desk itself, is not sent: the later
     /// version says all that this one does, and sent in the wrong order the older figures would be booked.
     private static func closeOutdated(_ letters: [Int64], _ session: PostgresSession) throws -> [Int64] {
         try session.query(
             """
             UPDATE dead_letter AS l
-               SET state = 'resolved', closed_at = now(), outcome = 'a later version of the order takes its place'
+               SET state = 'resolved', closed_at = now(), outcome = \(outdatedOutcome)
              WHERE l.id = ANY($1::bigint[]) AND l.edited_body IS NULL AND \(isOutdated) RETURNING l.id
             """, [.ints(letters.map { $0 })]
         ).map { try $0.int("id") }
@@ -149,10 +149,19 @@ extension PostgresStore: ReplayStore {
             EXISTS (SELECT FROM source_record AS s
                      WHERE s.company = l.company AND s.kind = l.source_kind AND s.id = l.source_id
                        AND s.first_seen > l.first_seen AND s.hash <> sha256(l.body))
+            OR EXISTS (SELECT FROM takings AS t
+                        WHERE l.source_kind = 'takings' AND t.company = l.company AND t.id = l.source_id
+                          AND t.first_seen > l.first_seen AND t.hash <> sha256(l.body))
             OR EXISTS (SELECT FROM dead_letter AS n
                         WHERE n.source_id = l.source_id AND n.company = l.company AND n.source_kind = l.source_kind
                           AND n.id <> l.id AND n.document_id IS NULL AND n.state <> 'discarded'
                           AND n.first_seen > l.first_seen)))
+        """
+
+    /// Begins with ``laterVersion``.
+    static let outdatedOutcome = """
+        'a later version of the ' || CASE l.source_kind WHEN 'takings' THEN 'takings' ELSE 'order' END
+        || ' takes its place'
         """
 
     /// A document's letter sends the latest record of its order, so that today's mapping is applied; where the record

@@ -117,7 +117,7 @@ extension PostgresStore: SettlingStore {
             let outdated = try session.query(
                 """
                 UPDATE dead_letter AS l
-                   SET state = 'resolved', closed_at = now(), outcome = 'a later version of the order takes its place'
+                   SET state = 'resolved', closed_at = now(), outcome = \(Self.outdatedOutcome)
                  WHERE l.state = 'open' AND l.edited_body IS NULL AND \(Self.isOutdated) RETURNING l.id
                 """)
             let gone = try session.query(
@@ -196,7 +196,7 @@ extension PostgresStore: SettlingStore {
     }
 
     /// So begin the outcomes of letters in whose place a later version of their order was sent.
-    private static let laterVersion = "a later version"
+    static let laterVersion = "a later version"
 
     private static let longestWait = "interval '1 hour'"
 

@@ -68,6 +68,10 @@ package enum Waypoint: String, Sendable, CaseIterable {
     case handlerReceived = "handler.received"
     /// Letters are stored; their messages are not acknowledged.
     case handlerKept = "handler.kept"
+    /// Letters that are to be sent again are marked as taken; none is sent.
+    case handlerTaken = "handler.taken"
+    /// The broker has confirmed them; that is not noted.
+    case handlerSent = "handler.sent"
 
     /// Passed only where what stands in the ledger is corrected.
     package var isOfCorrection: Bool {
@@ -76,6 +80,9 @@ package enum Waypoint: String, Sendable, CaseIterable {
 
     /// Passed only where rules write back into the till.
     package var isOfWritingBack: Bool { [.pollerWriteStored, .pollerWriteAnswered].contains(self) }
+
+    /// Passed only where somebody sends letters again.
+    package var isOfReplay: Bool { [.handlerTaken, .handlerSent].contains(self) }
 
     /// The program that passes it; `sweeper.` is a part of the writers.
     package var worker: String {

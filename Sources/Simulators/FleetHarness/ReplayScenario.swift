@@ -10,21 +10,25 @@ struct ReplayScenario {
 
     private static let batch = 500
     private static let account = "230"
+    /// The most the handler may grow by while it sends all of them again, however many they are.
+    private static let growthMax = 16 * 1_048_576
+    /// An alert as soon as the handler looks: one a cause is to be seen, not the patience of a real fleet.
+    private static let alerting = ["TILLBRIDGE_ALERTS_INTERVAL": "1s", "TILLBRIDGE_ALERTS_GROUP_AFTER": "1s"]
 
     func run(into figures: inout Figures) async throws {
         let fleet = try await Fleet(options)
         do {
             let watch = try await Watch(fleet)
-            let handler = try await fleet.startWorker("dead-letter-handler", log: "dead-letter-handler")
+            let handler = try await fleet.startWorker(
+                "dead-letter-handler", log: "dead-letter-handler", environment: Self.alerting)
             try await fleet.startWorkers(["mapper", "writer", "writer"])
             try await fleet.waitUntilReady()
             let empty = handler.residentBytes ?? 0
             try await archive(fleet, "archiveAccounts")
             try await publish(fleet)
             try await wait("the letters") { try await watch.counts().dead == letters }
-            guard try await count(fleet, "SELECT count(*) AS n FROM \(fleet.schema).dead_letter_group") == 1 else {
-                throw HarnessError("letters of one cause are more than one group")
-            }
+            let alerts = "SELECT count(*) AS n FROM \(fleet.schema).alert WHERE kind = 'dead_letter_group'"
+            try await wait("the alert") { try await count(fleet, alerts) > 0 }
             try await archive(fleet, "activateAccounts")
             let before = handler.residentBytes ?? 0
             let start = ContinuousClock.now
@@ -38,6 +42,14 @@ struct ReplayScenario {
             }
             let seconds = DrainScenario.seconds(.now - start)
             try await prove(fleet, watch)
+            let groups = try await count(fleet, "SELECT count(*) AS n FROM \(fleet.schema).dead_letter_group")
+            let told = try await count(fleet, alerts)
+            guard groups == 1, told == 1 else {
+                throw HarnessError("letters of one cause are \(groups) groups and \(told) alerts, not one of each")
+            }
+            guard most - before <= Self.growthMax else {
+                throw HarnessError("the handler grew by \(most - before) bytes, more than \(Self.growthMax)")
+            }
             figures.add("replay.per_second", Double(letters) / seconds, "letters/s, from the command to paid invoices")
             figures.add("replay.handler_rss_mb", Double(most) / 1_048_576, "MB, the most while replaying")
             figures.add("replay.handler_rss_empty_mb", Double(empty) / 1_048_576, "MB, before the first letter")

@@ -20,10 +20,12 @@ package struct AlertLook: Sendable {
         self.broker = broker
     }
 
-    /// What a look remembers for the next: since when each queue holds messages that nobody takes.
+    /// What a look remembers for the next: since when each queue holds messages that nobody takes, and since when the
+    /// mapper's was not empty.
     package struct Memory: Sendable {
         package var watchingSince: Instant
         var idleSince: [QueueName: Instant] = [:]
+        var busySince: Instant?
 
         package init(watchingSince: Instant) { self.watchingSince = watchingSince }
     }
@@ -44,7 +46,8 @@ package struct AlertLook: Sendable {
         }
         try await addConnections(&facts)
         do {
-            facts.idleQueues = try await idleQueues(&memory, now)
+            let mapped = facts.venues.compactMap(\.lastOrder).max()
+            facts.idleQueues = try await idleQueues(&memory, lastMapped: mapped, now)
             return (facts, nil)
         } catch {
             facts.blindTo = [.handlerDown, .queueAge]
@@ -108,7 +111,11 @@ package struct AlertLook: Sendable {
         }
     }
 
-    private func idleQueues(_ memory: inout Memory, _ now: Instant) async throws -> [AlertFacts.IdleQueue] {
+    /// A backlog that is worked off is none: of the mapper's queue, when the last order became a document or a letter
+    /// tells the two apart. What waits for a writer is seen by its document's age.
+    private func idleQueues(
+        _ memory: inout Memory, lastMapped: Instant?, _ now: Instant
+    ) async throws -> [AlertFacts.IdleQueue] {
         let queues = [QueueName.dead, .unreadable, .map] + organisations.map { .write($0.key) }
         let states = try await broker.look(at: queues)
         var idle: [AlertFacts.IdleQueue] = []
@@ -124,6 +131,16 @@ package struct AlertLook: Sendable {
                     name: broker.name(of: queue), isForDesk: queue == .dead || queue == .unreadable,
                     waiting: state.waiting, since: since))
         }
+        guard let state = states[.map], state.waiting > 0, state.consumers > 0 else {
+            memory.busySince = nil
+            return idle
+        }
+        let busy = memory.busySince ?? now
+        memory.busySince = busy
+        idle.append(
+            AlertFacts.IdleQueue(
+                name: broker.name(of: .map), isForDesk: false, waiting: state.waiting,
+                since: lastMapped.map { max($0, busy) } ?? busy, hasConsumer: true))
         return idle
     }
 }

@@ -10,8 +10,12 @@ import Store
 /// nobody can read. Pure, and it never fails.
 struct DeadLetterReading: Sendable {
     private let matter: MatterReading
+    private let archived: ArchivedAccount
 
-    init(books: [VenueKey: VenueBooks]) { matter = MatterReading(books: books) }
+    init(books: [VenueKey: VenueBooks]) {
+        matter = MatterReading(books: books)
+        archived = ArchivedAccount(books: books)
+    }
 
     func letter(from message: IncomingMessage, now: Instant) -> DeadLetter {
         let envelope = try? message.envelope.get()
@@ -33,6 +37,7 @@ struct DeadLetterReading: Sendable {
         letter.mark = mark
         letter.origin = origin
         letter.organisation = subject.organisation ?? matter.organisation
+        letter.remedy = archived.remedy(of: failure, organisation: letter.organisation)
         letter.company = subject.company
         letter.venue = subject.venue ?? matter.venue
         letter.sourceKind = subject.kind

@@ -97,14 +97,14 @@ package struct DeskKeeper: Service {
     /// What is queued, in batches, not faster than the pace and not longer than the lease lets it.
     private func send() async throws {
         let begin = ContinuousClock.now
-        var sent = 0
+        let pace = ReplayPace(perSecond: settings.replaysPerSecond, batchMax: Self.batchMax)
         while ContinuousClock.now - begin < Self.leaseDuration / 3, !Task.isCancelled {
-            let replays = try await store.takeQueued(min(Self.batchMax, settings.replaysPerSecond))
+            let replays = try await store.takeQueued(pace.batch)
             guard !replays.isEmpty else { return }
+            pass(.handlerTaken)
+            let start = clock.now()
             try await publish(replays)
-            sent += replays.count
-            let due = Duration.seconds(sent) / settings.replaysPerSecond
-            let ahead = due - (ContinuousClock.now - begin)
+            let ahead = pace.pause(after: clock.now().since(start))
             if ahead > .zero { try await clock.sleep(ahead) }
         }
     }
@@ -122,6 +122,7 @@ package struct DeskKeeper: Service {
         }
         try await store.putBack(refused)
         try await outbox.publish(messages)
+        pass(.handlerSent)
         let unsent = Set(refused.map(\.id))
         try await store.recordPublished(replays.map(\.mark.letter).filter { !unsent.contains($0) })
         metrics.count("tillbridge_dead_letter_replays_total", ["outcome": "sent"], by: messages.count)

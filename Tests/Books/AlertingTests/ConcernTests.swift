@@ -167,6 +167,12 @@ struct ConcernTests {
         #expect(kinds { $0.idleQueues = [queue(at(23, 55))] } == [.handlerDown])
         #expect(kinds { $0.idleQueues = [queue(at(23, 31), desk: false)] } == [])
         #expect(kinds { $0.idleQueues = [queue(at(23, 30), desk: false)] } == [.queueAge])
+        // Read, and yet nothing becomes of its messages.
+        func stuck(_ since: Instant) -> AlertFacts.IdleQueue {
+            .init(name: "tillbridge.map", isForDesk: false, waiting: 9, since: since, hasConsumer: true)
+        }
+        #expect(kinds { $0.idleQueues = [stuck(at(23, 31))] } == [])
+        #expect(kinds { $0.idleQueues = [stuck(at(23, 30))] } == [.queueAge])
     }
 
     @Test("nothing, where all is well")

@@ -45,7 +45,10 @@ struct DeskClassTests {
             try await day.running.publish(["901", "902"].map { day.messages.order(id: $0) })
             let alert = try await day.alert("archived")
             #expect(alert.fields["Why"]?.hasPrefix("Account 230 is archived in Xero.") == true, "\(alert.text)")
-            #expect(alert.fields["What to do"]?.hasPrefix("Restore account 230 in Xero") == true)
+            let toDo = alert.fields["What to do"] ?? ""
+            #expect(
+                toDo == "Restore account 230 in Xero (Accounting, Chart of accounts), or map all other sales to "
+                    + "another account in the configuration, then replay.")
             // The person restores it in Xero's chart of accounts, and asks whether all is well now: one.
             try await day.desk.inXero(#""activateAccounts":["230"]"#)
             let check = try await day.running.fleet.command(["mapping", "check", "--organisation", "harbour"])
@@ -196,6 +199,9 @@ extension DutyDay {
             #expect(alert.fields["Since"]?.hasPrefix("20") == true, "\(alert.text)")
             #expect(alert.fields["Why"]?.isEmpty == false && alert.fields["What to do"]?.isEmpty == false)
             #expect(alert.fields["Command"]?.hasPrefix("tillbridge dead-letters ") == true)
+            if name == "archived" {
+                #expect(alert.fields["What to do"]?.contains("or map wine to another account") == true, "\(alert.text)")
+            }
             if name == "parse" {
                 #expect(alert.fields["Where"] == "harbour" && alert.fields["How much"] == nil, "\(alert.text)")
             } else {

@@ -28,6 +28,7 @@ struct HandlerAwayTests {
                 return try await running.invoiceNumbers() == ["HBR-801"]
             }
             try await Self.nothingExpires(in: ["\(run).dead", "\(run).unreadable"])
+            try await Self.diesAtLeastOnce(in: ["\(run).map", "\(run).write.harbour", "\(run).retry.30s"])
 
             // As on the management page: taken and put back, more often than any work queue lets a message come again.
             var seen: Set<[UInt8]> = []
@@ -64,24 +65,11 @@ struct HandlerAwayTests {
     /// What the broker says of these queues, not what we asked for: no message is dropped for its age or for the length
     /// of its queue, no queue for want of a consumer, and no policy says otherwise.
     private static func nothingExpires(in queues: [String]) async throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: try #require(Servers.control))
-        process.arguments = ["-q", "list_queues", "name", "arguments", "policy", "durable", "--formatter", "json"]
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        let output = Array(pipe.fileHandleForReading.readDataToEndOfFile())
-        process.waitUntilExit()
-        let listed = try JSON(parsing: output).elements.filter { queues.contains($0["name"]?.string ?? "") }
-        #expect(listed.count == queues.count)
+        let listed = try await listed(queues)
         for queue in listed {
             let name = queue["name"]?.string ?? ""
             #expect(queue["durable"]?.bool == true && queue["policy"]?.string?.isEmpty != false, "\(name)")
-            // Each a list of name, type and value.
-            var arguments: [String: String] = [:]
-            for argument in queue["arguments"]?.elements ?? [] {
-                arguments[argument.elements[0].string ?? ""] = argument.elements[2].string ?? ""
-            }
+            let arguments = texts(of: queue)
             #expect(arguments["x-queue-type"] == "quorum" && arguments["x-overflow"] == "reject-publish", "\(name)")
             for never in ["x-message-ttl", "x-expires", "x-max-age"] {
                 #expect(arguments[never] == nil, "\(name) has \(never)")
@@ -92,5 +80,39 @@ struct HandlerAwayTests {
             }?.elements[2].integer ?? 0
             #expect(limit >= 1_000_000_000, "\(name)")
         }
+    }
+
+    /// What the broker passes on as a dead letter it keeps until the desk's queue has confirmed it: both arguments are
+    /// needed for that, at the queue it dies in.
+    private static func diesAtLeastOnce(in queues: [String]) async throws {
+        for queue in try await listed(queues) {
+            let (name, arguments) = (queue["name"]?.string ?? "", texts(of: queue))
+            #expect(arguments["x-queue-type"] == "quorum" && queue["policy"]?.string?.isEmpty != false, "\(name)")
+            #expect(arguments["x-dead-letter-strategy"] == "at-least-once", "\(name)")
+            #expect(arguments["x-overflow"] == "reject-publish", "\(name)")
+            #expect(arguments["x-dead-letter-exchange"]?.isEmpty == false, "\(name)")
+        }
+    }
+
+    /// Its arguments that are texts: the broker lists each by name, type and value.
+    private static func texts(of queue: JSON) -> [String: String] {
+        (queue["arguments"]?.elements ?? []).reduce(into: [:]) { texts, argument in
+            texts[argument.elements[0].string ?? ""] = argument.elements[2].string ?? ""
+        }
+    }
+
+    /// As the broker has them; all of `queues`, or the test fails.
+    private static func listed(_ queues: [String]) async throws -> [JSON] {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: try #require(Servers.control))
+        process.arguments = ["-q", "list_queues", "name", "arguments", "policy", "durable", "--formatter", "json"]
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let output = Array(pipe.fileHandleForReading.readDataToEndOfFile())
+        process.waitUntilExit()
+        let listed = try JSON(parsing: output).elements.filter { queues.contains($0["name"]?.string ?? "") }
+        try #require(listed.count == queues.count)
+        return listed
     }
 }

@@ -33,7 +33,7 @@ struct RunningFleet {
     static func with(
         _ name: String, ordersPerVenue: Int = 0, ordersFile: String? = nil, limits: String = "off",
         configuration: String? = nil, postsDays: Bool = false, tillArguments: [String] = [],
-        environment: [String: String] = [:],
+        environment: [String: String] = [:], rabbitMQ: String? = nil,
         _ work: (RunningFleet) async throws -> Void
     ) async throws {
         guard fleetNames.withLock({ $0.insert(name).inserted }) else {
@@ -44,7 +44,7 @@ struct RunningFleet {
         var options = FleetOptions(
             programs: programs, configuration: configuration ?? root.appendingPathComponent("config/example.yaml").path,
             folder: folder,
-            rabbitMQ: try #require(Servers.rabbitMQ), database: try #require(Servers.database))
+            rabbitMQ: try #require(rabbitMQ ?? Servers.rabbitMQ), database: try #require(Servers.database))
         options.run = "e2e-\(name)-\(getpid())"
         options.limits = limits
         options.ordersPerVenue = ordersPerVenue

@@ -45,6 +45,7 @@ import Testing
             #expect(arguments["x-delivery-limit"]?.intValue ?? 0 > 0)
             #expect(arguments["x-dead-letter-exchange"] == .string(topology.deadExchange))
             #expect(arguments["x-dead-letter-routing-key"] == .string("p.dead"))
+            #expect(arguments["x-dead-letter-strategy"] == .string("at-least-once"))
             #expect(arguments["x-message-ttl"] == nil)
         }
         for name in ["p.dead", "p.unreadable"] {

@@ -102,6 +102,81 @@ struct DeskActionTests {
         }
     }
 
+    @Test("who waits for letters waits for those alone, and counts those alone")
+    func waitingForOnesOwn() async throws {
+        try await Desk.with("own") { desk in
+            _ = try await desk.store.keep((1...6).map { DeadLetter("\($0)") })
+            var others = LetterFilter()
+            others.ids = Array(try await desk.all().map(\.id).prefix(3))
+            #expect(try await desk.replay(others).count == 3)
+            // By a filter that means all six: three are on their way already, for somebody else.
+            let mine = try await desk.replay()
+            #expect(mine.count == 3 && mine.passedOver == 3)
+            #expect(Set(mine.letters).isDisjoint(with: others.ids) && Set(mine.letters).count == 3)
+            func resolve(_ letters: [Int64]) async throws {
+                let list = letters.map(String.init).joined(separator: ",")
+                try await desk.run(
+                    "UPDATE dead_letter SET state = 'resolved', closed_at = now() WHERE id IN (\(list))")
+            }
+            try await resolve(Array(others.ids.prefix(2)))
+            var outcome = try await desk.store.outcome(of: mine.letters)
+            #expect(outcome.inFlight.count == 3 && outcome.resolved == 0)
+            try await resolve(Array(mine.letters.prefix(2)))
+            try await desk.run("UPDATE dead_letter SET state = 'open' WHERE id = \(mine.letters[2])")
+            // One of the others' is still on its way.
+            outcome = try await desk.store.outcome(of: mine.letters)
+            #expect(outcome.inFlight.isEmpty && outcome.resolved == 2)
+        }
+    }
+
+    @Test("takings whose later version was accepted, or lies on the desk, are settled; equal and earlier ones are not")
+    func supersededTakings() async throws {
+        try await Desk.with("takings_old") { desk in
+            func letter(_ id: String, seen: Int64) -> DeadLetter {
+                var letter = DeadLetter(id, seen: seen)
+                letter.identity = hash("\(id) \(seen)")
+                letter.occurrence = letter.identity
+                letter.sourceKind = "takings"
+                letter.body = Array("{\"id\":\(id),\"seen\":\(seen)}".utf8)
+                return letter
+            }
+            func accept(_ id: String, _ body: String, seen: Int64, company: String = "harbour") async throws {
+                try await desk.run(
+                    """
+                    INSERT INTO takings (company, id, site, day, hash, body, counted_at, first_seen)
+                    VALUES ('\(company)', '\(id)', '923', '2026-11-20', sha256('\(body)'), '\(body)', now(),
+                            to_timestamp(\(seen)))
+                    """)
+            }
+            _ = try await desk.store.keep([
+                letter("1", seen: 100), letter("2", seen: 100), letter("3", seen: 100), letter("4", seen: 100),
+                letter("5", seen: 100), letter("5", seen: 200),
+            ])
+            // An order of the same number is another matter.
+            _ = try await desk.store.keep([DeadLetter("1", seen: 100)])
+            try await accept("1", "later", seen: 150)
+            try await accept("2", "earlier", seen: 50)
+            try await accept("3", #"{"id":3,"seen":100}"#, seen: 150)
+            try await accept("4", "later", seen: 150, company: "lakeside")
+            #expect(try await desk.store.settleOpen() == 2)
+            func closed() async throws -> [String] {
+                try await desk.all().filter { $0.state == .resolved }.map {
+                    "\($0.sourceID ?? "") \($0.firstSeen.secondsSince1970) \($0.outcome ?? "")"
+                }
+            }
+            let outcome = "a later version of the takings takes its place"
+            #expect(try await closed() == ["1 100 \(outcome)", "5 100 \(outcome)"])
+            // One that a person sends at that moment is not sent.
+            _ = try await desk.store.keep([letter("6", seen: 100)])
+            try await accept("6", "later", seen: 150)
+            var filter = LetterFilter()
+            filter.order = "6"
+            #expect(try await desk.replay(filter).count == 1)
+            #expect(try await desk.send().isEmpty)
+            #expect(try await closed().last == "6 100 \(outcome)")
+        }
+    }
+
     @Test("a probe that comes back waits twice as long each time, and an hour at most")
     func backsOff() async throws {
         try await Desk.with("backoff") { desk in

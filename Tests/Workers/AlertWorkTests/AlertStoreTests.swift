@@ -203,6 +203,41 @@ struct AlertStoreTests {
         }
     }
 
+    @Test("show on each alert of a message that tells many what became of it, and a message given up as such")
+    func digestThatFails() async throws {
+        try await Database.with("digest_fails") { _, store in
+            let lease = try #require(try await store.acquire("alerts", for: .seconds(60)))
+            func causes(_ numbers: ClosedRange<Int>) -> [Concern] {
+                numbers.map {
+                    Concern(
+                        .deadLetterGroup, subject: "\($0)", organisation: OrganisationKey("harbour"), place: "Bistro",
+                        title: "letters", cause: "cause \($0)", remedy: "Restore it.", command: "replay \($0)")
+                }
+            }
+            #expect(try await look(store, causes(1...8), lease, at: start) == 8)
+            // One alone, in a message of its own.
+            #expect(try await look(store, causes(1...9), lease, at: start) == 1)
+            func fail(_ error: String, nextTry: Instant?) async throws {
+                let due = try await store.takeDeliveries(["duty"], hold: .seconds(120), at: start)
+                try #require(due.count == 1)
+                try await store.recordFailed(due[0].id, error, nextTry: nextTry, at: start)
+            }
+            try await fail("refused", nextTry: start)
+            try await fail("refused again", nextTry: nil)
+            let many = try await store.listedAlerts(closedToo: false)
+            let told = many.prefix(8)
+            #expect(told.map(\.undelivered) == Array(repeating: 1, count: 8))
+            #expect(told.map(\.givenUp) == Array(repeating: 1, count: 8))
+            #expect(told.map(\.error) == Array(repeating: "refused again", count: 8))
+            // The ninth's own waits; nothing went wrong with it.
+            let ninth = try #require(many.last)
+            #expect(ninth.undelivered == 1 && ninth.givenUp == 0 && ninth.error == nil)
+            let single = try await store.takeDeliveries(["duty"], hold: .seconds(120), at: start)
+            try await store.recordDelivered(try #require(single.first).id, at: start)
+            #expect(try await store.listedAlerts(closedToo: false).map(\.undelivered) == [1, 1, 1, 1, 1, 1, 1, 1, 0])
+        }
+    }
+
     @Test("know an organisation with a credential of its own that Xero shuts us out of, from first to last")
     func shutOut() async throws {
         try await Database.with("shut") { _, store in

@@ -3,6 +3,7 @@ import Domain
 import Foundation
 import HTTP
 import Notices
+import Peers
 import Settings
 import Store
 import Testing
@@ -17,10 +18,10 @@ func delivery(_ id: Int64 = 5, channel: String = "duty") -> AlertDelivery {
 /// 2026-11-25 14:03:20 UTC, a Wednesday.
 private let now: Int64 = 1_795_615_400
 
-@Suite("a webhook", .enabled(if: LoopbackServer.isThere, "python3 and openssl are needed"))
+@Suite("a webhook", .enabled(if: NoticeReceiver.isThere, "python3 and openssl are needed"))
 struct WebhookTests {
     private func send(
-        _ form: WebhookChannel.Form, to server: LoopbackServer, path: String = "/hook/secret"
+        _ form: WebhookChannel.Form, to server: NoticeReceiver, path: String = "/hook/secret"
     ) async throws -> NoticeError? {
         let http = HTTPClient(
             name: "tb-hook-test", configuration: HTTPConfiguration(trustedCertificates: server.certificate))
@@ -34,7 +35,7 @@ struct WebhookTests {
 
     @Test("is signed over time and body, so that the other side can check both")
     func signed() async throws {
-        let server = try LoopbackServer(.https)
+        let server = try NoticeReceiver(.https)
         #expect(try await send(.signed(Secret("0123456789abcdef")), to: server) == nil)
         let taken = try #require(try server.taken().first)
         let body = delivery().payload
@@ -48,7 +49,7 @@ struct WebhookTests {
 
     @Test("in Slack's form is text in which nothing of a till has a meaning")
     func slack() async throws {
-        let server = try LoopbackServer(.https)
+        let server = try NoticeReceiver(.https)
         #expect(try await send(.slack, to: server) == nil)
         let taken = try #require(try server.taken().first)
         let body = try #require(taken.components(separatedBy: "\n\n").last)
@@ -58,7 +59,7 @@ struct WebhookTests {
 
     @Test("that is not taken says so without its address")
     func failing() async throws {
-        let server = try LoopbackServer(.https, failures: 1)
+        let server = try NoticeReceiver(.https, failures: 1)
         let error = try #require(try await send(.slack, to: server))
         #expect(error.description == "the address of ops answered 503")
         #expect(!error.isRefused)

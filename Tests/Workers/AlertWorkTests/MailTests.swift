@@ -1,14 +1,15 @@
 import Foundation
 import Mail
+import Peers
 import Testing
 
-@Suite("mail", .enabled(if: LoopbackServer.isThere, "python3 and openssl are needed"))
+@Suite("mail", .enabled(if: NoticeReceiver.isThere, "python3 and openssl are needed"))
 struct MailTests {
     private let subject = "[Tillbridge] 12 letters – Café & Bar <Süd>"
     private let text = "What: 12 letters\n.\nWhere: Café & Bar <Süd>\nHow much: 1204.50 AUD"
 
     private func client(
-        _ server: LoopbackServer, implicit: Bool, password: String = "correct horse", trusted: String? = nil
+        _ server: NoticeReceiver, implicit: Bool, password: String = "correct horse", trusted: String? = nil
     ) -> MailClient {
         MailClient(
             name: "tb-mail-test",
@@ -32,7 +33,7 @@ struct MailTests {
 
     @Test("is handed over by TLS from the start, or after STARTTLS, whole and to everybody", arguments: [true, false])
     func arrives(_ implicit: Bool) async throws {
-        let server = try LoopbackServer(implicit ? .smtps : .starttls)
+        let server = try NoticeReceiver(implicit ? .smtps : .starttls)
         try await client(server, implicit: implicit).send(mail())
         let taken = try #require(try server.taken().first)
         #expect(try server.taken().count == 1)
@@ -46,7 +47,7 @@ struct MailTests {
 
     @Test("is not handed to a server without TLS, nor is the password")
     func plain() async throws {
-        let server = try LoopbackServer(.plain)
+        let server = try NoticeReceiver(.plain)
         let error = try #require(await refusal(client(server, implicit: false), mail()))
         #expect(error.curlCode == 64)
         #expect(try server.taken() == [])
@@ -54,8 +55,8 @@ struct MailTests {
 
     @Test("is not handed to a server whose certificate is not trusted")
     func certificate() async throws {
-        let server = try LoopbackServer(.starttls)
-        let other = try LoopbackServer(.starttls)
+        let server = try NoticeReceiver(.starttls)
+        let other = try NoticeReceiver(.starttls)
         let error = try #require(
             await refusal(client(server, implicit: false, trusted: other.certificate), mail()))
         #expect(error.curlCode == 60)
@@ -64,7 +65,7 @@ struct MailTests {
 
     @Test("that is refused says so without password or message")
     func refused() async throws {
-        let server = try LoopbackServer(.closed)
+        let server = try NoticeReceiver(.closed)
         let error = try #require(await refusal(client(server, implicit: false, password: "wrong horse"), mail()))
         #expect(error.curlCode == 67)
         #expect(!error.description.contains("horse") && !error.description.contains("letters"))

@@ -1,7 +1,9 @@
 import AMQP
 import Domain
 import Logging
+import Mapping
 import Messaging
+import Settings
 import Store
 import Telemetry
 import Testing
@@ -66,7 +68,10 @@ import Testing
     private let reading = DeadLetterReading(books: [:])
     private let now = Instant(secondsSince1970: 9)
 
-    private func letter(_ message: IncomingMessage) -> DeadLetter { reading.letter(from: message, now: now) }
+    private func letter(_ message: IncomingMessage) -> DeadLetter { letter(reading, message) }
+    private func letter(_ reading: DeadLetterReading, _ message: IncomingMessage) -> DeadLetter {
+        reading.letter(from: message, now: now)
+    }
 
     @Test("the matter is the record's version: another body is another letter, another cause is not")
     func identity() {
@@ -82,6 +87,47 @@ import Testing
         let again = letter(IncomingMessage(body: Array("{}".utf8), envelope: .success(other), queue: "t.dead"))
         #expect(again.identity == first.identity)
         #expect(again.occurrence != first.occurrence)
+    }
+
+    @Test("of an archived account the remedy names what the configuration books to it")
+    func archived() {
+        var books = VenueBooks(
+            company: CompanyKey("harbour"), organisation: OrganisationKey("harbour"), site: SiteID("1"), name: "Bistro",
+            numberPrefix: "HBR", currency: "AUD", timeZone: .utc, contactNumber: "W", tracking: nil,
+            accounts: .init(sales: "230", tips: "825", rounding: "860", outsideTaxType: "BASEXCLUDED"), taxTypes: [:],
+            clearingAccounts: ["cash": "231", "card": "4010"], fallbackClearingAccount: nil)
+        var outcome = Rule.Outcome()
+        outcome.account = TextTemplate("4010")
+        books.rules = RuleBook(rules: ["Beverages", "Bar"].map {
+            Rule(name: $0, subject: .line, condition: .always, outcome: outcome)
+        })
+        let reading = DeadLetterReading(books: [VenueKey(company: CompanyKey("harbour"), site: SiteID("1")): books])
+        func remedy(
+            _ deadLetterClass: DeadLetterClass, _ cause: String, of organisation: String = "harbour"
+        ) -> String {
+            var envelope = Envelope(
+                firstSeen: now, subject: .init(organisation: OrganisationKey(organisation), document: 7))
+            envelope.failure = .init(
+                deadLetterClass, cause: cause,
+                remedy: "Restore it, or map its sales to another account in the configuration, then replay.")
+            return letter(reading, IncomingMessage(body: [], envelope: .success(envelope), queue: "t.dead")).remedy
+        }
+        func sentence(_ what: String) -> String {
+            "Restore it, or map \(what) to another account in the configuration, then replay."
+        }
+        #expect(remedy(.archived, "Account 4010 is archived in Xero. Xero refused it: x") == sentence(
+            "Beverages, Bar, payments by card"))
+        #expect(remedy(.archived, "Account 230 is archived in Xero.") == sentence("all other sales"))
+        #expect(remedy(.archived, "Account 825 is archived in Xero.") == sentence("tips"))
+        // Nothing goes there; not an account; another class; an organisation nobody knows.
+        for (deadLetterClass, cause, organisation) in [
+            (DeadLetterClass.archived, "Account 999 is archived in Xero.", "harbour"),
+            (.archived, "The contact is archived in Xero.", "harbour"),
+            (.mapping, "Account 4010 is archived in Xero.", "harbour"),
+            (.archived, "Account 4010 is archived in Xero.", "lakeside"),
+        ] {
+            #expect(remedy(deadLetterClass, cause, of: organisation) == sentence("its sales"), "\(cause)")
+        }
     }
 
     @Test("amount and day are read from the record where no document says them")

@@ -2,11 +2,11 @@ import Foundation
 
 /// A mail server or a web server on loopback in a child process, with TLS under a certificate made for the test. It
 /// keeps each message it took as a file before it says so: what `send` returned after can be read without waiting.
-final class LoopbackServer: Sendable {
-    struct NeverReady: Error {}
+package final class NoticeReceiver: Sendable {
+    package struct NeverReady: Error {}
 
     /// How it behaves.
-    enum Manner: String, Sendable {
+    package enum Manner: String, Sendable {
         /// TLS from the first byte; after STARTTLS; never.
         case smtps, starttls, plain
         /// STARTTLS, and no password is right.
@@ -15,17 +15,17 @@ final class LoopbackServer: Sendable {
         case https
     }
 
-    static let isThere = ["/usr/bin/python3", "/usr/bin/openssl"].allSatisfy {
+    package static let isThere = ["/usr/bin/python3", "/usr/bin/openssl"].allSatisfy {
         FileManager.default.isExecutableFile(atPath: $0)
     }
 
-    let port: Int
-    let certificate: String
+    package let port: Int
+    package let certificate: String
     private let folder: URL
     private let input: Pipe
     private let process: Process
 
-    init(_ manner: Manner, failures: Int = 0) throws {
+    package init(_ manner: Manner, failures: Int = 0) throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "tb-alerts-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         certificate = folder.appending(path: "certificate.pem").path
@@ -55,12 +55,12 @@ final class LoopbackServer: Sendable {
     }
 
     /// What it took, oldest first: of mail the envelope and the message, of the web the headers and the body.
-    func taken() throws -> [String] {
+    package func taken() throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".taken") }.sorted()
             .map { String(decoding: try Data(contentsOf: folder.appending(path: $0)), as: UTF8.self) }
     }
 
-    func end() {
+    package func end() {
         try? input.fileHandleForWriting.close()
         process.waitUntilExit()
     }

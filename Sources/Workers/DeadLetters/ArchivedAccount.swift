@@ -1,0 +1,33 @@
+import Domain
+import Mapping
+import Messaging
+import Settings
+
+/// Says in the remedy for an archived account what the configuration books to it: whoever maps it to another account
+/// must know what to look for. Pure.
+struct ArchivedAccount: Sendable {
+    /// One venue of each organisation: accounts and rules are the organisation's.
+    private let books: [OrganisationKey: VenueBooks]
+
+    init(books: [VenueKey: VenueBooks]) {
+        self.books = books.values.sorted { $0.site.text > $1.site.text }.reduce(into: [:]) {
+            $0[$1.organisation] = $1
+        }
+    }
+
+    /// More names than a person reads in one sentence.
+    private static let namesMax = 5
+
+    /// - Returns: the remedy, word for word where the cause names no account or nothing is known to go there.
+    func remedy(of failure: Envelope.Failure, organisation: OrganisationKey?) -> String {
+        guard failure.deadLetterClass == .archived, let books = organisation.flatMap({ books[$0] }),
+            let end = failure.cause.firstRange(of: " is archived in Xero."), failure.cause.hasPrefix("Account ")
+        else { return failure.remedy }
+        let account = failure.cause[..<end.lowerBound].dropFirst("Account ".count)
+        let names = books.whatGoes(to: String(account))
+        guard !names.isEmpty else { return failure.remedy }
+        var listed = names.prefix(Self.namesMax).joined(separator: ", ")
+        if names.count > Self.namesMax { listed += " and \(names.count - Self.namesMax) more" }
+        return failure.remedy.replacing("map its sales to another account", with: "map \(listed) to another account")
+    }
+}

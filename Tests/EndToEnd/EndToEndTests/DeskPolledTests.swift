@@ -1,0 +1,84 @@
+import Foundation
+import Testing
+
+@testable import FleetHarness
+
+/// From the till's own interface to the desk and back: what is laid there came by the poller, in the form Kounta sends.
+@Suite("The desk, from the till", .serialized, .enabled(if: Servers.areThere, Servers.absence), .timeLimit(.minutes(6)))
+struct DeskPolledTests {
+    @Test("orders of an archived account, read from the till, are sent again by one command; the books are the till's")
+    func archived() async throws {
+        try await RunningFleet.with("polled", ordersPerVenue: 12) { running in
+            let desk = DeskRunning(running: running, messages: Messages(run: running.fleet.run))
+            try await desk.inXero(#""archiveAccounts":["230"]"#)
+            try await running.fleet.startWorkers(running.fleet.usualWorkers)
+            // Written, or on the desk.
+            try await running.waitUntilDone()
+            let letters = try await desk.letters("class,state,source_kind,organisation")
+            #expect(letters.count >= 12)
+            let all = ["class": "archived", "state": "open", "source_kind": "order", "organisation": "harbour"]
+            #expect(letters.allSatisfy { $0 == all })
+            // The other organisation's orders are booked meanwhile.
+            #expect(try await running.invoiceNumbers().isEmpty == false)
+            try await desk.inXero(#""activateAccounts":["230"]"#)
+            let replay = try await desk.desk("replay", "--class", "archived", "--wait", "--by", "ana")
+            #expect(replay.status == 0, "\(replay.output)")
+            #expect(replay.output.contains("\(letters.count) letters put right, 0 came back"), "\(replay.output)")
+            let proof = try Proof(
+                plan: running.fleet.plan, till: try await running.fleet.kounta.get("/_control/ledger?orders=1"),
+                ledger: try await running.fleet.xero.get("/_control/ledger"), dead: try await desk.unclosed(),
+                queued: try await running.watch.queued())
+            #expect(proof.holds, "\(proof.lines.joined(separator: "\n"))")
+        }
+    }
+
+    @Test("takings without an account for their difference: the later count takes the letter's place, then closes it")
+    func takings() async throws {
+        let example = RunningFleet.root.appendingPathComponent("config/example.yaml")
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("polled-\(UUID()).yaml")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try String(contentsOf: example, encoding: .utf8)
+            .replacing("      mode: per_order\n      cut_off: \"04:00\"\n", with: """
+                      mode: daily_summary
+                      close_on: takings
+                      takings_within: 30d
+
+                """)
+            .write(to: file, atomically: true, encoding: .utf8)
+        try await RunningFleet.with(
+            "polled-takings", ordersPerVenue: 6, configuration: file.path,
+            tillArguments: ["--days", "1", "--hold-takings"],
+            environment: ["TILLBRIDGE_MAPPING_CLOSE_DELAY": "1s", "TILLBRIDGE_DESK_PROBE_INTERVAL": "1h"]
+        ) { running in
+            let desk = DeskRunning(running: running, messages: Messages(run: running.fleet.run))
+            let bistro = try #require(try await running.till().days.keys.first { $0.site == "923" })
+            func count(_ cents: Int) async throws {
+                try await running.fleet.kounta.post(
+                    "/_control/takings",
+                    #"{"site":\#(bistro.site),"day":"\#(bistro.day)","method":"Cash","difference_cents":\#(cents)}"#)
+            }
+            func letters() async throws -> [[String: String]] {
+                try await desk.letters("source_kind,source_id,class,state,cause,outcome")
+            }
+            try await running.fleet.startWorkers(running.fleet.usualWorkers)
+            try await count(-150)
+            try await running.wait("the letter") { try await letters().count == 1 }
+            let first = try #require(try await letters().first)
+            #expect(first["source_kind"] == "takings" && first["class"] == "mapping", "\(first)")
+            #expect(first["cause"]?.contains("no account is set for the difference of -1.50") == true, "\(first)")
+            // Counted again, wrong again: one letter of these takings is left, the later one's.
+            try await count(-120)
+            try await running.wait("the second letter in the first one's place") {
+                try await letters().map { $0["state"] } == ["resolved", "open"]
+            }
+            // Counted right: nothing is left on the desk, and the day is booked.
+            try await count(0)
+            try await running.wait("an empty desk") { try await desk.unclosed() == 0 }
+            let both = try await letters()
+            #expect(Set(both.map { $0["source_id"] }).count == 1)
+            #expect(both.allSatisfy { $0["outcome"] == "a later version of the takings takes its place" }, "\(both)")
+            let number = "HBR-D\(bistro.day.replacing("-", with: ""))"
+            try await running.wait(number) { try await running.invoiceNumbers().contains(number) }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+import AlertWork
+import Alerting
+import Domain
+import Foundation
+import HTTP
+import JSON
+import Logging
+import Messaging
+import Notices
+import Peers
+import Postgres
+import Settings
+import Store
+import Telemetry
+import Testing
+import Threads
+
+private let databaseURL = ProcessInfo.processInfo.environment["TILLBRIDGE_TEST_DATABASE_URL"]
+
+/// Facts out of a real database, decided upon at moments of the test's own choice, delivered to a real receiver.
+@Suite(
+    "a look and what follows",
+    .enabled(
+        if: databaseURL != nil && NoticeReceiver.isThere,
+        "TILLBRIDGE_TEST_DATABASE_URL is not set, or python3 and openssl are missing"), .timeLimit(.minutes(2)))
+struct AlertServiceTests {
+    private static let yaml = """
+        organisations:
+          - key: harbour
+            name: Harbour Hospitality
+            currency: AUD
+            timezone: UTC
+            accounts: {sales: "230", tips: "825", rounding: "860"}
+            taxes: {"0.1": OUTPUT}
+            payment_methods: {Cash: "231"}
+        companies:
+          - key: harbour
+            kounta_company: "162"
+            organisation: harbour
+            start_from: 2026-07-01
+            venues:
+              - {site: "923", name: Harbour Bistro, prefix: HBR}
+        alerts:
+          quiet_hours: 22:00-07:00
+          group_after: 1m
+          queue_age: 30m
+          give_up_after: 1h
+          channels:
+            - {name: duty, kind: webhook}
+
+        """
+
+    /// The broker's queues as the test says they are.
+    private struct MemoryBroker: QueueLook {
+        let map: Locked<QueueState>
+
+        func name(of queue: QueueName) -> String { queue.text(prefix: "t") }
+        func look(at queues: [QueueName]) async throws -> [QueueName: QueueState] {
+            let state = map.withLock { $0 }
+            return queues.reduce(into: [:]) { $0[$1] = $1 == .map ? state : QueueState(waiting: 0, consumers: 0) }
+        }
+    }
+
+    private struct Watch {
+        let pool: PostgresPool
+        let store: PostgresStore
+        let service: AlertService
+        let lease: Lease
+        let receiver: NoticeReceiver
+        let now: Locked<Instant>
+        let map: Locked<QueueState>
+        let metrics: Metrics
+        var memory: AlertLook.Memory
+
+        /// A look at a moment of 2026-11-25, and whatever is due by then.
+        mutating func look(_ time: String) async throws {
+            let moment = try #require(Instant(iso8601: "2026-11-\(time):00Z"))
+            now.withLock { $0 = moment }
+            try await service.lookAndDecide(&memory, lease)
+            // One message a channel and tick.
+            for _ in 0..<3 { try await service.deliver() }
+        }
+
+        /// The alert of the desk's letters, as people see it listed.
+        func letters() async throws -> PostgresStore.ListedAlert {
+            try #require(
+                try await store.listedAlerts(closedToo: false).first { $0.concern.kind == .deadLetterGroup })
+        }
+
+        func heard() throws -> [String] {
+            try receiver.taken().map { taken in
+                let body = taken.components(separatedBy: "\n\n").dropFirst().joined(separator: "\n\n")
+                let payload = try JSON(parsing: Array(body.utf8))
+                return "\(payload["notice"]?.string ?? "?"): \(payload["title"]?.string ?? "?")"
+            }
+        }
+    }
+
+    private func with(
+        _ name: String, failures: Int = 0, _ work: (inout Watch) async throws -> Void
+    ) async throws {
+        let schema = "look_\(name)_\(getpid())"
+        let base = try #require(databaseURL)
+        let pool = PostgresPool(
+            address: try PostgresAddress(
+                url: "\(base)\(base.contains("?") ? "&" : "?")options=-csearch_path%3D\(schema)"),
+            size: 4, name: "look-tests")
+        let receiver = try NoticeReceiver(.https, failures: failures)
+        let http = HTTPClient(
+            name: "tb-look-test", configuration: HTTPConfiguration(trustedCertificates: receiver.certificate))
+        let result: Result<Void, any Error>
+        do {
+            _ = try await Migrator(pool: pool, schema: schema).migrate()
+            var watch = try await self.watch(PostgresStore(pool: pool, holder: "tests"), pool, receiver, http)
+            result = .success(try await work(&watch))
+        } catch { result = .failure(error) }
+        try await pool.withSession { try $0.script("DROP SCHEMA IF EXISTS \(schema) CASCADE") }
+        await pool.close()
+        await http.close()
+        try result.get()
+    }
+
+    private func watch(
+        _ store: PostgresStore, _ pool: PostgresPool, _ receiver: NoticeReceiver, _ http: HTTPClient
+    ) async throws -> Watch {
+        let settings = try Settings(
+            loading: Settings.Sources(
+                file: "fleet.yaml", yaml: Self.yaml,
+                environment: [
+                    "TILLBRIDGE_RABBITMQ_URL": "amqp://fleet:hush@broker/",
+                    "TILLBRIDGE_DATABASE_URL": "postgresql://fleet@db/books",
+                ], readFile: { _ in nil }, readTimeZone: { $0 == "UTC" ? .utc : nil }))
+        let start = try #require(Instant(iso8601: "2026-11-25T12:00:00Z"))
+        // Nobody polls here: that is another matter.
+        try await store.mute(
+            Mute(kind: .syncSilent, until: start.adding(seconds: 86_400 * 9)), author: "Ana", reason: "a test")
+        let (now, map) = (Locked(start), Locked(QueueState(waiting: 0, consumers: 1)))
+        let metrics = Metrics()
+        let channel = WebhookChannel(
+            name: "duty", url: Secret("https://127.0.0.1:\(receiver.port)/hook"),
+            form: .signed(Secret("0123456789abcdef")), http: http)
+        let service = AlertService(
+            settings: settings.alerts, isSpare: false, store: store,
+            look: AlertLook(settings: settings, store: store, broker: MemoryBroker(map: map)), channels: [channel],
+            clock: WorkClock(now: { now.withLock { $0 } }, sleep: { _ in }, randomInteger: { $0.lowerBound }),
+            metrics: metrics, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        return Watch(
+            pool: pool, store: store, service: service,
+            lease: try #require(try await store.acquire("alerts", for: .seconds(3600))), receiver: receiver, now: now,
+            map: map, metrics: metrics, memory: AlertLook.Memory(watchingSince: start))
+    }
+
+    private static let letter = """
+        INSERT INTO dead_letter_group (class, fingerprint, organisation, remedy, opened_at)
+        VALUES ('archived', 'f', 'harbour', 'Restore it.', '2026-11-25T22:30:00Z');
+        INSERT INTO dead_letter (identity, queue, class, cause, remedy, organisation, company, venue, attempts,
+                                 headers, body, first_seen, group_id, amount)
+        SELECT sha256('1'), 'q', 'archived', 'Account 230 is archived in Xero.', 'Restore it.', 'harbour', 'harbour',
+               'Harbour Bistro', 0, '{}', '', '2026-11-25T22:30:00Z', (SELECT id FROM dead_letter_group), 12.30;
+        """
+
+    @Test("in quiet hours a message is held, and shown as such; when they end it is delivered, once")
+    func quietHours() async throws {
+        try await with("quiet") { watch in
+            try await watch.pool.withSession { try $0.script(Self.letter) }
+            try await watch.look("25T23:00")
+            #expect(try watch.heard().isEmpty)
+            let counts = try await watch.store.alertCounts()
+            #expect(counts.open[.deadLetterGroup] == 1 && counts.waiting == 1)
+            let held = try await watch.letters()
+            #expect(held.undelivered == 1 && held.error == nil && held.givenUp == 0)
+            #expect(held.lastTold == Instant(iso8601: "2026-11-26T07:00:00Z"))
+            try await watch.look("26T06:59")
+            #expect(try watch.heard().isEmpty)
+            #expect(watch.metrics.rendered().contains("tillbridge_alert_deliveries_waiting 1"))
+            try await watch.look("26T07:00")
+            #expect(try watch.heard() == ["opened: 1 letter on the desk: archived"])
+            try await watch.look("26T07:01")
+            #expect(try watch.heard().count == 1)
+            #expect(try await watch.letters().undelivered == 0)
+            #expect(watch.metrics.rendered().contains("tillbridge_alert_deliveries_waiting 0"))
+            #expect(
+                watch.metrics.rendered().contains(
+                    #"tillbridge_alerts_sent_total{channel="duty",notice="opened"} 1"#))
+        }
+    }
+
+    @Test("a message that nobody takes is tried again, given up in the end, and seen all the time")
+    func givenUp() async throws {
+        try await with("given_up", failures: 1_000) { watch in
+            try await watch.pool.withSession { try $0.script(Self.letter) }
+            try await watch.look("26T08:00")
+            var alert = try await watch.letters()
+            #expect(alert.undelivered == 1 && alert.givenUp == 0)
+            #expect(alert.error == "the address of duty answered 503")
+            for minute in ["10", "20", "40", "59"] { try await watch.look("26T08:\(minute)") }
+            #expect(try await watch.store.alertCounts().givenUp == 0)
+            try await watch.look("26T09:30")
+            alert = try await watch.letters()
+            #expect(alert.undelivered == 1 && alert.givenUp == 1)
+            try await watch.look("26T09:31")
+            let figures = watch.metrics.rendered()
+            #expect(figures.contains("tillbridge_alert_deliveries_given_up 1"), "\(figures)")
+            #expect(figures.contains("tillbridge_alert_deliveries_waiting 0"), "\(figures)")
+            #expect(try watch.heard().isEmpty)
+        }
+    }
+
+    @Test("a queue whose reader is gone, and one whose reader stands still, are told past the bound; a backlog is not")
+    func queueAge() async throws {
+        try await with("queue") { watch in
+            func says(_ waiting: Int, _ consumers: Int) {
+                watch.map.withLock { $0 = QueueState(waiting: waiting, consumers: consumers) }
+            }
+            says(12, 0)
+            try await watch.look("25T12:00")
+            try await watch.look("25T12:29")
+            #expect(try watch.heard().isEmpty)
+            try await watch.look("25T12:30")
+            #expect(try watch.heard() == ["opened: nobody takes messages from t.map"])
+            says(0, 1)
+            try await watch.look("25T12:40")
+            try await watch.look("25T13:00")
+            #expect(try watch.heard().last == "resolved: nobody takes messages from t.map")
+
+            // A mapper is there. A document was made a quarter of an hour after the queue filled: a backlog.
+            says(9000, 1)
+            try await watch.look("26T09:00")
+            try await watch.pool.withSession {
+                try $0.script(
+                    """
+                    INSERT INTO document (organisation, number, company, source_kind, source_id, source_hash, venue,
+                                          contact_number, trading_date, currency, total, content_hash, created_at,
+                                          closed_at)
+                    VALUES ('harbour', 'HBR-1', 'harbour', 'order', '1', '', 'Harbour Bistro', 'W', '2026-11-26',
+                            'AUD', 12.00, '', '2026-11-26T09:15:00Z', '2026-11-26T09:16:00Z');
+                    """)
+            }
+            try await watch.look("26T09:44")
+            #expect(try watch.heard().count == 2)
+            // Nothing since: it stands still.
+            try await watch.look("26T09:45")
+            #expect(try watch.heard().last == "opened: messages of t.map do not get on")
+            says(0, 1)
+            try await watch.look("26T09:50")
+            try await watch.look("26T10:10")
+            #expect(try watch.heard().last == "resolved: messages of t.map do not get on")
+            #expect(try watch.heard().count == 4)
+        }
+    }
+}
