@@ -50,7 +50,9 @@ struct LiveDatabaseTests {
         let working = try LiveDatabase.pool(settings, name: "test", size: 1, logger: logger, health: nil)
         let planning = ["enable_seqscan", "plan_cache_mode"]
         #expect(try await Self.show(planning, migrating) == ["0", "some_schema", "on", "auto"])
-        #expect(try await Self.show(planning + ["jit"], working) == ["30s", "some_schema", "off", "force_generic_plan", "off"])
+        #expect(
+            try await Self.show(planning + ["jit"], working)
+                == ["30s", "some_schema", "off", "force_generic_plan", "off"])
         await migrating.close()
         await working.close()
     }
