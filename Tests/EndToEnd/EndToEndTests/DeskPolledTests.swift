@@ -8,7 +8,7 @@ import Testing
 struct DeskPolledTests {
     @Test("orders of an archived account, read from the till, are sent again by one command; the books are the till's")
     func archived() async throws {
-        try await RunningFleet.with("polled", ordersPerVenue: 12) { running in
+        try await RunningFleet.with("desk-polled", ordersPerVenue: 12) { running in
             let desk = DeskRunning(running: running, messages: Messages(run: running.fleet.run))
             try await desk.inXero(#""archiveAccounts":["230"]"#)
             try await running.fleet.startWorkers(running.fleet.usualWorkers)
