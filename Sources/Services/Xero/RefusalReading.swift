@@ -79,11 +79,12 @@ package enum RefusalReading {
             remedy: { _ in "Restore the venue's contact in Xero (Contacts, Archived), then replay." }),
         Reading(
             deadLetterClass: .archived, words: ["archived", "not active"], nameAfter: "account code",
-            unnamed: "what the sentence names", plain: { "Account \($0) is archived in Xero." },
+            unnamed: "what the sentence names", plain: { ArchivedAccountWords.cause($0) },
             remedy: { name in
                 let what = name.first?.isNumber == true ? "account \(name)" : name
-                return "Restore \(what) in Xero (Accounting, Chart of accounts), or map its sales to another account "
-                    + "in the configuration, then replay."
+                return "Restore \(what) in Xero (Accounting, Chart of accounts), or "
+                    + ArchivedAccountWords.mapElsewhere(ArchivedAccountWords.anything)
+                    + " in the configuration, then replay."
             }),
         Reading(
             deadLetterClass: .duplicate, words: ["must be unique", "already assigned"],

@@ -21,13 +21,14 @@ struct ArchivedAccount: Sendable {
     /// - Returns: the remedy, word for word where the cause names no account or nothing is known to go there.
     func remedy(of failure: Envelope.Failure, organisation: OrganisationKey?) -> String {
         guard failure.deadLetterClass == .archived, let books = organisation.flatMap({ books[$0] }),
-            let end = failure.cause.firstRange(of: " is archived in Xero."), failure.cause.hasPrefix("Account ")
+            let account = ArchivedAccountWords.account(in: failure.cause)
         else { return failure.remedy }
-        let account = failure.cause[..<end.lowerBound].dropFirst("Account ".count)
         let names = books.whatGoes(to: String(account))
         guard !names.isEmpty else { return failure.remedy }
         var listed = names.prefix(Self.namesMax).joined(separator: ", ")
         if names.count > Self.namesMax { listed += " and \(names.count - Self.namesMax) more" }
-        return failure.remedy.replacing("map its sales to another account", with: "map \(listed) to another account")
+        return failure.remedy.replacing(
+            ArchivedAccountWords.mapElsewhere(ArchivedAccountWords.anything),
+            with: ArchivedAccountWords.mapElsewhere(listed))
     }
 }
