@@ -1,16 +1,13 @@
 import Domain
 import HTTP
-import Hummingbird
 import JSON
 import Logging
 import Messaging
 import Postgres
-import Settings
 import Store
 import Telemetry
 import Testing
 import Xero
-import XeroSimulator
 
 @testable import Writing
 
@@ -213,42 +210,8 @@ private actor SharedLinks: ContactStore, LeaseStore {
     }
 }
 
-/// One process calls a simulator without limits.
-private struct NoLimit: CallBudget {
-    func take(_ purpose: CallPurpose, isRead: Bool, for organisation: OrganisationKey) async throws -> CallPermit {
-        CallPermit(organisation: organisation, id: nil)
-    }
-    func giveBack(_ permit: CallPermit, headers: HTTPHeaders?, result: CallResult) async {}
-    func closed(_ organisation: OrganisationKey) async throws -> Duration? { nil }
-    func park(_ organisation: OrganisationKey, for duration: Duration, reason: String) async {}
-}
-
 private func withLedger(_ body: @escaping @Sendable (LedgerWithContacts) async throws -> Void) async throws {
-    let tenant = "8be9f0a2-5c1d-4f0e-9a53-0f6b7d3c1a01"
-    let simulator = Simulator(
-        SimulatorSettings(organisations: [try .init(tenantID: tenant, name: "Harbour", venues: [])], limits: .off))
-    let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
-    try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask {
-            // Ends by cancellation below; what it throws before that ends the stream, and the test fails on it.
-            defer { continuation.finish() }
-            try await simulator.application { continuation.yield($0) }.run()
-        }
-        var listening = ports.makeAsyncIterator()
-        let port = try #require(await listening.next())
-        let http = HTTPClient(name: "test-http", configuration: HTTPConfiguration())
-        let base = "http://127.0.0.1:\(port)"
-        let client = XeroClient(
-            organisation: OrganisationKey("harbour"), http: http, base: base, tenant: tenant,
-            tokens: XeroTokens(
-                http: http, identity: base, credential: ClientCredential(id: "test", secret: Secret("hush"))),
-            budget: NoLimit(), onCall: { _, _, _ in })
-        let result: Result<Void, any Error>
-        do {
-            result = .success(try await body(LedgerWithContacts(client: client, http: http, base: base)))
-        } catch { result = .failure(error) }
-        await http.close()
-        group.cancelAll()
-        try result.get()
+    try await SimulatedXero.with(venues: []) { xero in
+        try await body(LedgerWithContacts(client: xero.client, http: xero.http, base: xero.base))
     }
 }

@@ -63,26 +63,38 @@ enum LiveServers {
 extension PostgresStore {
     /// Mapped orders of an organisation, each an invoice of 10.00 paid by one tender, as the mapper stores them.
     func map(_ ids: some Sequence<Int>, for organisation: OrganisationKey) async throws -> [DocumentID] {
-        let date = CalendarDate(year: 2026, month: 11, day: 20)
-        return try await accept(
+        try await accept(
             ids.map { id in
                 let number = "HBR-\(organisation)-\(id)"
-                // As good as a hash: another number is another content.
-                let padding = Array(repeating: UInt8(0), count: 32)
-                guard let hash = ContentHash(bytes: Array((Array(number.utf8) + padding).prefix(32))) else {
-                    preconditionFailure("32 bytes")
-                }
-                return MappedRecord(
-                    source: SourceKey(company: CompanyKey("\(organisation)"), kind: .order, id: "\(id)"), hash: hash,
-                    body: Array("order \(id)".utf8),
-                    document: NewDocument(
-                        organisation: organisation, number: DocumentNumber(number), venue: "Bistro",
-                        contactNumber: "WALKIN", tradingDate: date, currency: "AUD", total: Money(cents: 1000),
-                        body: Array("{\"InvoiceNumber\":\"\(number)\"}".utf8), contentHash: hash,
-                        payments: [
-                            InvoicePayment(account: "231", amount: Money(cents: 1000), date: date, reference: "Cash")
-                        ]))
+                return .made(
+                    number, for: organisation, contact: "WALKIN", cents: 1000,
+                    element: "{\"InvoiceNumber\":\"\(number)\"}", tenders: [("231", 1000)])
             }
         ).map(\.id)
+    }
+}
+
+extension MappedRecord {
+    /// An order that is known by its document's number.
+    static func made(
+        _ number: String, for organisation: OrganisationKey, contact: String, cents: Int64, element: String,
+        tenders: [(account: String, cents: Int64)]
+    ) -> MappedRecord {
+        let date = CalendarDate(year: 2026, month: 11, day: 20)
+        // As good as a hash: another number is another content.
+        let padding = Array(repeating: UInt8(0), count: 32)
+        guard let hash = ContentHash(bytes: Array((Array(number.utf8) + padding).prefix(32))) else {
+            preconditionFailure("32 bytes")
+        }
+        return MappedRecord(
+            source: SourceKey(company: CompanyKey("\(organisation)"), kind: .order, id: number), hash: hash,
+            body: Array("order \(number)".utf8),
+            document: NewDocument(
+                organisation: organisation, number: DocumentNumber(number), venue: "Bistro", contactNumber: contact,
+                tradingDate: date, currency: "AUD", total: Money(cents: cents), body: Array(element.utf8),
+                contentHash: hash,
+                payments: tenders.map {
+                    InvoicePayment(account: $0.account, amount: Money(cents: $0.cents), date: date, reference: "Cash")
+                }))
     }
 }

@@ -1,7 +1,5 @@
 import Domain
-import Foundation
 import HTTP
-import Hummingbird
 import JSON
 import Logging
 import Messaging
@@ -13,59 +11,27 @@ import Store
 import Telemetry
 import Testing
 import Xero
-import XeroSimulator
 
 @testable import Writing
 
 /// A simulated Xero on one side, a real database on the other, and the writer between them.
 struct SimulatedBooks: Sendable {
-    static let harbour = OrganisationKey("harbour")
-    private static let tenant = "8be9f0a2-5c1d-4f0e-9a53-0f6b7d3c1a04"
+    static let harbour = SimulatedXero.harbour
     static let contactNumber = "WALKIN-HBR"
 
     let pool: PostgresPool
     let store: PostgresStore
-    let http: HTTPClient
-    let client: XeroClient
-    let base: String
-    private let tokens: XeroTokens
+    private let xero: SimulatedXero
+
+    var http: HTTPClient { xero.http }
 
     static func with(_ name: String, _ work: @escaping @Sendable (SimulatedBooks) async throws -> Void) async throws {
         try await LiveServers.withDatabase(name) { pool in
-            let simulator = Simulator(
-                SimulatorSettings(
-                    organisations: [try .init(tenantID: tenant, name: "Harbour", venues: ["Bistro"])], limits: .off))
-            let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask {
-                    // Ends by cancellation below; what it throws before that ends the stream, and the test fails on it.
-                    defer { continuation.finish() }
-                    try await simulator.application { continuation.yield($0) }.run()
-                }
-                var listening = ports.makeAsyncIterator()
-                let port = try #require(await listening.next())
-                let http = HTTPClient(name: "test-http", configuration: HTTPConfiguration())
-                let result: Result<Void, any Error>
-                do {
-                    result = .success(try await work(SimulatedBooks(pool, http, "http://127.0.0.1:\(port)")))
-                } catch { result = .failure(error) }
-                await http.close()
-                group.cancelAll()
-                try result.get()
+            try await SimulatedXero.with(venues: ["Bistro"]) { xero in
+                try await work(
+                    SimulatedBooks(pool: pool, store: PostgresStore(pool: pool, holder: "writer"), xero: xero))
             }
         }
-    }
-
-    private init(_ pool: PostgresPool, _ http: HTTPClient, _ base: String) {
-        self.pool = pool
-        self.http = http
-        self.base = base
-        store = PostgresStore(pool: pool, holder: "writer")
-        tokens = XeroTokens(
-            http: http, identity: base, credential: ClientCredential(id: "test", secret: Secret("hush")))
-        client = XeroClient(
-            organisation: Self.harbour, http: http, base: base, tenant: Self.tenant, tokens: tokens,
-            budget: Unlimited(), onCall: { _, _, _ in })
     }
 
     // MARK: the fleet's side
@@ -89,25 +55,11 @@ struct SimulatedBooks: Sendable {
     }
 
     func map(_ orders: [Order]) async throws -> [DocumentID] {
-        let date = CalendarDate(year: 2026, month: 11, day: 20)
-        return try await store.accept(
+        try await store.accept(
             orders.map { order in
-                // As good as a hash: another number is another content.
-                let padding = Array(repeating: UInt8(0), count: 32)
-                guard let hash = ContentHash(bytes: Array((Array(order.number.utf8) + padding).prefix(32))) else {
-                    preconditionFailure("32 bytes")
-                }
-                return MappedRecord(
-                    source: SourceKey(company: CompanyKey("harbour"), kind: .order, id: order.number), hash: hash,
-                    body: Array(order.number.utf8),
-                    document: NewDocument(
-                        organisation: Self.harbour, number: DocumentNumber(order.number), venue: "Bistro",
-                        contactNumber: Self.contactNumber, tradingDate: date, currency: "AUD",
-                        total: Money(cents: order.cents), body: Array(order.element.utf8), contentHash: hash,
-                        payments: order.tenders.map {
-                            InvoicePayment(
-                                account: $0.account, amount: Money(cents: $0.cents), date: date, reference: "Cash")
-                        }))
+                MappedRecord.made(
+                    order.number, for: Self.harbour, contact: Self.contactNumber, cents: order.cents,
+                    element: order.element, tenders: order.tenders)
             }
         ).map(\.id)
     }
@@ -123,7 +75,7 @@ struct SimulatedBooks: Sendable {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let settings = try WriterServiceTests.settings()
         try await WriterService(
-            organisation: settings.organisations[0], inbox: broker, outbox: broker, store: store, ledger: client,
+            organisation: settings.organisations[0], inbox: broker, outbox: broker, store: store, ledger: xero.client,
             contactNames: [Self.contactNumber: "Walk-in"], settings: settings.writing, clock: clock, metrics: Metrics(),
             logger: logger, suspicion: Suspicion(store: store, turn: SoloTurn())
         ).run()
@@ -176,7 +128,7 @@ struct SimulatedBooks: Sendable {
 
     func control(_ method: HTTPMethod, _ path: String, _ body: String? = nil) async throws -> JSON {
         let request = HTTP.HTTPRequest(
-            method: method, url: "\(base)/_control/\(path)",
+            method: method, url: "\(xero.base)/_control/\(path)",
             headers: body == nil ? [] : [("Content-Type", "application/json")], body: body.map { Array($0.utf8) })
         guard case .answered(let response) = await http.send(request), response.status == 200 else {
             throw Refused(what: path)
@@ -187,11 +139,11 @@ struct SimulatedBooks: Sendable {
     /// What a person, or an earlier call of ours, did in Xero.
     @discardableResult
     func hand(_ method: HTTPMethod, _ path: String, _ body: String) async throws -> JSON {
-        let token = try await tokens.accessToken(insteadOf: nil)
+        let token = try await xero.tokens.accessToken(insteadOf: nil)
         let request = HTTP.HTTPRequest(
-            method: method, url: "\(base)/api.xro/2.0/\(path)",
+            method: method, url: "\(xero.base)/api.xro/2.0/\(path)",
             headers: [
-                ("Authorization", "Bearer \(token)"), ("xero-tenant-id", Self.tenant),
+                ("Authorization", "Bearer \(token)"), ("xero-tenant-id", SimulatedXero.tenant),
                 ("Accept", "application/json"), ("Content-Type", "application/json"),
             ], body: Array(body.utf8))
         guard case .answered(let response) = await http.send(request), response.status == 200 else {
@@ -207,13 +159,4 @@ struct SimulatedBooks: Sendable {
     }
 
     struct Refused: Error { let what: String }
-}
-
-private struct Unlimited: CallBudget {
-    func take(_ purpose: CallPurpose, isRead: Bool, for organisation: OrganisationKey) async throws -> CallPermit {
-        CallPermit(organisation: organisation, id: nil)
-    }
-    func giveBack(_ permit: CallPermit, headers: HTTP.HTTPHeaders?, result: CallResult) async {}
-    func closed(_ organisation: OrganisationKey) async throws -> Duration? { nil }
-    func park(_ organisation: OrganisationKey, for duration: Duration, reason: String) async {}
 }
