@@ -55,7 +55,8 @@ struct MappingWatch: Service {
     /// - Returns: whether it is done, by this writer or another.
     private func checkAtStart(_ looks: Int) async throws -> Bool {
         guard looks > Self.looksBeforeStart else { return false }
-        if looks < Self.looksBeforeStartMax, try await store.openCounts()[organisation, default: 0] > 0 { return false }
+        let open = try await store.openDocuments(dueAfter: .zero)[organisation]?.all ?? 0
+        if looks < Self.looksBeforeStartMax, open > 0 { return false }
         guard try await store.acquire(lease("start"), for: Self.startLease) != nil else { return true }
         return try await check() != nil
     }

@@ -13,9 +13,7 @@ package protocol SweepingStore: LeaseStore {
     func takeOvertaken(
         of organisation: OrganisationKey, by margin: Duration, limit: Int
     ) async throws -> [DocumentID]
-    /// How many documents of each organisation are not finished.
-    func openCounts() async throws -> [OrganisationKey: Int]
-    /// The same, by where each document's message should be.
+    /// How many documents of each organisation are not finished, by where each document's message should be.
     ///
     /// - Parameter age: since when a document is ``OpenDocuments/due``.
     func openDocuments(dueAfter age: Duration) async throws -> [OrganisationKey: OpenDocuments]
@@ -81,19 +79,6 @@ extension PostgresStore: SweepingStore {
                 UPDATE document AS d SET published_at = now() FROM overtaken WHERE d.id = overtaken.id RETURNING d.id
                 """, [.text(organisation.text), .int(margin.milliseconds), .int(Int64(limit))]
             ).map { DocumentID(try $0.int("id")) }
-        }
-    }
-
-    package func openCounts() async throws -> [OrganisationKey: Int] {
-        try await pool.withSession { session in
-            let rows = try session.query(
-                """
-                SELECT organisation, count(*) AS open FROM document
-                 WHERE closed_at IS NULL GROUP BY organisation
-                """)
-            return try rows.reduce(into: [:]) { counts, row in
-                counts[OrganisationKey(try row.text("organisation"))] = Int(try row.int("open"))
-            }
         }
     }
 

@@ -277,7 +277,6 @@ private struct LeaseForAll: SweepingStore {
     ) async throws -> [DocumentID] {
         try await store.takeOvertaken(of: organisation, by: margin, limit: limit)
     }
-    func openCounts() async throws -> [OrganisationKey: Int] { try await store.openCounts() }
     func openDocuments(dueAfter age: Duration) async throws -> [OrganisationKey: OpenDocuments] {
         try await store.openDocuments(dueAfter: age)
     }
