@@ -109,6 +109,8 @@ package struct DayClosing: Service {
         var ending: [DayKey] = []
         var due: [DayKey] = []
         var overdue = 0
+        // A venue's days are closed in their order: one whose orders came a moment later holds those after it back.
+        var isEarlierOnItsWay = false
         for day in try await store.unfinishedDays(of: venue, through: today) {
             switch day.state {
             case .open:
@@ -116,15 +118,17 @@ package struct DayClosing: Service {
                 // One without sales is recorded as such, above, and needs no look at its mapping.
                 // What waits in the queue may have been sold after the count.
                 let isKnown = books.posting.closing == .cutOff || isQueueEmpty
-                if end <= now, end <= readUntil, day.hasSales, isKnown { ending.append(day.key) }
+                if end <= now, end <= readUntil, day.hasSales, isKnown {
+                    ending.append(day.key)
+                    isEarlierOnItsWay = true
+                }
                 let isLate = calendar.start(of: day.key.day.adding(days: 1)).adding(Self.countedWithin) < now
                 if books.posting.closing == .takings, day.countedAt == nil, day.hasSales, isLate { overdue += 1 }
             case .closing:
                 // Something that was sold after the last count came meanwhile: it is counted first.
                 let isOver = end(of: day, books, calendar) <= now
-                if isQueueEmpty, isOver, let since = day.closingSince, since.adding(delay) <= now {
-                    due.append(day.key)
-                }
+                let isDue = isQueueEmpty && day.closingSince.map { $0.adding(delay) <= now } == true
+                if isOver, isDue, !isEarlierOnItsWay { due.append(day.key) } else if isOver { isEarlierOnItsWay = true }
             case .closed, .posted:
                 if isQueueEmpty, let since = day.changedAt, since.adding(delay) <= now { due.append(day.key) }
             }

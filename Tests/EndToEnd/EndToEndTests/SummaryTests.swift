@@ -84,7 +84,7 @@ struct SummaryTests {
         defer { try? FileManager.default.removeItem(at: file) }
         try await RunningFleet.with(
             "day-proof", ordersPerVenue: 40, configuration: file.path, postsDays: true,
-            environment: ["TILLBRIDGE_MAPPING_CLOSE_DELAY": "1s"]
+            environment: ["TILLBRIDGE_MAPPING_CLOSE_DELAY": "3s"]
         ) { running in
             try await running.fleet.startWorkers(running.fleet.usualWorkers)
             try await running.waitUntilDone()

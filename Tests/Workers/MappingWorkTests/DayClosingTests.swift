@@ -245,6 +245,28 @@ private final class Hands: Sendable {
         #expect(await world.days.closed.suffix(2) == [Self.day("2026-07-01"), Self.day("2026-06-01")])
     }
 
+    @Test("a venue's days are closed in their order, also where an earlier day's orders came after a later one's")
+    func order() async throws {
+        let world = World()
+        let later = Self.open("2026-07-02", .closing, since: "2026-07-02T18:00:00Z")
+        // The first look sees the earlier day's orders only now; the second, that its delay is not over yet.
+        for earlier in [Self.open("2026-07-01"), Self.open("2026-07-01", .closing, since: "2026-07-02T18:03:00Z")] {
+            await world.days.set([earlier, later], readUntil: nil)
+            try await world.look(at: "2026-07-02T18:04:00Z")
+            #expect(await world.days.closed.isEmpty)
+        }
+        // One whose orders are not all counted is not on its way: nobody knows when it will be.
+        let counting = World(PostingPlan(initial: .dailySummary, closing: .takings))
+        var counted = later
+        counted.countedAt = Self.instant("2026-07-02T12:00:00Z")
+        await counting.days.set([Self.open("2026-07-01", met: "2026-07-02T18:00:00Z"), counted], readUntil: nil)
+        try await counting.look(at: "2026-07-02T18:04:00Z")
+        #expect(await counting.days.closed == [Self.day("2026-07-02")])
+        await world.days.set([Self.open("2026-07-01", .closing, since: "2026-07-02T18:03:00Z"), later], readUntil: nil)
+        try await world.look(at: "2026-07-02T18:05:00Z")
+        #expect(await world.days.closed == [Self.day("2026-07-01"), Self.day("2026-07-02")])
+    }
+
     @Test("every summary day from the first is written down; days posted order by order are not")
     func met() async throws {
         let plan = PostingPlan(
