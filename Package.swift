@@ -131,6 +131,7 @@ let package = Package(
             .embedInCode("Migrations/0019_takings_scope.sql"),
             .embedInCode("Migrations/0020_audit_reasons.sql"),
             .embedInCode("Migrations/0021_alert_digests.sql"),
+            .embedInCode("Migrations/0023_room_for_updates.sql"),
         ]),
 
         // Books: pure.

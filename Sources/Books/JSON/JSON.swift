@@ -26,29 +26,21 @@ package struct JSON: Sendable {
     }
 
     private func find(_ key: UnsafeBufferPointer<UInt8>) -> JSON? {
-        let nodes = document.nodes
-        guard nodes[index].kind == .object else { return nil }
-        let end = nodes[index].next
-        var cursor = index + 1
-        while cursor < end {
-            let value = cursor + 1
-            if document.isText(at: cursor, equalTo: key) {
-                return nodes[value].kind == .null ? nil : JSON(document: document, index: value)
-            }
-            cursor = nodes[value].next
+        guard kind == .object, let value = document.member(key, of: index), document.nodes[value].kind != .null else {
+            return nil
         }
-        return nil
+        return JSON(document: document, index: value)
     }
 
     /// The elements of an array, in order; empty for anything else.
     package var elements: [JSON] {
         guard kind == .array else { return [] }
         var result: [JSON] = []
-        let end = document.nodes[index].next
+        let end = Int(document.nodes[index].next)
         var cursor = index + 1
         while cursor < end {
             result.append(JSON(document: document, index: cursor))
-            cursor = document.nodes[cursor].next
+            cursor = Int(document.nodes[cursor].next)
         }
         return result
     }
@@ -57,12 +49,12 @@ package struct JSON: Sendable {
     package var members: [(key: String, value: JSON)] {
         guard kind == .object else { return [] }
         var result: [(key: String, value: JSON)] = []
-        let end = document.nodes[index].next
+        let end = Int(document.nodes[index].next)
         var cursor = index + 1
         while cursor < end {
             let value = JSON(document: document, index: cursor + 1)
             result.append((document.text(at: cursor), value))
-            cursor = document.nodes[cursor + 1].next
+            cursor = Int(document.nodes[cursor + 1].next)
         }
         return result
     }
@@ -81,13 +73,12 @@ package struct JSON: Sendable {
 
     package var bool: Bool? {
         guard kind == .bool else { return nil }
-        return document.bytes[document.nodes[index].start] == UInt8(ascii: "t")
+        return document.bytes[Int(document.nodes[index].start)] == UInt8(ascii: "t")
     }
 
     /// The bytes of this value as they stood in the text, quotes included.
     package var raw: ArraySlice<UInt8> {
-        let node = document.nodes[index]
-        return document.bytes[node.start..<node.end]
+        document.bytes[document.nodes[index].range]
     }
 }
 

@@ -1,23 +1,27 @@
 /// A parsed text: its bytes and one node a value, in the text's order. An object's members are pairs of nodes
 /// (key, value). Immutable, so it may be shared by tasks.
 final class JSONDocument: Sendable {
+    /// Sixteen bytes: a text has a node for every dozen of its bytes, and they are all its reading costs in memory.
     struct Node: Sendable {
+        /// The value's bytes, quotes and brackets included.
+        var start: UInt32
+        var end: UInt32
+        /// The node after this value and everything inside it.
+        var next: UInt32
         var kind: JSON.Kind
         /// Strings only: holds backslashes, so reading it means undoing escapes.
         var isEscaped = false
-        /// The value's bytes, quotes and brackets included.
-        var start: Int
-        var end: Int
-        /// The node after this value and everything inside it.
-        var next: Int
+
+        var range: Range<Int> { Int(start)..<Int(end) }
     }
 
     let bytes: [UInt8]
     let nodes: [Node]
 
     init(parsing bytes: [UInt8], limits: JSONLimits) throws(JSONError) {
-        guard bytes.count <= limits.maxBytes else {
-            throw JSONError(reason: "the text has \(bytes.count) bytes, more than \(limits.maxBytes)", offset: 0)
+        let most = min(limits.maxBytes, Int(UInt32.max))
+        guard bytes.count <= most else {
+            throw JSONError(reason: "the text has \(bytes.count) bytes, more than \(most)", offset: 0)
         }
         do { _ = try UTF8Span(validating: bytes.span) } catch {
             throw JSONError(reason: "not UTF-8", offset: error.byteOffsets.lowerBound)
@@ -30,22 +34,34 @@ final class JSONDocument: Sendable {
         self.bytes = bytes
     }
 
-    /// Compares a string node with a key, without building a `String` in the usual case of no escapes.
-    func isText(at index: Int, equalTo key: UnsafeBufferPointer<UInt8>) -> Bool {
-        let node = nodes[index]
-        if node.isEscaped { return text(at: index).utf8.elementsEqual(key) }
-        guard node.end - node.start - 2 == key.count else { return false }
-        var cursor = node.start + 1
-        for byte in key {
-            if bytes[cursor] != byte { return false }
-            cursor += 1
+    /// The value of an object's first member of that name. No `String` is built for a name without escapes.
+    func member(_ key: UnsafeBufferPointer<UInt8>, of object: Int) -> Int? {
+        nodes.withUnsafeBufferPointer { nodes in
+            bytes.withUnsafeBufferPointer { bytes in
+                let end = Int(nodes[object].next)
+                var name = object + 1
+                while name < end {
+                    if isName(nodes[name], key, name, bytes) { return name + 1 }
+                    name = Int(nodes[name + 1].next)
+                }
+                return nil
+            }
         }
+    }
+
+    private func isName(
+        _ node: Node, _ key: UnsafeBufferPointer<UInt8>, _ index: Int, _ bytes: UnsafeBufferPointer<UInt8>
+    ) -> Bool {
+        if node.isEscaped { return text(at: index).utf8.elementsEqual(key) }
+        let start = Int(node.start) + 1
+        guard Int(node.end) - start - 1 == key.count else { return false }
+        for offset in key.indices where bytes[start + offset] != key[offset] { return false }
         return true
     }
 
     func text(at index: Int) -> String {
         let node = nodes[index]
-        let inner = bytes[(node.start + 1)..<(node.end - 1)]
+        let inner = bytes[(Int(node.start) + 1)..<(Int(node.end) - 1)]
         guard node.isEscaped else { return String(decoding: inner, as: UTF8.self) }
         return Self.unescaped(inner)
     }

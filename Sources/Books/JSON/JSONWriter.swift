@@ -58,12 +58,14 @@ package struct JSONWriter: Sendable {
         value.withUTF8 { utf8 in
             // Most texts need no escape at all: whole runs are copied at once.
             var start = 0
-            for (index, byte) in utf8.enumerated() where byte < 0x20 || byte == 0x22 || byte == 0x5C {
-                bytes.append(contentsOf: utf8[start..<index])
+            for index in utf8.indices {
+                let byte = utf8[index]
+                guard byte < 0x20 || byte == 0x22 || byte == 0x5C else { continue }
+                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start..<index]))
                 appendEscaped(byte)
                 start = index + 1
             }
-            bytes.append(contentsOf: utf8[start...])
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start...]))
         }
         bytes.append(UInt8(ascii: "\""))
         needsComma = true
@@ -72,7 +74,8 @@ package struct JSONWriter: Sendable {
     /// A number given by its digits, for amounts: no conversion happens.
     package mutating func number(text: String) {
         separate()
-        bytes.append(contentsOf: text.utf8)
+        var text = text
+        text.withUTF8 { bytes.append(contentsOf: $0) }
         needsComma = true
     }
 
@@ -85,7 +88,10 @@ package struct JSONWriter: Sendable {
     /// A value that is JSON already.
     package mutating func raw(_ json: some Collection<UInt8>) {
         separate()
-        bytes.append(contentsOf: json)
+        // At once where the bytes lie side by side: one after the other costs more than all the rest of a document.
+        if json.withContiguousStorageIfAvailable({ bytes.append(contentsOf: $0) }) == nil {
+            bytes.append(contentsOf: json)
+        }
         needsComma = true
     }
 

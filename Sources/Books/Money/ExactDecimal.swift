@@ -24,13 +24,19 @@ package struct ExactDecimal: Sendable {
     package init(_ whole: Int) { self.init(coefficient: Int128(whole), scale: 0) }
 
     /// Reads `-12.30`, also `1.5e2`; nil for anything that is no plain number or is outside the bounds.
-    package init?(_ text: some StringProtocol) {
+    package init?(_ text: String) {
+        var text = text
+        guard let read = text.withUTF8({ Self(utf8: $0) }) else { return nil }
+        self = read
+    }
+
+    private init?(utf8: UnsafeBufferPointer<UInt8>) {
         var digits: Int128 = 0
         var count = 0
         var scale = 0
         var isNegative = false
         var seenPoint = false
-        var bytes = text.utf8.makeIterator()
+        var bytes = utf8.makeIterator()
         var exponent = 0
         var next = bytes.next()
         if next == UInt8(ascii: "-") || next == UInt8(ascii: "+") {
@@ -64,7 +70,7 @@ package struct ExactDecimal: Sendable {
         self.init(coefficient: isNegative ? -digits : digits, scale: scale)
     }
 
-    private static func exponent(_ bytes: inout some IteratorProtocol<UInt8>) -> Int? {
+    private static func exponent(_ bytes: inout UnsafeBufferPointer<UInt8>.Iterator) -> Int? {
         var text: [UInt8] = []
         while let byte = bytes.next() {
             guard text.count < 3 else { return nil }

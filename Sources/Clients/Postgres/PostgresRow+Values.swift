@@ -2,138 +2,138 @@
 /// The plural forms read arrays of one dimension, whose elements may be NULL.
 extension PostgresRow {
     /// `int2`, `int4`, `int8` or `oid`.
-    package func int(_ column: some PostgresColumnKey) throws(PostgresError) -> Int64 {
+    package func int(_ column: PostgresColumn) throws(PostgresError) -> Int64 {
         try demand(column, "int", Decode.int)
     }
 
-    package func intOrNil(_ column: some PostgresColumnKey) throws(PostgresError) -> Int64? {
+    package func intOrNil(_ column: PostgresColumn) throws(PostgresError) -> Int64? {
         try read(column, "int", Decode.int)
     }
 
-    package func bool(_ column: some PostgresColumnKey) throws(PostgresError) -> Bool {
+    package func bool(_ column: PostgresColumn) throws(PostgresError) -> Bool {
         try demand(column, "bool", Decode.bool)
     }
 
-    package func boolOrNil(_ column: some PostgresColumnKey) throws(PostgresError) -> Bool? {
+    package func boolOrNil(_ column: PostgresColumn) throws(PostgresError) -> Bool? {
         try read(column, "bool", Decode.bool)
     }
 
     /// Text types, enums, `json`, `jsonb`; must be valid UTF-8.
-    package func text(_ column: some PostgresColumnKey) throws(PostgresError) -> String {
+    package func text(_ column: PostgresColumn) throws(PostgresError) -> String {
         try demand(column, "text", Decode.text)
     }
 
-    package func textOrNil(_ column: some PostgresColumnKey) throws(PostgresError) -> String? {
+    package func textOrNil(_ column: PostgresColumn) throws(PostgresError) -> String? {
         try read(column, "text", Decode.text)
     }
 
     /// `bytea`, or the UTF-8 of a text or JSON value, unchecked.
-    package func bytes(_ column: some PostgresColumnKey) throws(PostgresError) -> [UInt8] {
+    package func bytes(_ column: PostgresColumn) throws(PostgresError) -> [UInt8] {
         try demand(column, "bytes", Decode.bytes)
     }
 
-    package func bytesOrNil(_ column: some PostgresColumnKey) throws(PostgresError) -> [UInt8]? {
+    package func bytesOrNil(_ column: PostgresColumn) throws(PostgresError) -> [UInt8]? {
         try read(column, "bytes", Decode.bytes)
     }
 
     /// Exact decimal text with the scale it was stored with; integers too. NaN is refused.
-    package func numeric(_ column: some PostgresColumnKey) throws(PostgresError) -> String {
+    package func numeric(_ column: PostgresColumn) throws(PostgresError) -> String {
         try demand(column, "numeric", Decode.numeric)
     }
 
-    package func numericOrNil(_ column: some PostgresColumnKey) throws(PostgresError) -> String? {
+    package func numericOrNil(_ column: PostgresColumn) throws(PostgresError) -> String? {
         try read(column, "numeric", Decode.numeric)
     }
 
     /// `timestamptz`, in microseconds since 1970; its infinities are refused.
-    package func timestamp(_ column: some PostgresColumnKey) throws(PostgresError) -> Int64 {
+    package func timestamp(_ column: PostgresColumn) throws(PostgresError) -> Int64 {
         try demand(column, "timestamp", Decode.timestamp)
     }
 
-    package func timestampOrNil(_ column: some PostgresColumnKey) throws(PostgresError) -> Int64? {
+    package func timestampOrNil(_ column: PostgresColumn) throws(PostgresError) -> Int64? {
         try read(column, "timestamp", Decode.timestamp)
     }
 
     /// `date` as `YYYY-MM-DD`.
-    package func date(_ column: some PostgresColumnKey) throws(PostgresError) -> String {
+    package func date(_ column: PostgresColumn) throws(PostgresError) -> String {
         try demand(column, "date", Decode.date)
     }
 
-    package func dateOrNil(_ column: some PostgresColumnKey) throws(PostgresError) -> String? {
+    package func dateOrNil(_ column: PostgresColumn) throws(PostgresError) -> String? {
         try read(column, "date", Decode.date)
     }
 
     /// Lower case.
-    package func uuid(_ column: some PostgresColumnKey) throws(PostgresError) -> String {
+    package func uuid(_ column: PostgresColumn) throws(PostgresError) -> String {
         try demand(column, "uuid", Decode.uuid)
     }
 
-    package func uuidOrNil(_ column: some PostgresColumnKey) throws(PostgresError) -> String? {
+    package func uuidOrNil(_ column: PostgresColumn) throws(PostgresError) -> String? {
         try read(column, "uuid", Decode.uuid)
     }
 
-    package func ints(_ column: some PostgresColumnKey) throws(PostgresError) -> [Int64?] {
+    package func ints(_ column: PostgresColumn) throws(PostgresError) -> [Int64?] {
         try demand(column, "ints") { Decode.array($0, $1, Decode.int) }
     }
 
-    package func intsOrNil(_ column: some PostgresColumnKey) throws(PostgresError) -> [Int64?]? {
+    package func intsOrNil(_ column: PostgresColumn) throws(PostgresError) -> [Int64?]? {
         try read(column, "ints") { Decode.array($0, $1, Decode.int) }
     }
 
-    package func bools(_ column: some PostgresColumnKey) throws(PostgresError) -> [Bool?] {
+    package func bools(_ column: PostgresColumn) throws(PostgresError) -> [Bool?] {
         try demand(column, "bools") { Decode.array($0, $1, Decode.bool) }
     }
 
-    package func boolsOrNil(_ column: some PostgresColumnKey) throws(PostgresError) -> [Bool?]? {
+    package func boolsOrNil(_ column: PostgresColumn) throws(PostgresError) -> [Bool?]? {
         try read(column, "bools") { Decode.array($0, $1, Decode.bool) }
     }
 
-    package func texts(_ column: some PostgresColumnKey) throws(PostgresError) -> [String?] {
+    package func texts(_ column: PostgresColumn) throws(PostgresError) -> [String?] {
         try demand(column, "texts") { Decode.array($0, $1, Decode.text) }
     }
 
-    package func textsOrNil(_ column: some PostgresColumnKey) throws(PostgresError) -> [String?]? {
+    package func textsOrNil(_ column: PostgresColumn) throws(PostgresError) -> [String?]? {
         try read(column, "texts") { Decode.array($0, $1, Decode.text) }
     }
 
-    package func bytesArray(_ column: some PostgresColumnKey) throws(PostgresError) -> [[UInt8]?] {
+    package func bytesArray(_ column: PostgresColumn) throws(PostgresError) -> [[UInt8]?] {
         try demand(column, "bytesArray") { Decode.array($0, $1, Decode.bytes) }
     }
 
-    package func bytesArrayOrNil(_ column: some PostgresColumnKey) throws(PostgresError) -> [[UInt8]?]? {
+    package func bytesArrayOrNil(_ column: PostgresColumn) throws(PostgresError) -> [[UInt8]?]? {
         try read(column, "bytesArray") { Decode.array($0, $1, Decode.bytes) }
     }
 
-    package func numerics(_ column: some PostgresColumnKey) throws(PostgresError) -> [String?] {
+    package func numerics(_ column: PostgresColumn) throws(PostgresError) -> [String?] {
         try demand(column, "numerics") { Decode.array($0, $1, Decode.numeric) }
     }
 
-    package func numericsOrNil(_ column: some PostgresColumnKey) throws(PostgresError) -> [String?]? {
+    package func numericsOrNil(_ column: PostgresColumn) throws(PostgresError) -> [String?]? {
         try read(column, "numerics") { Decode.array($0, $1, Decode.numeric) }
     }
 
     /// Microseconds since 1970.
-    package func timestamps(_ column: some PostgresColumnKey) throws(PostgresError) -> [Int64?] {
+    package func timestamps(_ column: PostgresColumn) throws(PostgresError) -> [Int64?] {
         try demand(column, "timestamps") { Decode.array($0, $1, Decode.timestamp) }
     }
 
-    package func timestampsOrNil(_ column: some PostgresColumnKey) throws(PostgresError) -> [Int64?]? {
+    package func timestampsOrNil(_ column: PostgresColumn) throws(PostgresError) -> [Int64?]? {
         try read(column, "timestamps") { Decode.array($0, $1, Decode.timestamp) }
     }
 
-    package func dates(_ column: some PostgresColumnKey) throws(PostgresError) -> [String?] {
+    package func dates(_ column: PostgresColumn) throws(PostgresError) -> [String?] {
         try demand(column, "dates") { Decode.array($0, $1, Decode.date) }
     }
 
-    package func datesOrNil(_ column: some PostgresColumnKey) throws(PostgresError) -> [String?]? {
+    package func datesOrNil(_ column: PostgresColumn) throws(PostgresError) -> [String?]? {
         try read(column, "dates") { Decode.array($0, $1, Decode.date) }
     }
 
-    package func uuids(_ column: some PostgresColumnKey) throws(PostgresError) -> [String?] {
+    package func uuids(_ column: PostgresColumn) throws(PostgresError) -> [String?] {
         try demand(column, "uuids") { Decode.array($0, $1, Decode.uuid) }
     }
 
-    package func uuidsOrNil(_ column: some PostgresColumnKey) throws(PostgresError) -> [String?]? {
+    package func uuidsOrNil(_ column: PostgresColumn) throws(PostgresError) -> [String?]? {
         try read(column, "uuids") { Decode.array($0, $1, Decode.uuid) }
     }
 }

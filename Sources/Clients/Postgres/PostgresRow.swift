@@ -1,19 +1,29 @@
 import CPostgreSQL
 
-/// Names a column: by its name or its position from 0.
-package protocol PostgresColumnKey: Sendable {
-    func position(in columns: PostgresColumns) -> Int?
-    var columnLabel: String { get }
-}
+/// Names a column: by its name, or by its position from 0. A literal says either.
+///
+/// A type and not a protocol: a generic accessor is called through its witness table from other modules, which cost a
+/// writer more than the reading itself.
+package enum PostgresColumn: Sendable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
+    case name(String)
+    case position(Int)
 
-extension String: PostgresColumnKey {
-    package func position(in columns: PostgresColumns) -> Int? { columns.position(of: self) }
-    package var columnLabel: String { self }
-}
+    package init(stringLiteral name: String) { self = .name(name) }
+    package init(integerLiteral position: Int) { self = .position(position) }
 
-extension Int: PostgresColumnKey {
-    package func position(in columns: PostgresColumns) -> Int? { columns.types.indices.contains(self) ? self : nil }
-    package var columnLabel: String { "#\(self)" }
+    func position(in columns: PostgresColumns) -> Int? {
+        switch self {
+        case .name(let name): columns.position(of: name)
+        case .position(let position): columns.types.indices.contains(position) ? position : nil
+        }
+    }
+
+    var label: String {
+        switch self {
+        case .name(let name): name
+        case .position(let position): "#\(position)"
+        }
+    }
 }
 
 /// The columns of a result, kept with the prepared statement.
@@ -88,12 +98,12 @@ package struct PostgresRow: Sendable {
     package var columnNames: [String] { storage.columns.names }
 
     /// Whether the value is NULL.
-    package func isNull(_ column: some PostgresColumnKey) throws(PostgresError) -> Bool {
+    package func isNull(_ column: PostgresColumn) throws(PostgresError) -> Bool {
         try value(column) == nil
     }
 
     /// The value's type and bytes; nil for NULL.
-    func value(_ column: some PostgresColumnKey) throws(PostgresError) -> (type: UInt32, bytes: ArraySlice<UInt8>)? {
+    func value(_ column: PostgresColumn) throws(PostgresError) -> (type: UInt32, bytes: ArraySlice<UInt8>)? {
         guard let position = column.position(in: storage.columns) else {
             throw Self.failure(column, "is not in the result (\(storage.columns.names.joined(separator: ", ")))")
         }
@@ -103,8 +113,8 @@ package struct PostgresRow: Sendable {
     }
 
     /// Reads with `decode`, which answers nil when type or bytes do not fit.
-    func read<Value>(
-        _ column: some PostgresColumnKey, _ kind: String, _ decode: (UInt32, ArraySlice<UInt8>) -> Value?
+    @inline(__always) func read<Value>(
+        _ column: PostgresColumn, _ kind: String, _ decode: (UInt32, ArraySlice<UInt8>) -> Value?
     ) throws(PostgresError) -> Value? {
         guard let (type, bytes) = try value(column) else { return nil }
         guard let value = decode(type, bytes) else {
@@ -113,14 +123,14 @@ package struct PostgresRow: Sendable {
         return value
     }
 
-    func demand<Value>(
-        _ column: some PostgresColumnKey, _ kind: String, _ decode: (UInt32, ArraySlice<UInt8>) -> Value?
+    @inline(__always) func demand<Value>(
+        _ column: PostgresColumn, _ kind: String, _ decode: (UInt32, ArraySlice<UInt8>) -> Value?
     ) throws(PostgresError) -> Value {
         guard let value = try read(column, kind, decode) else { throw Self.failure(column, "is NULL") }
         return value
     }
 
-    private static func failure(_ column: some PostgresColumnKey, _ problem: String) -> PostgresError {
-        PostgresError(.decoding, operation: "decode", detail: "column \(column.columnLabel) \(problem)")
+    private static func failure(_ column: PostgresColumn, _ problem: String) -> PostgresError {
+        PostgresError(.decoding, operation: "decode", detail: "column \(column.label) \(problem)")
     }
 }

@@ -41,7 +41,7 @@ extension SalePolicy {
     }
 
     private static func rate(_ text: some StringProtocol) -> ExactDecimal? {
-        ExactDecimal(text).flatMap { $0 > .zero && $0 <= .one ? $0 : nil }
+        ExactDecimal(String(text)).flatMap { $0 > .zero && $0 <= .one ? $0 : nil }
     }
 }
 

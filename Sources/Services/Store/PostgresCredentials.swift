@@ -84,7 +84,7 @@ package struct PostgresCredentials: CredentialStore {
     }
 
     static func record(_ row: PostgresRow, _ name: ConnectionName) throws -> ConnectionRecord {
-        func instant(_ column: String) throws -> Instant? {
+        func instant(_ column: PostgresColumn) throws -> Instant? {
             try row.timestampOrNil(column).map { Instant(microseconds: $0) }
         }
         return ConnectionRecord(

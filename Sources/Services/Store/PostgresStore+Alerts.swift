@@ -249,8 +249,8 @@ extension Instant {
 }
 
 extension PostgresRow {
-    func instant(_ column: String) throws -> Instant { Instant(microseconds: try timestamp(column)) }
-    func instantOrNil(_ column: String) throws -> Instant? {
+    func instant(_ column: PostgresColumn) throws -> Instant { Instant(microseconds: try timestamp(column)) }
+    func instantOrNil(_ column: PostgresColumn) throws -> Instant? {
         try timestampOrNil(column).map { Instant(microseconds: $0) }
     }
 }

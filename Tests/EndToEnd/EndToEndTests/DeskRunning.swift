@@ -62,7 +62,7 @@ struct DeskRunning {
         let names = columns.split(separator: ",").map { $0.drop { $0 == " " } }
         let list = names.map { "\($0)::text" }.joined(separator: ", ")
         return try await running.rows("SELECT \(list) FROM \(schema).dead_letter ORDER BY id").map { row in
-            try names.reduce(into: [:]) { $0[String($1)] = try row.textOrNil(String($1)) }
+            try names.reduce(into: [:]) { $0[String($1)] = try row.textOrNil(.name(String($1))) }
         }
     }
 

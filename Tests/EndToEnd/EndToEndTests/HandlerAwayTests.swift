@@ -57,7 +57,7 @@ struct HandlerAwayTests {
                        (SELECT count(DISTINCT letter_id) FROM \(schema).dead_letter_arrival) AS letters
                 """)
             for name in ["open", "arrivals", "letters"] {
-                #expect(try rows[0].int(name) == Int64(bad.count), "\(name)")
+                #expect(try rows[0].int(.name(name)) == Int64(bad.count), "\(name)")
             }
         }
     }
