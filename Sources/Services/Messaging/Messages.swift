@@ -82,12 +82,20 @@ package protocol QueueDepth: Sendable {
 package protocol Inbox: Sendable {
     /// The next messages: waits for the first without limit, then at most `linger` for up to `max`. Empty when the
     /// inbox was stopped: no more will come.
-    func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage]
+    ///
+    /// - Parameter linger: asked when the first message is there.
+    func nextBatch(max: Int, linger: @escaping @Sendable () -> Duration) async throws -> [IncomingMessage]
     /// Their effects are committed and what follows is confirmed: the broker may forget them.
     func acknowledge(_ messages: [IncomingMessage]) async
     /// Takes no more from the queue. What has arrived is still handed out and can be acknowledged; then `nextBatch`
     /// returns nothing.
     func stop() async
+}
+
+extension Inbox {
+    package func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage] {
+        try await nextBatch(max: max) { linger }
+    }
 }
 
 /// An inbox whose worker may rest with nothing in hand.

@@ -101,7 +101,9 @@ package final class RabbitInbox: PausingInbox {
 
     private var subscription: AMQPSubscription { state.withLock { $0.subscription } }
 
-    package func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage] {
+    package func nextBatch(
+        max: Int, linger: @escaping @Sendable () -> Duration
+    ) async throws -> [IncomingMessage] {
         try await subscription.nextBatch(max: max, linger: linger).map { IncomingMessage($0, queue: queue) }
     }
 

@@ -124,7 +124,7 @@ struct Writing {
         } orElse: { [tools] permit in
             await tools.ledger.giveBack(permit)
         }
-        tools.pace.note(percentLeft: permit.percentLeft)
+        tools.pace.noteCall(percentLeft: permit.percentLeft)
         return permit
     }
 

@@ -226,19 +226,3 @@ struct PortionsTests {
         #expect(Portions.of([unreadable]).map(\.count) == [1])
     }
 }
-
-struct PaceTests {
-    @Test("a batch waits for nobody while calls are plentiful, and the longer the fewer are left")
-    func pace() {
-        let usual = Duration.milliseconds(200)
-        #expect(Pace.linger(percentLeft: 100, usual: usual) == .milliseconds(20))
-        #expect(Pace.linger(percentLeft: 75, usual: usual) == .milliseconds(20))
-        #expect(Pace.linger(percentLeft: 60, usual: usual) == usual)
-        #expect(Pace.linger(percentLeft: 25, usual: usual) == .milliseconds(5200))
-        #expect(Pace.linger(percentLeft: 0, usual: usual) == .milliseconds(10_200))
-        #expect(Pace.linger(percentLeft: -40, usual: usual) == .milliseconds(10_200))
-        #expect(Pace.linger(percentLeft: 100, usual: .zero) == .zero)
-        // Without limits there is nothing to save.
-        #expect(Pace().linger(usual: usual) == usual)
-    }
-}

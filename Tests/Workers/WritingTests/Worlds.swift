@@ -243,7 +243,7 @@ actor ScriptedBroker: PausingInbox, Outbox {
 
     init(_ batches: [[IncomingMessage]]) { self.batches = batches }
 
-    func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage] {
+    func nextBatch(max: Int, linger: @Sendable () -> Duration) async throws -> [IncomingMessage] {
         if isPaused || batches.isEmpty { return [] }
         return batches.removeFirst()
     }
