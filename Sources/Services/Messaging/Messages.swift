@@ -57,6 +57,8 @@ package struct OutgoingMessage: Sendable {
     package var rawHeaders: [String: AMQPField]?
     /// The queue to go back to: by way of a delay queue, or at once by that of all work (``QueueName/map``).
     package var returnTo: String?
+    /// In a delay queue: goes back after so long, where that is less than the queue's own wait.
+    package var wait: Duration?
 
     package init(queue: QueueName, envelope: Envelope, body: [UInt8], messageID: String? = nil) {
         self.queue = queue

@@ -53,7 +53,7 @@ package final class RabbitBroker: Sendable, Outbox, QueueDepth {
                     exchange: topology.exchange(for: message.queue),
                     routingKey: message.returnTo ?? topology.name(message.queue),
                     headers: message.rawHeaders ?? message.envelope.headers, contentType: "application/json",
-                    messageID: message.messageID, body: message.body)
+                    messageID: message.messageID, expiration: message.wait, body: message.body)
             })
         onConfirm(messages.count, .now - start)
     }
