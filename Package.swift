@@ -209,7 +209,7 @@ let package = Package(
         ]),
         tests("Workers", "WritingTests", [
             "AMQP", "Domain", "HTTP", "JSON", "Messaging", "Money", "Postgres", "Setbacks", "Settings", "Store", "Telemetry",
-            "Writing", "Xero", "XeroSimulator", hummingbird, lifecycle, logging,
+            "Threads", "Writing", "Xero", "XeroSimulator", hummingbird, lifecycle, logging,
         ]),
         tests("TidyTests", "TidyTests", []),
         tests("EndToEnd", "EndToEndTests", [

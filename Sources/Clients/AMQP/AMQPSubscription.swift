@@ -58,8 +58,11 @@ package final class AMQPSubscription: Sendable, DeliverySink {
     /// Waits without limit for a first delivery, then until there are `max` of them, or `linger` has passed, or no more
     /// can come because the prefetch is used up. An empty array means: stopped, no more will ever come.
     ///
-    /// Throws `CancellationError` when the task is cancelled; no delivery is lost by that.
-    package func nextBatch(max: Int, linger: Duration = .zero) async throws -> [AMQPDelivery] {
+    /// - Parameter linger: asked when the first delivery is there, not when the wait for it begins.
+    /// - Throws: `CancellationError` when the task is cancelled; no delivery is lost by that.
+    package func nextBatch(
+        max: Int, linger: @escaping @Sendable () -> Duration
+    ) async throws -> [AMQPDelivery] {
         precondition(max > 0, "a batch of no delivery would never end")
         try Task.checkCancellation()
         let id = state.withLock { $0.line.newID() }
@@ -77,6 +80,10 @@ package final class AMQPSubscription: Sendable, DeliverySink {
         }
         guard let batch else { throw CancellationError() }
         return batch
+    }
+
+    package func nextBatch(max: Int, linger: Duration = .zero) async throws -> [AMQPDelivery] {
+        try await nextBatch(max: max) { linger }
     }
 
     /// Done with these: the broker forgets them. Those of an earlier connection are passed over in silence: the broker

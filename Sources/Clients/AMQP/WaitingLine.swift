@@ -11,7 +11,7 @@ struct WaitingLine: Sendable {
     private struct Taker: Sendable {
         let id: Int
         let max: Int
-        let linger: Duration
+        let linger: @Sendable () -> Duration
         let continuation: Continuation
         var isLingering = false
         var isOverdue = false
@@ -43,7 +43,10 @@ struct WaitingLine: Sendable {
         return lastID
     }
 
-    mutating func join(id: Int, max: Int, linger: Duration, _ continuation: Continuation) -> [Action] {
+    /// - Parameter linger: asked when the taker's first delivery is there.
+    mutating func join(
+        id: Int, max: Int, linger: @escaping @Sendable () -> Duration, _ continuation: Continuation
+    ) -> [Action] {
         takers.append(Taker(id: id, max: max, linger: linger, continuation: continuation))
         return serve()
     }
@@ -107,14 +110,15 @@ struct WaitingLine: Sendable {
     private mutating func serve() -> [Action] {
         var actions: [Action] = []
         while count > 0, let taker = takers.first {
-            let isEnough =
-                count >= taker.max || taker.linger <= .zero || taker.isOverdue || unsettled >= prefetch || isClosing
-            guard isEnough else {
-                if !taker.isLingering {
+            let isEnough = count >= taker.max || taker.isOverdue || unsettled >= prefetch || isClosing
+            if !isEnough {
+                if taker.isLingering { return actions }
+                let linger = taker.linger()
+                if linger > .zero {
                     takers[0].isLingering = true
-                    actions.append(.startLinger(taker.id, taker.linger))
+                    actions.append(.startLinger(taker.id, linger))
+                    return actions
                 }
-                return actions
             }
             takers.removeFirst()
             actions.append(.resume(taker.continuation, take(taker.max)))

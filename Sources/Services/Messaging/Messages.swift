@@ -57,6 +57,8 @@ package struct OutgoingMessage: Sendable {
     package var rawHeaders: [String: AMQPField]?
     /// The queue to go back to: by way of a delay queue, or at once by that of all work (``QueueName/map``).
     package var returnTo: String?
+    /// In a delay queue: goes back after so long, where that is less than the queue's own wait.
+    package var wait: Duration?
 
     package init(queue: QueueName, envelope: Envelope, body: [UInt8], messageID: String? = nil) {
         self.queue = queue
@@ -82,12 +84,20 @@ package protocol QueueDepth: Sendable {
 package protocol Inbox: Sendable {
     /// The next messages: waits for the first without limit, then at most `linger` for up to `max`. Empty when the
     /// inbox was stopped: no more will come.
-    func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage]
+    ///
+    /// - Parameter linger: asked when the first message is there.
+    func nextBatch(max: Int, linger: @escaping @Sendable () -> Duration) async throws -> [IncomingMessage]
     /// Their effects are committed and what follows is confirmed: the broker may forget them.
     func acknowledge(_ messages: [IncomingMessage]) async
     /// Takes no more from the queue. What has arrived is still handed out and can be acknowledged; then `nextBatch`
     /// returns nothing.
     func stop() async
+}
+
+extension Inbox {
+    package func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage] {
+        try await nextBatch(max: max) { linger }
+    }
 }
 
 /// An inbox whose worker may rest with nothing in hand.

@@ -56,9 +56,11 @@ package struct Postbox: Sendable {
                     remedy: "Mend what the sentence names, then replay.")
                 return dead(message, envelope, to: .dead)
             }
+            let delay = RetryDelay.atLeast(after)
             var retry = OutgoingMessage(
-                queue: .retry(.atLeast(after)), envelope: envelope, body: message.body, messageID: message.messageID)
+                queue: .retry(delay), envelope: envelope, body: message.body, messageID: message.messageID)
             retry.returnTo = message.queue
+            retry.wait = min(after, delay.duration)
             return retry
         }
     }

@@ -24,7 +24,9 @@ package enum QueueName: Sendable, Hashable {
     }
 }
 
-/// The waits a message can be sent to. One queue a wait, because only the head of a queue expires.
+/// The queues a message can be sent to for a wait, each with the longest there. The message itself says how long it
+/// waits (``OutgoingMessage/wait``). Since only the head of a queue expires, behind one that waits longer it waits with
+/// it: hence several queues, and never longer than its own queue's.
 package enum RetryDelay: String, Sendable, Hashable, CaseIterable {
     case fiveSeconds = "5s"
     case thirtySeconds = "30s"
@@ -44,12 +46,12 @@ package enum RetryDelay: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// The shortest wait that is at least `duration`; the longest there is for anything beyond.
+    /// The queue for a wait of `duration`: the shortest that is long enough; the longest there is for anything beyond.
     package static func atLeast(_ duration: Duration) -> RetryDelay {
         allCases.first { $0.duration >= duration } ?? .sixHours
     }
 
-    /// The wait before attempt `attempt + 1`: 5 s, 30 s, 2 min, 10 min, 1 h, then 6 h each.
+    /// The longest wait before attempt `attempt + 1`: 5 s, 30 s, 2 min, 10 min, 1 h, then 6 h each.
     package static func backoff(afterAttempt attempt: Int) -> RetryDelay {
         allCases[min(max(attempt, 0), allCases.count - 1)]
     }

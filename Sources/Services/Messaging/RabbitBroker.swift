@@ -53,7 +53,7 @@ package final class RabbitBroker: Sendable, Outbox, QueueDepth {
                     exchange: topology.exchange(for: message.queue),
                     routingKey: message.returnTo ?? topology.name(message.queue),
                     headers: message.rawHeaders ?? message.envelope.headers, contentType: "application/json",
-                    messageID: message.messageID, body: message.body)
+                    messageID: message.messageID, expiration: message.wait, body: message.body)
             })
         onConfirm(messages.count, .now - start)
     }
@@ -101,7 +101,9 @@ package final class RabbitInbox: PausingInbox {
 
     private var subscription: AMQPSubscription { state.withLock { $0.subscription } }
 
-    package func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage] {
+    package func nextBatch(
+        max: Int, linger: @escaping @Sendable () -> Duration
+    ) async throws -> [IncomingMessage] {
         try await subscription.nextBatch(max: max, linger: linger).map { IncomingMessage($0, queue: queue) }
     }
 

@@ -161,14 +161,22 @@ package struct MapperService: Service {
         for (_, reading) in readings where reading.hasWarnings { warnings.tell(reading.warnings, now: clock.now()) }
     }
 
-    /// The batch may hold two versions of one order: the later delivery is what counts, the earlier needs no document.
+    /// The batch may hold two versions of one order: what was read at the till later is what counts, however they were
+    /// delivered (an old one may come once more); of two read at one moment, the later delivery. The other needs no
+    /// document.
     private static func latestOfEachDocument(_ readings: [Reading]) -> [MappedMessage] {
-        var seen: Set<DocumentKey> = []
+        var places: [DocumentKey: Int] = [:]
         var latest: [MappedMessage] = []
-        for case .mapped(let mapped) in readings.reversed() where seen.insert(mapped.key).inserted {
-            latest.append(mapped)
+        for case .mapped(let mapped) in readings {
+            guard let place = places[mapped.key] else {
+                places[mapped.key] = latest.count
+                latest.append(mapped)
+                continue
+            }
+            if let last = latest[place].record.firstSeen, let this = mapped.record.firstSeen, this < last { continue }
+            latest[place] = mapped
         }
-        return latest.reversed()
+        return latest
     }
 
     private static func needsWriter(_ document: AcceptedDocument) -> Bool {

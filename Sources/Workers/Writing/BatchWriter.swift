@@ -88,6 +88,10 @@ struct Writing {
     /// Requests of payments that were stored together with their invoices' answers, still to be sent.
     var prepared: [PaymentRequest] = []
 
+    /// Of how long what is put off stays away. One for the batch: what went together comes back together, or each
+    /// document would need a request of its own.
+    let chance: Int
+
     /// Payments that wait for a full request; whether some may still wait when this batch ends.
     var carried: [Due]
     let mayCarry: Bool
@@ -96,6 +100,7 @@ struct Writing {
         self.tools = tools
         self.carried = carried.due
         self.mayCarry = mayCarry
+        chance = tools.patience.chance()
         verdicts = carried.verdicts
         for due in carried.due {
             open[due.claim.id, default: []].insert(due.payment.id)
@@ -124,7 +129,7 @@ struct Writing {
         } orElse: { [tools] permit in
             await tools.ledger.giveBack(permit)
         }
-        tools.pace.note(percentLeft: permit.percentLeft)
+        tools.pace.noteCall(percentLeft: permit.percentLeft)
         return permit
     }
 

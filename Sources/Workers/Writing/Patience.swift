@@ -23,10 +23,8 @@ struct Patience: Sendable {
     /// A long wait is cut in pieces in which leases are renewed and a drain is noticed.
     private static let piece = Duration.seconds(5)
 
-    /// What becomes of a document that is put off.
-    func fate(of putOff: PutOff, _ way: Course.Way) -> PutOff.Fate {
-        putOff.fate(of: way, permille: clock.random(in: 0...1000))
-    }
+    /// 0 to 1000, for ``PutOff/fate(of:permille:)``.
+    func chance() -> Int { clock.random(in: 0...1000) }
 
     /// Waits as long as the outcome asks for, so that the same can be tried again.
     ///
@@ -36,7 +34,7 @@ struct Patience: Sendable {
         _ outcome: XeroOutcome, isRepeatable: Bool = false, tries: Int, holding claims: [Claim]
     ) async throws {
         guard let trouble = Course.Trouble(outcome, isRepeatable: isRepeatable) else { return }
-        switch Course.of(trouble, tries: tries, permille: clock.random(in: 0...1000)) {
+        switch Course.of(trouble, tries: tries, permille: chance()) {
         case .again(let after, let why), .pause(let after, let why):
             try await rest(after, because: why, holding: claims)
         case .putOff(let putOff): throw putOff.isOfLimit ? LimitUsedUp(putOff: putOff) : putOff

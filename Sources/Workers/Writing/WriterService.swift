@@ -119,14 +119,20 @@ package struct WriterService: Service {
 
     /// The next messages; none when the inbox has ended; nil when carried payments should wait no longer.
     private func next() async throws -> [IncomingMessage]? {
-        let linger = pace.linger(usual: settings.linger)
+        let batch = try await awaitNext()
+        if let batch, !batch.isEmpty { pace.noteBatch() }
+        return batch
+    }
+
+    private func awaitNext() async throws -> [IncomingMessage]? {
+        let linger = { @Sendable [pace, usual = settings.linger] in pace.linger(usual: usual) }
         guard pool.withLock({ !$0.messages.isEmpty }) else {
             return try await inbox.nextBatch(max: settings.batch, linger: linger)
         }
         return try await withThrowingTaskGroup(of: [IncomingMessage]?.self) { [inbox, settings, clock] group in
             group.addTask { try await inbox.nextBatch(max: settings.batch, linger: linger) }
             group.addTask {
-                try await clock.sleep(linger + Self.carryMax)
+                try await clock.sleep(linger() + Self.carryMax)
                 return nil
             }
             let first = try await group.next() ?? nil

@@ -86,7 +86,7 @@ extension Writing {
 
     private func fate(of claim: Claim, _ putOff: PutOff) -> PutOff.Fate {
         let subject = BatchWriter.subject(of: claim, tools.organisation)
-        return tools.patience.fate(of: putOff, Course.Way(attempt: claim.attempt, about: subject))
+        return putOff.fate(of: Course.Way(attempt: claim.attempt, about: subject), permille: chance)
     }
 
     private mutating func giveUp(_ item: Due, _ reason: Park) -> PaymentResult {

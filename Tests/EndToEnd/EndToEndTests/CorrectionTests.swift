@@ -1,3 +1,4 @@
+import AMQP
 import JSON
 import Postgres
 import Testing
@@ -162,6 +163,31 @@ struct CorrectionTests {
             let told = try await running.fleet.tillbridge(["mapping", "explain", "301"], log: "explain-301")
             #expect(told.output.contains("so Xero lets it be updated"), "\(told.output)")
             #expect(try await running.letters().isEmpty)
+        }
+    }
+
+    @Test("an old version that comes once more right behind the new one changes nothing: what was read later counts")
+    func behind() async throws {
+        try await Self.with("behind") { running in
+            let messages = Messages(run: running.fleet.run)
+            func version(_ order: TillOrder, readAfter seconds: Int64) -> AMQPMessage {
+                let seen: [String: AMQPField] = ["tb-first-seen": .int(1_760_000_000_000_000 + seconds * 1_000_000)]
+                return messages.order(id: "\(order.id)", body: order.json, headers: seen)
+            }
+            let order = TillOrder(321, 1230)
+            try await running.publish([version(order, readAfter: 0)])
+            try await running.wait("the sale") { try await running.watch.counts().settled == 1 }
+            // Both wait for the next mapper, which takes them in one batch.
+            try await running.stop("mapper")
+            try await running.publish([
+                version(order.with { $0.saleNumber = "T1-321b" }, readAfter: 60), version(order, readAfter: 0),
+            ])
+            _ = try await running.fleet.startWorker("mapper", log: "mapper-again")
+            try await running.wait("the new version") {
+                try await running.ledger().references["HBR-321"] == "T1-321b"
+            }
+            try await running.wait("all of it stored") { try await running.unfinished().isEmpty }
+            #expect(try await running.ledger().lines == ["HBR-321 PAID 12.30 due 0.00"])
         }
     }
 

@@ -23,7 +23,7 @@ actor MemoryBroker: Inbox, Outbox {
 
     func acknowledge(_ messages: [IncomingMessage]) async { events.append(.acknowledged(messages.count)) }
 
-    func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage] { [] }
+    func nextBatch(max: Int, linger: @Sendable () -> Duration) async throws -> [IncomingMessage] { [] }
 
     func stop() async {}
 }

@@ -71,6 +71,21 @@ import Testing
         #expect(out.envelope.failure == nil)
     }
 
+    @Test("a retry waits as long as it was told, in the shortest queue that lets it; no longer than the longest does")
+    func waits() async throws {
+        let told: [(after: Duration, queue: RetryDelay, wait: Duration)] = [
+            (.zero, .fiveSeconds, .zero), (.milliseconds(10), .fiveSeconds, .milliseconds(10)),
+            (.seconds(5), .fiveSeconds, .seconds(5)), (.milliseconds(5_001), .thirtySeconds, .milliseconds(5_001)),
+            (.seconds(3601), .sixHours, .seconds(3601)), (.seconds(100_000), .sixHours, .seconds(21_600)),
+        ]
+        for (after, queue, wait) in told {
+            let out = try await settled(message(), .retry(after: after, counted: true, cause: "c"))
+            #expect(out.queue == .retry(queue) && out.wait == wait)
+        }
+        #expect(try await settled(message(), .handBack).wait == nil)
+        #expect(try await settled(message(), .unreadable("x")).wait == nil)
+    }
+
     @Test("a counted retry ends at the desk after the last attempt, with the last cause and a remedy")
     func attemptsEnd() async throws {
         var current = message()

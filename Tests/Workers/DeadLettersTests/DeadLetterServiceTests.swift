@@ -23,7 +23,7 @@ import Testing
             self.failures = failures
         }
 
-        func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage] {
+        func nextBatch(max: Int, linger: @Sendable () -> Duration) async throws -> [IncomingMessage] {
             batches.isEmpty ? [] : batches.removeFirst()
         }
 

@@ -64,6 +64,42 @@ struct CourseTests {
         #expect(park.cause.contains("7 times") && park.cause.contains("500: no"))
     }
 
+    @Test("each attempt's wait is any up to its greatest, all alike, and the message is told it",
+        arguments: [(0, 5), (1, 30), (2, 120), (3, 600), (4, 3600), (5, 21_600)])
+    func fullJitter(attempt: Int, most: Int) async throws {
+        for retryAfter in [0, 4] {
+            let trouble = retryAfter == 0
+                ? XeroOutcome.unknown("500: no reason given")
+                : .limited(retryAfter: .seconds(retryAfter), problem: "minute")
+            var waits: [Duration] = []
+            for permille in 0..<1000 {
+                let course = Self.course(trouble, tries: 3, permille: permille, attempt: attempt)
+                guard case .settle(let verdict)? = course else {
+                    Issue.record("it is not put off")
+                    return
+                }
+                let broker = ScriptedBroker([])
+                let postbox = Postbox(inbox: broker, outbox: broker, now: { Instant(secondsSince1970: 0) })
+                try await postbox.settle([(message(1), verdict)])
+                let sent = try #require(await broker.published.first)
+                let wait = try #require(sent.wait)
+                guard case .retry(let delay) = sent.queue else {
+                    Issue.record("it is in no delay queue")
+                    return
+                }
+                #expect(delay.duration >= wait)
+                waits.append(wait)
+            }
+            // Retry-After comes first; then each tenth of the greatest wait has a tenth of the draws.
+            let start = Duration.seconds(retryAfter)
+            for tenth in 0..<10 {
+                let from = start + .seconds(most) * tenth / 10
+                let count = waits.count { $0 >= from && $0 < from + .seconds(most) / 10 }
+                #expect(count == 100, "\(tenth): \(count)")
+            }
+        }
+    }
+
     @Test("a look that fails may be asked again at once, whatever the failure")
     func looks() {
         guard case .again = Self.course(.unknown("500: no"), tries: 2, isRepeatable: true) else {
@@ -224,21 +260,5 @@ struct PortionsTests {
         // What nobody understands is nobody's second attempt.
         let unreadable = IncomingMessage(body: [], envelope: .failure(Unreadable("x")), queue: "q")
         #expect(Portions.of([unreadable]).map(\.count) == [1])
-    }
-}
-
-struct PaceTests {
-    @Test("a batch waits for nobody while calls are plentiful, and the longer the fewer are left")
-    func pace() {
-        let usual = Duration.milliseconds(200)
-        #expect(Pace.linger(percentLeft: 100, usual: usual) == .milliseconds(20))
-        #expect(Pace.linger(percentLeft: 75, usual: usual) == .milliseconds(20))
-        #expect(Pace.linger(percentLeft: 60, usual: usual) == usual)
-        #expect(Pace.linger(percentLeft: 25, usual: usual) == .milliseconds(5200))
-        #expect(Pace.linger(percentLeft: 0, usual: usual) == .milliseconds(10_200))
-        #expect(Pace.linger(percentLeft: -40, usual: usual) == .milliseconds(10_200))
-        #expect(Pace.linger(percentLeft: 100, usual: .zero) == .zero)
-        // Without limits there is nothing to save.
-        #expect(Pace().linger(usual: usual) == usual)
     }
 }

@@ -6,6 +6,7 @@ import Settings
 import Store
 import Telemetry
 import Testing
+import Threads
 import Xero
 
 @testable import Writing
@@ -16,7 +17,9 @@ import Xero
     private let ledger = AcceptingLedger()
     private let waits = ShortWaits()
 
-    private func run(_ batches: [[IncomingMessage]]) async throws -> ScriptedBroker {
+    private func run(
+        _ batches: [[IncomingMessage]], chance: @escaping @Sendable () -> Int = { 0 }
+    ) async throws -> ScriptedBroker {
         let broker = ScriptedBroker(batches)
         let waits = waits
         let clock = WorkClock(
@@ -24,7 +27,7 @@ import Xero
             sleep: { duration in
                 try Task.checkCancellation()
                 if await !waits.skips(duration) { try await Task.sleep(for: duration) }
-            }, randomInteger: { $0.lowerBound })
+            }, randomInteger: { max($0.lowerBound, min(chance(), $0.upperBound)) })
         try await WriterServiceTests.service(broker, documents, ledger, clock).run()
         return broker
     }
@@ -67,6 +70,23 @@ import Xero
         #expect(await broker.published.isEmpty)
         #expect(await ledger.invoiceCalls == [50])
         #expect(await documents.settled.count == 50)
+    }
+
+    @Test("what is put off together is drawn for once: it comes back at one moment, in one piece")
+    func oneMoment() async throws {
+        await ledger.refuse(.invoices, times: 4)
+        let draws = Locked(0)
+        let broker = try await run([await batch(1...50)]) {
+            draws.withLock { draws in
+                draws += 7
+                return draws
+            }
+        }
+        let waits = await broker.published.map(\.wait)
+        // As chance has it: up to five seconds on top of Retry-After.
+        let wait = try #require(waits.first ?? nil)
+        #expect(waits.count == 50 && Set(waits).count == 1 && draws.withLock { $0 } > 7)
+        #expect(wait > .seconds(1) && wait < .seconds(6), "\(wait)")
     }
 
     @Test("refused in the middle of the payments: what is not paid comes back, carried payments too, and nothing else")

@@ -55,9 +55,12 @@ actor AcceptingLedger: Ledger {
         return looksLeft == nil ? nil : .milliseconds(10)
     }
 
+    private var percentLeft: Int?
+    func leave(percent: Int) { percentLeft = percent }
+
     func reserve(_ purpose: CallPurpose) async throws -> CallPermit {
         while looksLeft != nil { try await Task.sleep(for: .milliseconds(5)) }
-        return CallPermit(organisation: OrganisationKey("harbour"), id: nil)
+        return CallPermit(organisation: OrganisationKey("harbour"), id: nil, percentLeft: percentLeft)
     }
     func giveBack(_ permit: CallPermit) async {}
 
@@ -243,8 +246,12 @@ actor ScriptedBroker: PausingInbox, Outbox {
 
     init(_ batches: [[IncomingMessage]]) { self.batches = batches }
 
-    func nextBatch(max: Int, linger: Duration) async throws -> [IncomingMessage] {
+    /// How long each batch would have waited for company.
+    private(set) var lingers: [Duration] = []
+
+    func nextBatch(max: Int, linger: @Sendable () -> Duration) async throws -> [IncomingMessage] {
         if isPaused || batches.isEmpty { return [] }
+        lingers.append(linger())
         return batches.removeFirst()
     }
     func acknowledge(_ messages: [IncomingMessage]) async { acknowledged.append(messages.count) }

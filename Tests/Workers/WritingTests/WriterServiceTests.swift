@@ -65,6 +65,24 @@ struct WriterServiceTests {
         (try? JSON(parsing: message.body))?["document"]?.integer.map { DocumentID($0) }
     }
 
+    @Test("an order keeps its distance from a batch before it while few calls are left; the first one waits for none",
+        arguments: [100, 60, 0])
+    func distance(percent: Int) async throws {
+        await ledger.leave(percent: percent)
+        for id in [Int64(1), 2] { await documents.add(id, payments: 1) }
+        let broker = ScriptedBroker([[message(1)], [message(2)]])
+        try await run(broker)
+        let lingers = await broker.lingers
+        let usual = try Self.settings().writing.linger
+        #expect(lingers.count == 2 && lingers[0] == usual)
+        switch percent {
+        case 100: #expect(lingers[1] == .milliseconds(20))
+        case 60: #expect(lingers[1] == usual)
+        // Ten seconds, less what this test needed between them.
+        default: #expect(lingers[1] > usual && lingers[1] <= .seconds(10))
+        }
+    }
+
     @Test("a backlog goes out in full fifties, payments too: what fills no request joins the next batch's")
     func backlog() async throws {
         var batches: [[IncomingMessage]] = []

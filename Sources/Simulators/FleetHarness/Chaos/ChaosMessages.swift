@@ -110,6 +110,8 @@ final class ChaosMessages: Sendable {
                 messages.map { message in
                     var copy = message
                     copy.correlationID = Self.mark
+                    // That of a delay queue: in a queue of work it would be the message's end.
+                    copy.expiration = nil
                     return copy
                 })
             for outcome in outcomes { if case .failed(let error) = outcome { throw error } }
