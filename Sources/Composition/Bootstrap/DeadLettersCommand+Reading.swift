@@ -82,7 +82,12 @@ struct ShowCommand: AsyncParsableCommand {
                 return
             }
             guard let file = try await store.letter(id) else { throw missing }
-            printLines(json ? [LetterJSON.file(file)] : LetterLines.file(file, places))
+            let edits = try await store.mappingEdits().standing.filter {
+                places.mapping.concerns(
+                    $0.scope, organisation: file.letter.organisation, company: file.letter.company,
+                    venue: file.letter.venue)
+            }
+            printLines(json ? [LetterJSON.file(file, edits, places)] : LetterLines.file(file, edits, places))
         }
     }
 

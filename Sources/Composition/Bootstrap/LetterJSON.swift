@@ -61,7 +61,8 @@ enum LetterJSON {
         return writer.text
     }
 
-    static func file(_ file: LetterFile) -> String {
+    /// - Parameter edits: of the mapping, as far as they may have to do with the letter.
+    static func file(_ file: LetterFile, _ edits: [KeptMappingEdit], _ places: DeskPlaces) -> String {
         var writer = JSONWriter()
         writer.object { writer in
             writer.key("letter")
@@ -76,6 +77,12 @@ enum LetterJSON {
                         writer.field("author", event.author)
                         writer.optional("note", event.note)
                     }
+                }
+            }
+            writer.key("mapping_edits")
+            writer.array { writer in
+                for edit in edits {
+                    writer.object { MappingEditLines.write(edit, places.mapping, to: &$0) }
                 }
             }
             writer.key("arrivals")

@@ -46,7 +46,7 @@ enum LetterLines {
                 String(plain(letter.cause).prefix(100)),
             ]
         }
-        return table((isFirst ? [headings] : []) + rows)
+        return table((isFirst ? [headings] : []) + rows, rightAligned: rightAligned)
     }
 
     static func touched(_ touched: Touched, _ what: String) -> [String] {
@@ -59,13 +59,15 @@ enum LetterLines {
         return lines
     }
 
-    static func file(_ file: LetterFile, _ places: DeskPlaces) -> [String] {
+    /// - Parameter edits: of the mapping, as far as they may have to do with the letter.
+    static func file(_ file: LetterFile, _ edits: [KeptMappingEdit], _ places: DeskPlaces) -> [String] {
         let letter = file.letter
         func time(_ instant: Instant) -> String { places.time(instant, letter.organisation) }
         var lines = fields(letter, places)
         lines += section("What was done", file.events.map {
             "\(time($0.at))  \($0.action) by \(plain($0.author))" + ($0.note.map { ": \(plain($0))" } ?? "")
         })
+        lines += section("Set in the mapping", edits.map { MappingEditLines.line($0, places.mapping) })
         lines += section("How it arrived", file.arrivals.flatMap {
             [
                 "\(time($0.at))  after \($0.attempts) counted attempts" + ($0.replay > 0 ? ", replay \($0.replay)" : "")
@@ -129,7 +131,7 @@ enum LetterLines {
     private static let rightAligned: Set<Int> = [0, 1, 7]
 
     /// Columns in line.
-    private static func table(_ rows: [[String]]) -> [String] {
+    static func table(_ rows: [[String]], rightAligned: Set<Int>) -> [String] {
         guard let first = rows.first else { return [] }
         let widths = first.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
