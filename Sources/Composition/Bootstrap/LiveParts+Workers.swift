@@ -212,12 +212,20 @@ extension LiveParts {
     }
 
     func deadLetterHandlers() async -> [any Service] {
-        var services: [any Service] = []
+        let path = configuration?.path
+        let books = DeskBooks(settings.books)
+        let watch = DeskBooksWatch(
+            books,
+            load: { [store] in
+                try await LiveMapping.effective(path: path, for: .deadLetterHandler, store).settings.books
+            },
+            look: { [store] in try await LiveMapping.look(path: path, store) }, clock: clock, logger: logger)
+        var services: [any Service] = [watch]
         for queue in [QueueName.dead, .unreadable] {
             services.append(
                 DeadLetterService(
                     inbox: await broker.inbox(queue, prefetch: DeadLetterService.prefetch), store: store,
-                    books: settings.books, clock: clock, metrics: metrics, logger: logger))
+                    books: books, clock: clock, metrics: metrics, logger: logger))
         }
         services.append(
             DeskKeeper(

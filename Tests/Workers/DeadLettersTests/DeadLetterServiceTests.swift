@@ -56,7 +56,7 @@ import Testing
         let clock = WorkClock(
             now: { Instant(secondsSince1970: 9) }, sleep: { _ in }, randomInteger: { $0.lowerBound })
         let service = DeadLetterService(
-            inbox: journal, store: journal, books: [:], clock: clock, metrics: Metrics(),
+            inbox: journal, store: journal, books: DeskBooks([:]), clock: clock, metrics: Metrics(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try await service.run()
         let expected = Array(repeating: "failed", count: failures) + ["stored 2", "acknowledged 2"]
