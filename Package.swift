@@ -201,7 +201,8 @@ let package = Package(
             "Domain", "HTTP", "JSON", "Mapping", "Money", "Operator", "Settings", "Xero", "XeroSimulator", hummingbird,
         ]),
         tests("Composition", "BootstrapTests", [
-            "Bootstrap", "Domain", "JSON", "Peers", "Postgres", "Settings", "Store", "Telemetry", "Threads", crypto, logging,
+            "Bootstrap", "Domain", "JSON", "Money", "Peers", "Postgres", "Settings", "Store", "Telemetry", "Threads",
+            crypto, logging,
         ]),
         tests("Workers", "DeadLettersTests", [
             "AMQP", "DeadLetters", "Domain", "JSON", "Mapping", "Messaging", "Settings", "Store", "Telemetry", "Threads",
