@@ -145,7 +145,8 @@ struct DeskCommandTests {
                     UPDATE dead_letter SET document_id = \(id) WHERE id = 1;
                     INSERT INTO dead_letter_arrival (occurrence, letter_id, replay, class, cause, attempts, headers,
                                                      arrived_at)
-                    SELECT sha256(n::text::bytea), 1, n, 'archived', 'arrival ' || n, n, ('{"n": "h' || n || '"}')::jsonb,
+                    SELECT sha256(n::text::bytea), 1, n, 'archived', 'arrival ' || n, n,
+                           ('{"n": "h' || n || '"}')::jsonb,
                            -- Many at one moment.
                            '2026-11-25T03:00:00Z'::timestamptz + n / 300 * interval '1 second'
                       FROM generate_series(1, 999) AS n;
