@@ -131,6 +131,7 @@ let package = Package(
             .embedInCode("Migrations/0019_takings_scope.sql"),
             .embedInCode("Migrations/0020_audit_reasons.sql"),
             .embedInCode("Migrations/0021_alert_digests.sql"),
+            .embedInCode("Migrations/0022_mapping_edits.sql"),
             .embedInCode("Migrations/0023_room_for_updates.sql"),
         ]),
 
@@ -201,7 +202,8 @@ let package = Package(
             "Domain", "HTTP", "JSON", "Mapping", "Money", "Operator", "Settings", "Xero", "XeroSimulator", hummingbird,
         ]),
         tests("Composition", "BootstrapTests", [
-            "Bootstrap", "Domain", "Peers", "Postgres", "Settings", "Store", "Telemetry", "Threads", crypto, logging,
+            "Bootstrap", "Domain", "JSON", "Money", "Peers", "Postgres", "Settings", "Store", "Telemetry", "Threads",
+            crypto, logging,
         ]),
         tests("Workers", "DeadLettersTests", [
             "AMQP", "DeadLetters", "Domain", "JSON", "Mapping", "Messaging", "Settings", "Store", "Telemetry", "Threads",

@@ -7,7 +7,8 @@ extension AlertSettings {
         var lines = ["alerts:"]
         let durations: [(String, Duration)] = [
             ("interval", interval), ("period", policy.period), ("escalate_after", policy.escalateAfter),
-            ("resolve_after", policy.resolveAfter), ("give_up_after", giveUpAfter), ("group_after", policy.groupAfter),
+            ("resolve_after", policy.resolveAfter), ("give_up_after", giveUpAfter),
+            ("keep_resolved", keepResolved), ("group_after", policy.groupAfter),
             ("group_age", policy.groupAge), ("venue_silent", policy.venueSilent), ("day_late", policy.dayLate),
             ("refresh_token_age", policy.refreshTokenAge), ("handler_down", policy.handlerDown),
             ("queue_age", policy.queueAge), ("sync_silent", policy.syncSilent),

@@ -62,36 +62,6 @@ struct ListCommand: AsyncParsableCommand {
     }
 }
 
-struct ShowCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "One letter with everything that is known of it.")
-
-    @OptionGroup var options: WorkerOptions
-    @Argument(help: "The letter's number.")
-    var id: Int64
-    @Flag(help: "For machines: one JSON object.")
-    var json = false
-    @Flag(help: "Only the record that a replay would send, to be corrected and given to `edit --file`.")
-    var payload = false
-
-    func run() async throws {
-        try await DeskSession.with(options.config) { store, places in
-            if payload {
-                guard let found = try await store.payload(of: id) else { throw missing }
-                printBytes(found.body + [0x0A])
-                return
-            }
-            guard let file = try await store.letter(id) else { throw missing }
-            printLines(json ? [LetterJSON.file(file)] : LetterLines.file(file, places))
-        }
-    }
-
-    private var missing: any Error {
-        printLines(["there is no letter \(id)"])
-        return DeskExit.nothingMatches
-    }
-}
-
 struct ExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",

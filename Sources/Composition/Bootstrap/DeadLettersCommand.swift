@@ -134,8 +134,10 @@ struct DeskPlaces: Sendable {
     private let clock: PlaceClock
     private let currencies: [String: String]
     private let probeInterval: Duration
+    let mapping: MappingPlaces
 
     init(_ settings: Settings) {
+        mapping = MappingPlaces(settings)
         clock = settings.alerts.policy.clock
         currencies = Dictionary(settings.organisations.map { ($0.key.text, $0.currency) }) { first, _ in first }
         probeInterval = settings.desk.probeInterval

@@ -61,48 +61,49 @@ enum LetterJSON {
         return writer.text
     }
 
-    static func file(_ file: LetterFile) -> String {
+    /// The members of a letter's file that are not lists, without the braces.
+    static func members(_ file: LetterFile) -> String {
         var writer = JSONWriter()
         writer.object { writer in
             writer.key("letter")
             write(file.letter, withBody: true, to: &writer)
             if let edited = file.editedBody { write(edited, "edited_body", to: &writer) }
-            writer.key("events")
-            writer.array { writer in
-                for event in file.events {
-                    writer.object { writer in
-                        writer.field("at", "\(event.at)")
-                        writer.field("action", event.action)
-                        writer.field("author", event.author)
-                        writer.optional("note", event.note)
-                    }
-                }
-            }
-            writer.key("arrivals")
-            writer.array { writer in
-                for arrival in file.arrivals {
-                    writer.object { writer in
-                        writer.field("at", "\(arrival.at)")
-                        writer.field("replay", arrival.replay)
-                        writer.field("attempts", arrival.attempts)
-                        writer.field("cause", arrival.cause)
-                        writer.key("headers")
-                        writer.raw(arrival.headers.utf8)
-                    }
-                }
-            }
-            writer.key("calls")
-            writer.array { writer in
-                for call in file.calls {
-                    writer.object { writer in
-                        writer.field("at", "\(call.at)")
-                        writer.field("kind", call.kind)
-                        writer.field("idempotency_key", call.key)
-                        writer.optional("outcome", call.outcome)
-                    }
-                }
-            }
         }
+        return String(writer.text.dropFirst().dropLast())
+    }
+
+    static func event(_ event: LetterFile.Event) -> String {
+        object { writer in
+            writer.field("at", "\(event.at)")
+            writer.field("action", event.action)
+            writer.field("author", event.author)
+            writer.optional("note", event.note)
+        }
+    }
+
+    static func arrival(_ arrival: LetterFile.Arrival) -> String {
+        object { writer in
+            writer.field("at", "\(arrival.at)")
+            writer.field("replay", arrival.replay)
+            writer.field("attempts", arrival.attempts)
+            writer.field("cause", arrival.cause)
+            writer.key("headers")
+            writer.raw(arrival.headers.utf8)
+        }
+    }
+
+    static func call(_ call: LetterFile.Call) -> String {
+        object { writer in
+            writer.field("at", "\(call.at)")
+            writer.field("kind", call.kind)
+            writer.field("idempotency_key", call.key)
+            writer.optional("outcome", call.outcome)
+        }
+    }
+
+    private static func object(_ members: (inout JSONWriter) -> Void) -> String {
+        var writer = JSONWriter()
+        writer.object { members(&$0) }
         return writer.text
     }
 

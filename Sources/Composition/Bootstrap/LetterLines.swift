@@ -46,7 +46,7 @@ enum LetterLines {
                 String(plain(letter.cause).prefix(100)),
             ]
         }
-        return table((isFirst ? [headings] : []) + rows)
+        return table((isFirst ? [headings] : []) + rows, rightAligned: rightAligned)
     }
 
     static func touched(_ touched: Touched, _ what: String) -> [String] {
@@ -59,26 +59,33 @@ enum LetterLines {
         return lines
     }
 
-    static func file(_ file: LetterFile, _ places: DeskPlaces) -> [String] {
-        let letter = file.letter
-        func time(_ instant: Instant) -> String { places.time(instant, letter.organisation) }
-        var lines = fields(letter, places)
-        lines += section("What was done", file.events.map {
-            "\(time($0.at))  \($0.action) by \(plain($0.author))" + ($0.note.map { ": \(plain($0))" } ?? "")
-        })
-        lines += section("How it arrived", file.arrivals.flatMap {
-            [
-                "\(time($0.at))  after \($0.attempts) counted attempts" + ($0.replay > 0 ? ", replay \($0.replay)" : "")
-                    + ": \(plain($0.cause))", "  headers \(plain($0.headers))",
-            ]
-        })
-        lines += section("Calls to Xero", file.calls.map {
-            "\(time($0.at))  \($0.kind), key \(plain($0.key)): \(plain($0.outcome ?? "no answer yet"))"
-        })
-        lines += section("Message", [body(letter.body, isTruncated: letter.isTruncated)])
-        if let edited = file.editedBody { lines += section("Corrected", [body(edited, isTruncated: false)]) }
-        return lines
+    /// What stands above the lists: the letter's fields.
+    static func head(_ file: LetterFile, _ places: DeskPlaces) -> [String] { fields(file.letter, places) }
+
+    static func event(_ event: LetterFile.Event, _ time: (Instant) -> String) -> [String] {
+        ["\(time(event.at))  \(event.action) by \(plain(event.author))" + (event.note.map { ": \(plain($0))" } ?? "")]
     }
+
+    static func arrival(_ arrival: LetterFile.Arrival, _ time: (Instant) -> String) -> [String] {
+        let replay = arrival.replay > 0 ? ", replay \(arrival.replay)" : ""
+        return [
+            "\(time(arrival.at))  after \(arrival.attempts) counted attempts\(replay): \(plain(arrival.cause))",
+            "  headers \(plain(arrival.headers))",
+        ]
+    }
+
+    static func call(_ call: LetterFile.Call, _ time: (Instant) -> String) -> [String] {
+        ["\(time(call.at))  \(call.kind), key \(plain(call.key)): \(plain(call.outcome ?? "no answer yet"))"]
+    }
+
+    /// What stands below them: the message, and what a person made of it.
+    static func bodies(_ file: LetterFile) -> [String] {
+        section("Message", [body(file.letter.body, isTruncated: file.letter.isTruncated)])
+            + (file.editedBody.map { section("Corrected", [body($0, isTruncated: false)]) } ?? [])
+    }
+
+    /// A list's end where not all of it is shown.
+    static func more(_ count: Int) -> [String] { count > 0 ? ["  … \(count) more, earlier: --all shows them"] : [] }
 
     private static func fields(_ letter: Letter, _ places: DeskPlaces) -> [String] {
         let pairs: [(String, String?)] = [
@@ -99,7 +106,7 @@ enum LetterLines {
         }
     }
 
-    private static func section(_ title: String, _ lines: [String]) -> [String] {
+    static func section(_ title: String, _ lines: [String]) -> [String] {
         lines.isEmpty ? [] : ["", title + ":"] + lines.map { "  " + $0 }
     }
 
@@ -129,7 +136,7 @@ enum LetterLines {
     private static let rightAligned: Set<Int> = [0, 1, 7]
 
     /// Columns in line.
-    private static func table(_ rows: [[String]]) -> [String] {
+    static func table(_ rows: [[String]], rightAligned: Set<Int>) -> [String] {
         guard let first = rows.first else { return [] }
         let widths = first.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in

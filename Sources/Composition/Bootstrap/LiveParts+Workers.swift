@@ -73,9 +73,10 @@ extension LiveParts {
     func mappers() async throws -> [any Service] {
         let path = configuration?.path
         let file = try configuration?.bytes ?? LiveSettings.loadWithFile(path: path, for: .mapper).file
-        let (loaded, version) = try await waitingForDatabase {
-            let loaded = try await LiveMapping.mapping(settings, file: file, store)
-            return (loaded, try await store.mappingVersion(hash: loaded.hash, file: loaded.file))
+        let (loaded, version, look) = try await waitingForDatabase {
+            let effective = try await LiveMapping.effective(settings, file: file, path: path, for: .mapper, store)
+            let loaded = try await LiveMapping.mapping(effective, store)
+            return (loaded, try await store.mappingVersion(hash: loaded.hash, file: loaded.file), effective.look)
         }
         let mapping = MappingInEffect(
             books: loaded.books, version: version,
@@ -85,8 +86,9 @@ extension LiveParts {
             mapping: mapping, settings: settings.mapping, clock: clock, metrics: metrics, logger: logger,
             suspicion: Suspicion(store: store, turn: SoloTurn()))
         let reloading = MappingReloading(
-            load: { [store] in try await LiveMapping.load(path: path, store) }, hash: { LiveMapping.hash(path: path) },
-            hashAtStart: loaded.hash, hangUps: await LiveMapping.hangUps(), mapping: mapping, store: store,
+            load: { [store] in try await LiveMapping.load(path: path, store) },
+            look: { [store] in try await LiveMapping.look(path: path, store) }, lookAtStart: look,
+            hangUps: await LiveMapping.hangUps(), mapping: mapping, store: store,
             organisations: Set(settings.organisations.map(\.key)), clock: clock, metrics: metrics, logger: logger)
         let closing = DayClosing(
             store: store, outbox: broker, depth: broker, mapping: mapping,
@@ -99,7 +101,7 @@ extension LiveParts {
     private func waitingForDatabase<Value>(_ read: () async throws -> Value) async throws -> Value {
         while true {
             do { return try await read() } catch {
-                guard error is AbsentCatalogue || StoreTrouble(error) == .away, !Task.isShuttingDownGracefully,
+                guard error is any UnavailableMapping || StoreTrouble(error) == .away, !Task.isShuttingDownGracefully,
                     !Task.isCancelled
                 else { throw error }
                 logger.warning("waiting: \(error)")
@@ -166,7 +168,8 @@ extension LiveParts {
                 logger: logger),
             MappingWatch(
                 organisation: organisation.key, ledger: ledger, store: store,
-                load: { try LiveSettings.load(path: path, for: .writer) }, file: LiveSettings.path(path) ?? "",
+                load: { [store] in try await LiveMapping.effective(path: path, for: .writer, store).settings },
+                file: LiveSettings.path(path) ?? "",
                 clock: clock, metrics: metrics, logger: logger),
         ]
     }
@@ -209,12 +212,20 @@ extension LiveParts {
     }
 
     func deadLetterHandlers() async -> [any Service] {
-        var services: [any Service] = []
+        let path = configuration?.path
+        let books = DeskBooks(settings.books)
+        let watch = DeskBooksWatch(
+            books,
+            load: { [store] in
+                try await LiveMapping.effective(path: path, for: .deadLetterHandler, store).settings.books
+            },
+            look: { [store] in try await LiveMapping.look(path: path, store) }, clock: clock, logger: logger)
+        var services: [any Service] = [watch]
         for queue in [QueueName.dead, .unreadable] {
             services.append(
                 DeadLetterService(
                     inbox: await broker.inbox(queue, prefetch: DeadLetterService.prefetch), store: store,
-                    books: settings.books, clock: clock, metrics: metrics, logger: logger))
+                    books: books, clock: clock, metrics: metrics, logger: logger))
         }
         services.append(
             DeskKeeper(

@@ -20,11 +20,15 @@ enum LiveSettings {
     }
 
     /// A configuration whose bytes are at hand, with today's environment.
-    static func load(file yaml: [UInt8], named name: String, for worker: Worker? = nil) throws -> Settings {
+    ///
+    /// - Parameter edits: what people set of the mapping over it.
+    static func load(
+        file yaml: [UInt8], named name: String, for worker: Worker? = nil, edits: [MappingEdit] = []
+    ) throws -> Settings {
         let sources = Settings.Sources(
             file: name, yaml: String(decoding: yaml, as: UTF8.self),
             environment: ProcessInfo.processInfo.environment,
-            readFile: { read($0).map { String(decoding: $0, as: UTF8.self) } }, readTimeZone: timeZone)
+            readFile: { read($0).map { String(decoding: $0, as: UTF8.self) } }, readTimeZone: timeZone, edits: edits)
         do throws(SettingsError) {
             let settings = try Settings(loading: sources)
             try requireCredentials(settings, worker)

@@ -11,8 +11,12 @@ import Xero
 /// `tillbridge mapping`: is the configuration right, and what does it do?
 struct MappingCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "mapping", abstract: "Checks the mapping against Xero, and explains what it does to an order.",
-        subcommands: [MappingCheckCommand.self, MappingExplainCommand.self, MappingMeasureCommand.self])
+        commandName: "mapping",
+        abstract: "Checks the mapping against Xero, explains what it does to an order, and sets values of it.",
+        subcommands: [
+            MappingCheckCommand.self, MappingExplainCommand.self, MappingSetCommand.self, MappingUnsetCommand.self,
+            MappingListCommand.self, MappingMeasureCommand.self,
+        ])
 }
 
 struct MappingCheckCommand: AsyncParsableCommand {
@@ -31,7 +35,7 @@ struct MappingCheckCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let settings = try LiveSettings.load(path: options.config, for: nil)
+        let settings = try await OperatorDatabase.configuration(options.config).settings
         let chosen = try OperatorChoice.organisations(organisation, of: settings)
         let file = LiveSettings.path(options.config) ?? ""
         let report = try await OperatorDatabase.with(settings) { store in
@@ -89,10 +93,13 @@ extension OperatorChoice {
         return [company]
     }
 
-    /// By name, whatever the case, or by site.
+    /// By name or prefix, whatever the case, or by site.
     static func venue(_ text: String, of settings: Settings) throws -> (CompanySettings, VenueSettings) {
         let all = settings.companies.flatMap { company in company.venues.map { (company, $0) } }
-        let found = all.filter { $0.1.name.lowercased() == text.lowercased() || $0.1.site.text == text }
+        let word = text.lowercased()
+        let found = all.filter {
+            $0.1.name.lowercased() == word || $0.1.prefix.lowercased() == word || $0.1.site.text == text
+        }
         switch found.count {
         case 1: return found[0]
         case 0:
@@ -108,6 +115,14 @@ extension OperatorChoice {
 
 /// A database for the length of one command.
 enum OperatorDatabase {
+    /// The file with what people set of the mapping over it.
+    static func configuration(_ path: String?) async throws -> EffectiveConfiguration {
+        let (settings, file) = try LiveSettings.loadWithFile(path: path, for: nil)
+        return try await with(settings) { store in
+            try await LiveMapping.effective(settings, file: file, path: path, for: nil, store)
+        }
+    }
+
     /// The books with what the fleet knows of products, as the mapper has them.
     static func books(_ settings: Settings) async throws -> [VenueKey: VenueBooks] {
         try await with(settings) { store in

@@ -15,8 +15,8 @@ struct MappingExplainCommand: AsyncParsableCommand {
         commandName: "explain",
         abstract: "Prints what is booked for an order, why, and the document it becomes, with the rule of each line.",
         discussion: """
-            The order is taken from the fleet's own records or, where it has none, from Kounta; the mapping is the \
-            configuration's, and besides it the one that the order was booked by, where that is another. Nothing is \
+            The order is taken from the fleet's own records or, where it has none, from Kounta; the mapping is the one \
+            in effect, and besides it the one that the order was booked by, where that is another. Nothing is \
             stored or posted. Ends with 0, or 3 where the order would be laid on the desk.
             """)
 
@@ -31,7 +31,8 @@ struct MappingExplainCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let settings = try LiveSettings.load(path: options.config, for: nil)
+        let effective = try await OperatorDatabase.configuration(options.config)
+        let settings = effective.settings
         let companies = try OperatorChoice.companies(company, of: settings)
         guard let (key, body) = try await record(settings, companies) else {
             throw StartError("no order \(order) is known, neither to the fleet nor to Kounta")
@@ -46,7 +47,8 @@ struct MappingExplainCommand: AsyncParsableCommand {
         }
         let explanation = OrderExplanation(
             of: order, by: books, contactName: OperatorChoice.contactName(of: order.site, in: key, settings),
-            booked: booked.map(BookedDocument.init), stored: try await storedMapping(of: order, books, settings))
+            booked: booked.map(BookedDocument.init),
+            stored: try await storedMapping(of: order, books, settings, present: effective.hash))
         if json {
             var writer = JSONWriter()
             explanation.write(to: &writer)
@@ -59,10 +61,9 @@ struct MappingExplainCommand: AsyncParsableCommand {
 
     /// The mapping by which the order was booked, with its books where it is another than the present one.
     private func storedMapping(
-        of order: Order, _ books: VenueBooks, _ settings: Settings
+        of order: Order, _ books: VenueBooks, _ settings: Settings, present: ContentHash
     ) async throws -> OrderExplanation.Stored? {
-        let present = LiveMapping.hash(path: options.config)
-        return try await OperatorDatabase.with(settings) { store in
+        try await OperatorDatabase.with(settings) { store in
             let number = DocumentNumber(prefix: books.numberPrefix, order: order.id)
             guard let mapping = try await store.mapping(
                 ofOrder: order.id.text, books.company, number: number, in: books.organisation)
@@ -118,7 +119,7 @@ struct PreviewCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard let day = CalendarDate(day) else { throw ValidationError("`\(day)` is not a day such as 2026-07-01") }
-        let settings = try LiveSettings.load(path: options.config, for: nil)
+        let settings = try await OperatorDatabase.configuration(options.config).settings
         let (company, venue) = try OperatorChoice.venue(self.venue, of: settings)
         let key = VenueKey(company: company.key, site: venue.site)
         guard var books = try await OperatorDatabase.books(settings)[key] else {

@@ -16,8 +16,8 @@ struct MappingWatch: Service {
     let organisation: OrganisationKey
     let ledger: XeroClient
     let store: any SweepingStore & DayCheckStore
-    /// The configuration as its file is now: the mapper takes it over without a restart.
-    let load: @Sendable () throws -> Settings
+    /// The configuration as it is now, edits included: the mapper takes it over without a restart.
+    let load: @Sendable () async throws -> Settings
     let file: String
     let clock: WorkClock
     let metrics: Metrics
@@ -71,7 +71,7 @@ struct MappingWatch: Service {
 
     /// - Returns: how many problems there are; nil where the ledger could not be asked.
     private func check() async throws -> Int? {
-        guard let settings = try load().organisation(organisation) else { return 0 }
+        guard let settings = try await load().organisation(organisation) else { return 0 }
         let chart: Chart
         switch try await ledger.chart(withCurrencies: settings.booksOtherCurrencies) {
         case .failed(let outcome):

@@ -10,6 +10,8 @@ package struct AlertSettings: Sendable {
     package var interval: Duration
     /// After so long a message that no attempt could deliver is given up.
     package var giveUpAfter: Duration
+    /// So long after its end an alert is kept with its messages.
+    package var keepResolved: Duration
     /// Empty: alerts are logged only.
     package var channels: [AlertChannelSettings]
 }
@@ -59,6 +61,7 @@ extension AlertSettings {
         policy.escalateAfter = section.duration("escalate_after", default: policy.escalateAfter)
         policy.resolveAfter = section.duration("resolve_after", default: policy.resolveAfter)
         giveUpAfter = section.duration("give_up_after", default: .seconds(3 * 86_400))
+        keepResolved = section.duration("keep_resolved", default: .seconds(90 * 86_400))
         policy.quietHours = section.value("quiet_hours", WeeklyHours.expected) { WeeklyHours($0) }
         policy.groupAfter = section.duration("group_after", default: policy.groupAfter)
         policy.groupCount = section.integer("group_count", in: 1...1_000_000, default: policy.groupCount)
@@ -83,6 +86,8 @@ extension AlertSettings {
         for (key, duration) in [("interval", interval), ("period", policy.period)] where duration < .seconds(1) {
             section.report("must be at least 1s", at: key)
         }
+        // One that comes back within the period is the same alert: until then it must be known.
+        if keepResolved < policy.period { section.report("must not be shorter than `period`", at: "keep_resolved") }
         self.policy = policy
         channels = section.sections("channels").map { AlertChannelSettings(reading: $0, environment) }
         if channels.count > Self.channelsMax { section.report("holds more than \(Self.channelsMax)", at: "channels") }

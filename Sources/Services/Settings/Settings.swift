@@ -17,6 +17,9 @@ package struct Settings: Sendable {
     package var apps: AppSettings
     /// The limits as the file states them, before `simulation.limits_multiple`.
     package var statedLimits: StatedLimits
+    /// The configuration as YAML with the edits of the mapping in it: read again without them, it gives the same
+    /// settings. Nil where no edit stands.
+    package var editedText: String?
 
     /// The first moment whose orders are read.
     package var startFrom: [VenueKey: Instant] {

@@ -11,16 +11,19 @@ extension Settings {
         package var environment: [String: String]
         package var readFile: (String) -> String?
         package var readTimeZone: (String) -> TimeZoneRules?
+        /// What people set of the mapping over the file, in its order.
+        package var edits: [MappingEdit]
 
         package init(
             file: String, yaml: String, environment: [String: String], readFile: @escaping (String) -> String?,
-            readTimeZone: @escaping (String) -> TimeZoneRules?
+            readTimeZone: @escaping (String) -> TimeZoneRules?, edits: [MappingEdit] = []
         ) {
             self.file = file
             self.yaml = yaml
             self.environment = environment
             self.readFile = readFile
             self.readTimeZone = readTimeZone
+            self.edits = edits
         }
     }
 
@@ -30,11 +33,15 @@ extension Settings {
             sources.environment[Environment.prefix + name].flatMap { $0.isEmpty ? nil : $0 }
         }
         let root: SettingsSection
+        let document: Node.Mapping
         do {
             guard let mapping = try compose(yaml: sources.yaml)?.mapping else {
                 throw SettingsError(problems: [.init(sources.file, "is empty or holds no keys")])
             }
-            root = SettingsSection(reader: reader, node: mapping, path: "")
+            var overlay = MappingOverlay(mapping, reader: reader)
+            overlay.apply(sources.edits)
+            document = overlay.root
+            root = SettingsSection(reader: reader, node: document, path: "")
         } catch let error as SettingsError {
             throw error
         } catch {
@@ -74,6 +81,20 @@ extension Settings {
         checkUniqueness(root)
         for (key, mentions) in mentions { checkVenues(mentions, of: key, reader) }
         guard reader.problems.isEmpty else { throw SettingsError(problems: reader.sortedProblems) }
+        // Not before: an alias of an alias in a file that has problems may stand for more than any machine can write.
+        if !sources.edits.isEmpty { editedText = Self.text(of: document) }
+    }
+
+    /// A configuration in the form in which edits leave it, without any: to see whether they change something.
+    ///
+    /// - Parameter yaml: one that is in order.
+    package static func rewritten(_ yaml: String) -> String {
+        ((try? compose(yaml: yaml))?.mapping).map { text(of: $0) } ?? yaml
+    }
+
+    /// What was read can be written: it holds nothing but texts, lists and keys.
+    private static func text(of document: Node.Mapping) -> String {
+        (try? Yams.serialize(node: .mapping(document), width: -1, allowUnicode: true)) ?? ""
     }
 
     /// A rule for a venue that does not exist would silently never apply.

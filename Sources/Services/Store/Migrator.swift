@@ -40,6 +40,7 @@ package struct Migration: Sendable {
         Migration(version: 19, name: "takings_scope", sql: text(PackageResources._019_takings_scope_sql)),
         Migration(version: 20, name: "audit_reasons", sql: text(PackageResources._020_audit_reasons_sql)),
         Migration(version: 21, name: "alert_digests", sql: text(PackageResources._021_alert_digests_sql)),
+        Migration(version: 22, name: "mapping_edits", sql: text(PackageResources._022_mapping_edits_sql)),
         Migration(version: 23, name: "room_for_updates", sql: text(PackageResources._023_room_for_updates_sql)),
     ]
 

@@ -76,6 +76,35 @@ extension PostgresStore {
         }
     }
 
+    package func forgetAlerts(resolvedBefore moment: Instant, limit: Int) async throws -> Int {
+        try await pool.transaction { session in
+            // By the index of ended alerts; of each its own messages by theirs.
+            let old = try session.query(
+                """
+                SELECT a.id FROM alert AS a
+                 WHERE a.resolved_at < $1 AND NOT EXISTS (
+                       SELECT FROM alert_delivery AS d
+                        WHERE d.alert_id = a.id AND d.delivered_at IS NULL AND d.given_up_at IS NULL)
+                 ORDER BY a.resolved_at LIMIT $2 FOR UPDATE OF a SKIP LOCKED
+                """, [moment.parameter, .int(Int64(limit))]
+            ).map { try $0.int("id") }
+            guard !old.isEmpty else { return 0 }
+            let ids: [PostgresValue] = [.ints(old.map { $0 })]
+            _ = try session.pipeline([
+                (
+                    """
+                    DELETE FROM alert_digest
+                     WHERE delivery_id IN (SELECT id FROM alert_delivery WHERE alert_id = ANY($1::bigint[]))
+                    """, ids
+                ),
+                ("DELETE FROM alert_digest WHERE alert_id = ANY($1::bigint[])", ids),
+                ("DELETE FROM alert_delivery WHERE alert_id = ANY($1::bigint[])", ids),
+                ("DELETE FROM alert WHERE id = ANY($1::bigint[])", ids),
+            ])
+            return old.count
+        }
+    }
+
     // MARK: mutes
 
     package func mutes(at now: Instant) async throws -> [Mute] {

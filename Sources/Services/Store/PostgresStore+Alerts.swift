@@ -20,6 +20,11 @@ package protocol AlertStore: LeaseStore {
     /// - Parameter nextTry: nil: it is given up.
     func recordFailed(_ id: Int64, _ error: String, nextTry: Instant?, at now: Instant) async throws
     func alertCounts() async throws -> AlertCounts
+    /// Deletes alerts that ended before a moment, with their messages: at most `limit`, the oldest first. One with a
+    /// message that is still to be delivered is left.
+    ///
+    /// - Returns: how many it were.
+    func forgetAlerts(resolvedBefore moment: Instant, limit: Int) async throws -> Int
 }
 
 /// How notices become messages.

@@ -7,6 +7,11 @@ package protocol DeskReading: Sendable {
     func letters(_ filter: LetterFilter, after: Int64, limit: Int, withBodies: Bool) async throws -> [Letter]
     func groups(_ filter: LetterFilter, closedToo: Bool) async throws -> [LetterGroup]
     func letter(_ id: Int64) async throws -> LetterFile?
+    /// What arrived about a letter, what was done with it, and the calls to Xero that held its document: each the
+    /// latest first, at most `limit` of them, those that come `after` the last one of the page before.
+    func arrivals(of letter: Int64, after: LetterFile.Arrival?, limit: Int) async throws -> [LetterFile.Arrival]
+    func events(of letter: Int64, after: LetterFile.Event?, limit: Int) async throws -> [LetterFile.Event]
+    func calls(about document: Int64, after: LetterFile.Call?, limit: Int) async throws -> [LetterFile.Call]
     /// Whether a handler is at work that sends what is queued.
     func isSending() async throws -> Bool
 }
@@ -62,38 +67,6 @@ package struct LetterGroup: Sendable {
     package let nextProbe: Instant?
 }
 
-/// One letter with everything that is known of it.
-package struct LetterFile: Sendable {
-    package struct Arrival: Sendable {
-        package let at: Instant
-        package let replay: Int
-        package let cause: String
-        package let attempts: Int
-        package let headers: String
-    }
-
-    package struct Event: Sendable {
-        package let at: Instant
-        package let action: String
-        package let author: String
-        package let note: String?
-    }
-
-    package struct Call: Sendable {
-        package let at: Instant
-        package let kind: String
-        package let key: String
-        package let outcome: String?
-    }
-
-    package let letter: Letter
-    package let editedBody: [UInt8]?
-    package let arrivals: [Arrival]
-    package let events: [Event]
-    /// Calls to Xero that held its document, latest first.
-    package let calls: [Call]
-}
-
 extension PostgresStore: DeskReading {
     private static let columns = """
         l.id, l.group_id, l.state, l.class, l.cause, l.remedy, l.organisation, l.company, l.venue, l.source_id,
@@ -142,43 +115,18 @@ extension PostgresStore: DeskReading {
     package func letter(_ id: Int64) async throws -> LetterFile? {
         try await pool.withSession { session in
             let rows = try session.query(
-                "SELECT \(Self.columns), l.body, l.edited_body FROM dead_letter AS l WHERE l.id = $1", [.int(id)])
-            guard let row = rows.first else { return nil }
-            let arrivals = try session.query(
                 """
-                SELECT arrived_at, replay::bigint AS replay, cause, attempts::bigint AS attempts,
-                       headers::text AS headers
-                  FROM dead_letter_arrival WHERE letter_id = $1 ORDER BY arrived_at DESC LIMIT 50
+                SELECT \(Self.columns), l.body, l.edited_body,
+                       (SELECT count(*) FROM dead_letter_arrival AS a WHERE a.letter_id = l.id) AS arrivals,
+                       (SELECT count(*) FROM dead_letter_event AS e WHERE e.letter_id = l.id) AS events,
+                       (SELECT count(*) \(Self.callsOf("l.document_id"))) AS calls
+                  FROM dead_letter AS l WHERE l.id = $1
                 """, [.int(id)])
-            let events = try session.query(
-                "SELECT at, action, author, note FROM dead_letter_event WHERE letter_id = $1 ORDER BY id DESC LIMIT 50",
-                [.int(id)])
-            // By age, for which there is an index: the calls between the document's making and now.
-            let calls = try session.query(
-                """
-                SELECT a.sent_at, a.kind, a.idempotency_key, a.outcome
-                  FROM document AS d JOIN attempt AS a ON a.sent_at >= d.created_at
-                 WHERE d.id = $1 AND a.organisation = d.organisation AND a.ids @> ARRAY[d.id]
-                 ORDER BY a.sent_at DESC LIMIT 20
-                """, [try row.intOrNil("document_id").map { .int($0) } ?? .int(0)])
+            guard let row = rows.first else { return nil }
             return LetterFile(
                 letter: try Letter(row), editedBody: try row.bytesOrNil("edited_body"),
-                arrivals: try arrivals.map {
-                    LetterFile.Arrival(
-                        at: Instant(microseconds: try $0.timestamp("arrived_at")), replay: Int(try $0.int("replay")),
-                        cause: try $0.text("cause"), attempts: Int(try $0.int("attempts")),
-                        headers: try $0.text("headers"))
-                },
-                events: try events.map {
-                    LetterFile.Event(
-                        at: Instant(microseconds: try $0.timestamp("at")), action: try $0.text("action"),
-                        author: try $0.text("author"), note: try $0.textOrNil("note"))
-                },
-                calls: try calls.map {
-                    LetterFile.Call(
-                        at: Instant(microseconds: try $0.timestamp("sent_at")), kind: try $0.text("kind"),
-                        key: try $0.text("idempotency_key"), outcome: try $0.textOrNil("outcome"))
-                })
+                arrivals: Int(try row.int("arrivals")), events: Int(try row.int("events")),
+                calls: Int(try row.int("calls")))
         }
     }
 

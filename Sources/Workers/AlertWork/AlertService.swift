@@ -28,6 +28,8 @@ package struct AlertService: Service {
     private static let tick = Duration.seconds(1)
     /// Longer than any channel takes for one message.
     private static let hold = Duration.seconds(120)
+    /// Ended alerts that one look forgets at most.
+    private static let forgottenMax = 200
 
     package init(
         settings: AlertSettings, isSpare: Bool, store: any AlertStore & AlertFactStore, look: AlertLook,
@@ -112,6 +114,8 @@ package struct AlertService: Service {
         }
         metrics.set("tillbridge_alert_deliveries_waiting", to: Int64(counts.waiting))
         metrics.set("tillbridge_alert_deliveries_given_up", to: Int64(counts.givenUp))
+        _ = try await store.forgetAlerts(
+            resolvedBefore: now.adding(.zero - settings.keepResolved), limit: Self.forgottenMax)
     }
 
     private var telling: AlertTelling {

@@ -1,10 +1,8 @@
 import AMQP
 import Domain
 package import Logging
-package import Mapping
 package import Messaging
 import ServiceLifecycle
-package import Settings
 package import Store
 package import Telemetry
 
@@ -13,7 +11,7 @@ package import Telemetry
 package struct DeadLetterService: Service {
     private let inbox: any Inbox
     private let store: any DeadLetterStore
-    private let reading: DeadLetterReading
+    private let books: DeskBooks
     private let clock: WorkClock
     private let metrics: Metrics
     private let logger: Logger
@@ -26,12 +24,12 @@ package struct DeadLetterService: Service {
     private static let pauseMax = Duration.seconds(10)
 
     package init(
-        inbox: any Inbox, store: any DeadLetterStore, books: [VenueKey: VenueBooks], clock: WorkClock, metrics: Metrics,
+        inbox: any Inbox, store: any DeadLetterStore, books: DeskBooks, clock: WorkClock, metrics: Metrics,
         logger: Logger
     ) {
         self.inbox = inbox
         self.store = store
-        reading = DeadLetterReading(books: books)
+        self.books = books
         self.clock = clock
         self.metrics = metrics
         self.logger = logger
@@ -52,6 +50,7 @@ package struct DeadLetterService: Service {
 
     private func keep(_ batch: [IncomingMessage]) async throws {
         pass(.handlerReceived)
+        let reading = await books.reading
         let letters = batch.map { reading.letter(from: $0, now: clock.now()) }
         var pause = Self.pause
         while true {

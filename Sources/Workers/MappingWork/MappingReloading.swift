@@ -10,17 +10,18 @@ package import Telemetry
 /// Says that a mapping could not be read for a reason that passes, such as an absent database.
 package protocol UnavailableMapping: Error {}
 
-/// Takes a changed configuration into effect while the mapper runs: on SIGHUP, and when the file has changed.
+/// Takes a changed configuration into effect while the mapper runs: on SIGHUP, when the file has changed, and when
+/// somebody set a value of the mapping over it.
 ///
-/// The file is validated first. A bad one changes nothing: the old mapping stays, and log and metric say so until the
-/// file is in order again. Only the mapping is taken over; everything else of the file waits for a restart.
+/// It is validated first. A bad one changes nothing: the old mapping stays, and log and metric say so until it
+/// is in order again. Only the mapping is taken over; everything else of the file waits for a restart.
 package struct MappingReloading: Service {
-    /// The file as it is now; throws what is wrong with it.
+    /// The configuration as it is now; throws what is wrong with it.
     private let load: @Sendable () async throws -> LoadedMapping
-    /// Of the file as it is now; nil where it cannot be read.
-    private let hash: @Sendable () -> ContentHash?
-    /// Of the file that is in effect when this starts.
-    private let hashAtStart: ContentHash
+    /// Changes with file and edits; nil where the file cannot be read. Throws where the database is away.
+    private let look: @Sendable () async throws -> ContentHash?
+    /// Of what is in effect when this starts.
+    private let lookAtStart: ContentHash
     private let hangUps: AsyncStream<Void>
     private let mapping: MappingInEffect
     private let store: any MappingVersionStore
@@ -30,19 +31,20 @@ package struct MappingReloading: Service {
     private let metrics: Metrics
     private let logger: Logger
 
-    /// How often the file is looked at.
+    /// How often file and edits are looked at.
     private static let interval = Duration.seconds(2)
     /// Every ten minutes products and items are read again.
     private static let looksBeforeRefresh = 300
 
     package init(
-        load: @escaping @Sendable () async throws -> LoadedMapping, hash: @escaping @Sendable () -> ContentHash?,
-        hashAtStart: ContentHash, hangUps: AsyncStream<Void>, mapping: MappingInEffect, store: any MappingVersionStore,
+        load: @escaping @Sendable () async throws -> LoadedMapping,
+        look: @escaping @Sendable () async throws -> ContentHash?, lookAtStart: ContentHash,
+        hangUps: AsyncStream<Void>, mapping: MappingInEffect, store: any MappingVersionStore,
         organisations: Set<OrganisationKey>, clock: WorkClock, metrics: Metrics, logger: Logger
     ) {
         self.load = load
-        self.hash = hash
-        self.hashAtStart = hashAtStart
+        self.look = look
+        self.lookAtStart = lookAtStart
         self.hangUps = hangUps
         self.mapping = mapping
         self.store = store
@@ -70,11 +72,13 @@ package struct MappingReloading: Service {
     }
 
     private func watch() async {
-        var seen: ContentHash? = hashAtStart
+        var seen: ContentHash? = lookAtStart
         var looks = 0
         while !Task.isCancelled {
             do { try await clock.sleep(Self.interval) } catch { return }
-            let now = hash()
+            let now: ContentHash?
+            // While the database is away nothing can be taken over: the next look tells.
+            do { now = try await look() } catch { continue }
             looks += 1
             if looks % Self.looksBeforeRefresh == 0, now == seen { _ = await reload(always: true) }
             guard now != seen else { continue }
@@ -84,7 +88,7 @@ package struct MappingReloading: Service {
     }
 
     /// - Parameter always: also where the file is the one in effect: products may have changed.
-    /// - Returns: false where it is worth another try with the same file.
+    /// - Returns: false where it is worth another try with the same file and edits.
     package func reload(always: Bool = false) async -> Bool {
         let loaded: LoadedMapping
         do { loaded = try await load() } catch let error as any UnavailableMapping {

@@ -54,6 +54,14 @@ private enum Before {
 
 /// One line an event, one line the steps that follow from it.
 @Suite struct PostingDecisionTests {
+    @Test("over a document whose outcome is not known nothing is decided, whoever holds it", arguments: [
+        (DocumentState.ready, StandingDocument.Standing.waiting), (.claimed, .inHand), (.sent, .inHand),
+        (.uncertain, .inHand), (.written, .written), (.refused, .refused), (.withdrawn, .gone), (.voided, .gone),
+    ])
+    func standing(_ state: DocumentState, _ standing: StandingDocument.Standing) {
+        #expect(StandingDocument.Standing(state) == standing)
+    }
+
     struct Case: CustomTestStringConvertible {
         let event: String
         let order: Order

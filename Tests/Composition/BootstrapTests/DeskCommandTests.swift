@@ -2,7 +2,9 @@ import Bootstrap
 import Crypto
 import Domain
 import Foundation
+import JSON
 import Logging
+import Money
 import Postgres
 import Settings
 import Store
@@ -130,6 +132,66 @@ struct DeskCommandTests {
             #expect(show.output.contains(#""headers":{"tb-id": "501", "colour": "red", "nested": {"a": [1, true]}}"#),
                 "\(show.output)")
         }
+    }
+
+    @Test("of a letter that arrived and was called for a thousand times the latest are shown, and all where asked")
+    func everyAttempt() async throws {
+        try await Desk.with { desk in
+            let id = try #require(
+                try await desk.store.accept([Self.mapped("501")]).first?.id.value)
+            try await desk.pool.withSession {
+                try $0.script(
+                    """
+                    UPDATE dead_letter SET document_id = \(id) WHERE id = 1;
+                    INSERT INTO dead_letter_arrival (occurrence, letter_id, replay, class, cause, attempts, headers,
+                                                     arrived_at)
+                    SELECT sha256(n::text::bytea), 1, n, 'archived', 'arrival ' || n, n,
+                           ('{"n": "h' || n || '"}')::jsonb,
+                           -- Many at one moment.
+                           '2026-11-25T03:00:00Z'::timestamptz + n / 300 * interval '1 second'
+                      FROM generate_series(1, 999) AS n;
+                    INSERT INTO dead_letter_event (letter_id, action, author, note)
+                    SELECT 1, 'came back', 'desk', 'event ' || n FROM generate_series(1, 451) AS n;
+                    INSERT INTO attempt (organisation, kind, idempotency_key, bytes, ids, sent_by, sent_at, outcome)
+                    SELECT 'harbour', 'invoices', 'key-' || n, '', ARRAY[\(id), 7], 'w',
+                           clock_timestamp() + n / 100 * interval '1 second', 'refused'
+                      FROM generate_series(1, 601) AS n;
+                    INSERT INTO attempt (organisation, kind, idempotency_key, bytes, ids, sent_by)
+                    VALUES ('harbour', 'invoices', 'of-another', '', '{7}', 'w');
+                    """)
+            }
+            let show = try await desk.run("show", "1")
+            #expect(show.lines.count { $0.contains("counted attempts") } == 50)
+            #expect(show.lines.count { $0.contains("key key-") } == 20)
+            #expect(show.output.contains("  … 950 more, earlier: --all shows them\n\nCalls to Xero:"), "\(show.errors)")
+            for more in ["401 more", "581 more"] { #expect(show.output.contains("… \(more), earlier"), "\(more)") }
+            let all = try await desk.run("show", "1", "--all")
+            #expect(!all.output.contains("more, earlier") && !all.output.contains("of-another"))
+            let json = try await desk.run("show", "1", "--json")
+            let file = try JSON(parsing: Array(json.output.utf8))
+            // Every one, once.
+            let arrivals = (file["arrivals"]?.elements ?? []).compactMap { $0["cause"]?.string }
+            #expect(arrivals.count == 1000 && Set(arrivals).count == 1000)
+            #expect(Set((file["events"]?.elements ?? []).compactMap { $0["note"]?.string }).count == 451)
+            let calls = (file["calls"]?.elements ?? []).compactMap { $0["idempotency_key"]?.string }
+            #expect(calls.count == 601 && Set(calls).count == 601)
+            for (words, count) in [("counted attempts", 1000), ("by desk: event ", 451), ("key key-", 601)] {
+                #expect(all.lines.count { $0.contains(words) } == count, "\(words)")
+            }
+            for n in 1...999 { #expect(all.output.contains("\"h\(n)\"")) }
+        }
+    }
+
+    /// A record that became a document, for letters that are about one.
+    private static func mapped(_ id: String) -> MappedRecord {
+        let day = CalendarDate(year: 2026, month: 11, day: 20)
+        return MappedRecord(
+            source: SourceKey(company: CompanyKey("harbour"), kind: .order, id: id), hash: hash("record \(id)"),
+            body: Array("{}".utf8),
+            document: NewDocument(
+                organisation: OrganisationKey("harbour"), number: DocumentNumber("HBR-\(id)"), venue: "Harbour Bistro",
+                contactNumber: "WALKIN-HBR", tradingDate: day, currency: "AUD", total: Money(cents: 1230),
+                body: Array("{}".utf8), contentHash: hash("content \(id)"), payments: []))
     }
 
     @Test("letters are found by venue, day, amount and number, and by nothing that does not fit", arguments: [

@@ -128,6 +128,7 @@ enum FullConfiguration {
           escalate_after: 31m
           resolve_after: 11m
           give_up_after: 4d
+          keep_resolved: 45d
           quiet_hours: "22:00-07:00"
           group_after: 16m
           group_count: 51

@@ -48,7 +48,8 @@ struct DeskClassTests {
             let toDo = alert.fields["What to do"] ?? ""
             #expect(
                 toDo == "Restore account 230 in Xero (Accounting, Chart of accounts), or map all other sales to "
-                    + "another account in the configuration, then replay.")
+                    + "another account in the configuration, then replay. By command: `tillbridge mapping set "
+                    + "--organisation harbour account.230 CODE --reason WHY`.")
             // The person restores it in Xero's chart of accounts, and asks whether all is well now: one.
             try await day.desk.inXero(#""activateAccounts":["230"]"#)
             let check = try await day.running.fleet.command(["mapping", "check", "--organisation", "harbour"])

@@ -15,7 +15,10 @@ struct DutyDay {
     var running: RunningFleet { desk.running }
     var messages: Messages { desk.messages }
 
-    static func with(_ name: String, _ work: (DutyDay) async throws -> Void) async throws {
+    /// - Parameter probeInterval: a short one where groups are to heal by themselves.
+    static func with(
+        _ name: String, probeInterval: String = "1h", _ work: (DutyDay) async throws -> Void
+    ) async throws {
         let configuration = try DutyConfiguration(name)
         defer { configuration.remove() }
         try await DutyPhone.with { phone, address in
@@ -29,7 +32,8 @@ struct DutyDay {
                 "TILLBRIDGE_WRITING_LEASE": "5s",
             ]
             try await DeskRunning.with(
-                name, workers: [], limits: "x5", configuration: configuration.path, environment: environment
+                name, probeInterval: probeInterval, workers: [], limits: "x5", configuration: configuration.path,
+                environment: environment
             ) { desk in try await work(DutyDay(desk: desk, phone: phone, configuration: configuration)) }
         }
     }

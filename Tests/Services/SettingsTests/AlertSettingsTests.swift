@@ -34,6 +34,7 @@ import Testing
         let alerts = try load("")
         #expect(alerts.channels.isEmpty)
         #expect(alerts.interval == .seconds(30) && alerts.giveUpAfter == .seconds(3 * 86_400))
+        #expect(alerts.keepResolved == .seconds(90 * 86_400))
         #expect(alerts.policy.quietHours == nil)
         #expect(alerts.policy.groupAfter == .seconds(60) && alerts.policy.groupCount == 100)
         #expect(alerts.policy.refreshTokenAge == .seconds(50 * 86_400) && alerts.policy.budgetPercent == 80)
@@ -49,7 +50,8 @@ import Testing
         ]
         let file = keys.enumerated().map { "  \($1.key): \($0 + 11)m" }.joined(separator: "\n")
         let alerts = try load(
-            "alerts:\n\(file)\n  group_count: 7\n  budget_percent: 90\n  interval: 3s\n  give_up_after: 2d")
+            "alerts:\n\(file)\n  group_count: 7\n  budget_percent: 90\n  interval: 3s\n  give_up_after: 2d\n"
+                + "  keep_resolved: 8d")
         for (index, (key, path)) in keys.enumerated() {
             #expect(alerts.policy[keyPath: path] == .seconds((index + 11) * 60), "\(key)")
             let name = "TILLBRIDGE_ALERTS_\(key.uppercased())"
@@ -58,6 +60,11 @@ import Testing
         }
         #expect(alerts.policy.groupCount == 7 && alerts.policy.budgetPercent == 90)
         #expect(alerts.interval == .seconds(3) && alerts.giveUpAfter == .seconds(2 * 86_400))
+        #expect(alerts.keepResolved == .seconds(8 * 86_400))
+        #expect(problems("alerts: {keep_resolved: 6h, period: 7h}") == [
+            "alerts.keep_resolved: must not be shorter than `period`"
+        ])
+        #expect(problems("alerts: {keep_resolved: 7h, period: 7h}").isEmpty)
     }
 
     @Test("channels have their addresses from the file and their secrets from the environment, which shows none")

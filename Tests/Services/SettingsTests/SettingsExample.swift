@@ -44,12 +44,12 @@ enum SettingsExample {
     ///   - zones: the time zones this machine knows.
     static func load(
         _ yaml: String = yaml, environment extra: [String: String] = [:], files: [String: String] = [:],
-        zones: Set<String> = ["Australia/Sydney"]
+        zones: Set<String> = ["Australia/Sydney"], edits: [MappingEdit] = []
     ) throws(SettingsError) -> Settings {
         try Settings(
             loading: Settings.Sources(
                 file: "fleet.yaml", yaml: yaml, environment: environment.merging(extra) { $1 },
-                readFile: { files[$0] }, readTimeZone: { zones.contains($0) ? .utc : nil }))
+                readFile: { files[$0] }, readTimeZone: { zones.contains($0) ? .utc : nil }, edits: edits))
     }
 
     /// What is wrong with a configuration; empty where nothing is.

@@ -45,6 +45,7 @@ struct AlertServiceTests {
           group_after: 1m
           queue_age: 30m
           give_up_after: 1h
+          keep_resolved: 2d
           channels:
             - {name: duty, kind: webhook}
 
@@ -158,6 +159,26 @@ struct AlertServiceTests {
         SELECT sha256('1'), 'q', 'archived', 'Account 230 is archived in Xero.', 'Restore it.', 'harbour', 'harbour',
                'Harbour Bistro', 0, '{}', '', '2026-11-25T22:30:00Z', (SELECT id FROM dead_letter_group), 12.30;
         """
+
+    @Test("an alert that ended is kept for its time, then a look forgets it; an open one is never forgotten")
+    func forgetting() async throws {
+        try await with("forgets") { watch in
+            try await watch.pool.withSession { try $0.script(Self.letter) }
+            func known(_ watch: Watch) async throws -> Int {
+                try await watch.store.listedAlerts(closedToo: true).count { $0.concern.kind == .deadLetterGroup }
+            }
+            try await watch.look("26T12:00")
+            try await watch.look("28T13:00")
+            #expect(try await known(watch) == 1)
+            try await watch.pool.withSession { try $0.script("UPDATE dead_letter_group SET closed_at = now()") }
+            try await watch.look("28T14:00")
+            #expect(try watch.heard().last?.hasPrefix("resolved: ") == true)
+            try await watch.look("30T13:59")
+            #expect(try await known(watch) == 1)
+            try await watch.look("30T14:01")
+            #expect(try await known(watch) == 0)
+        }
+    }
 
     @Test("in quiet hours a message is held, and shown as such; when they end it is delivered, once")
     func quietHours() async throws {

@@ -203,6 +203,55 @@ struct AlertStoreTests {
         }
     }
 
+    @Test("are forgotten so long after their end, oldest first, with their messages; not while one is to be delivered")
+    func forgetting() async throws {
+        try await Database.with("forget") { pool, store in
+            let lease = try #require(try await store.acquire("alerts", for: .seconds(60)))
+            func causes(_ numbers: ClosedRange<Int>) -> [Concern] {
+                numbers.map {
+                    Concern(
+                        .deadLetterGroup, subject: "\($0)", organisation: OrganisationKey("harbour"), place: "Bistro",
+                        title: "letters", cause: "cause \($0)", remedy: "Restore it.", command: "replay \($0)")
+                }
+            }
+            func deliverAll(_ now: Instant) async throws {
+                while let due = try await store.takeDeliveries(["duty"], hold: .seconds(120), at: now).first {
+                    try await store.recordDelivered(due.id, at: now)
+                }
+            }
+            func rows() async throws -> [Int64] {
+                try await pool.withSession { session in
+                    try ["alert", "alert_delivery", "alert_digest"].map {
+                        try session.query("SELECT count(*) AS n FROM \($0)")[0].int("n")
+                    }
+                }
+            }
+            let (first, second, third) = (
+                start.adding(seconds: 1000), start.adding(seconds: 2000), start.adding(seconds: 3000)
+            )
+            // Eight in one message; four end first, one later; the last end is not delivered.
+            _ = try await look(store, causes(1...8), lease, at: start)
+            _ = try await look(store, causes(1...4), lease, at: first)
+            try await deliverAll(first)
+            _ = try await look(store, causes(1...3), lease, at: second)
+            #expect(try await rows() == [8, 6, 7])
+            #expect(try await store.forgetAlerts(resolvedBefore: first, limit: 10) == 0)
+            // A bound on what is done at once.
+            #expect(try await store.forgetAlerts(resolvedBefore: first.adding(seconds: 1), limit: 3) == 3)
+            #expect(try await store.forgetAlerts(resolvedBefore: first.adding(seconds: 1), limit: 3) == 1)
+            // What told the open ones stays theirs.
+            #expect(try await rows() == [4, 2, 3])
+            let left = try await store.listedAlerts(closedToo: true).map(\.concern.cause)
+            #expect(left == (1...4).map { "cause \($0)" })
+            #expect(try await store.forgetAlerts(resolvedBefore: third, limit: 10) == 0)
+            try await deliverAll(second)
+            #expect(try await store.forgetAlerts(resolvedBefore: third, limit: 10) == 1)
+            #expect(try await rows() == [3, 1, 2])
+            let never = Instant(secondsSince1970: 4_000_000_000)
+            #expect(try await store.forgetAlerts(resolvedBefore: never, limit: 10) == 0)
+        }
+    }
+
     @Test("show on each alert of a message that tells many what became of it, and a message given up as such")
     func digestThatFails() async throws {
         try await Database.with("digest_fails") { _, store in

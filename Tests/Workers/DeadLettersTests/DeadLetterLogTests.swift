@@ -45,7 +45,7 @@ import Threads
             now: { Instant(secondsSince1970: 9) }, sleep: { _ in }, randomInteger: { $0.lowerBound })
         let journal = DeadLetterServiceTests.Journal(batch, failures: 0)
         try await DeadLetterService(
-            inbox: journal, store: journal, books: [:], clock: clock, metrics: Metrics(),
+            inbox: journal, store: journal, books: DeskBooks([:]), clock: clock, metrics: Metrics(),
             logger: Logger(label: "test") { _ in Collecting(lines) }
         ).run()
         return lines.withLock { $0 }

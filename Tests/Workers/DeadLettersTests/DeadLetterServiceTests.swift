@@ -56,7 +56,7 @@ import Testing
         let clock = WorkClock(
             now: { Instant(secondsSince1970: 9) }, sleep: { _ in }, randomInteger: { $0.lowerBound })
         let service = DeadLetterService(
-            inbox: journal, store: journal, books: [:], clock: clock, metrics: Metrics(),
+            inbox: journal, store: journal, books: DeskBooks([:]), clock: clock, metrics: Metrics(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try await service.run()
         let expected = Array(repeating: "failed", count: failures) + ["stored 2", "acknowledged 2"]
@@ -89,7 +89,7 @@ import Testing
         #expect(again.occurrence != first.occurrence)
     }
 
-    @Test("of an archived account the remedy names what the configuration books to it")
+    @Test("of an archived account the remedy names what is booked to it, and the command that maps it to another")
     func archived() {
         var books = VenueBooks(
             company: CompanyKey("harbour"), organisation: OrganisationKey("harbour"), site: SiteID("1"), name: "Bistro",
@@ -115,10 +115,14 @@ import Testing
         func sentence(_ what: String) -> String {
             "Restore it, or map \(what) to another account in the configuration, then replay."
         }
-        #expect(remedy(.archived, "Account 4010 is archived in Xero. Xero refused it: x") == sentence(
-            "Beverages, Bar, payments by card"))
-        #expect(remedy(.archived, "Account 230 is archived in Xero.") == sentence("all other sales"))
-        #expect(remedy(.archived, "Account 825 is archived in Xero.") == sentence("tips"))
+        func named(_ what: String, _ account: String) -> String {
+            sentence(what) + " By command: `tillbridge mapping set --organisation harbour account.\(account) CODE "
+                + "--reason WHY`."
+        }
+        #expect(remedy(.archived, "Account 4010 is archived in Xero. Xero refused it: x") == named(
+            "Beverages, Bar, payments by card", "4010"))
+        #expect(remedy(.archived, "Account 230 is archived in Xero.") == named("all other sales", "230"))
+        #expect(remedy(.archived, "Account 825 is archived in Xero.") == named("tips", "825"))
         // Nothing goes there; not an account; another class; an organisation nobody knows.
         for (deadLetterClass, cause, organisation) in [
             (DeadLetterClass.archived, "Account 999 is archived in Xero.", "harbour"),

@@ -35,8 +35,19 @@ private actor MemoryVersions: MappingVersionStore {
 /// A configuration file that tests write.
 private final class MemoryFile: Sendable {
     private let text = Mutex("first")
+    private let vainLooks = Mutex(0)
 
     func write(_ text: String) { self.text.withLock { $0 = text } }
+    var looksInVain: Int { vainLooks.withLock { $0 } }
+
+    /// While the database is away nobody knows whether something was set over the file.
+    func look() throws -> ContentHash {
+        let text = text.withLock { $0 }
+        guard text.hasPrefix("absent") else { return hash }
+        vainLooks.withLock { $0 += 1 }
+        throw MemoryVersions.Absent()
+    }
+
     var bytes: [UInt8] { Array(text.withLock { $0 }.utf8) }
     var hash: ContentHash { ContentHash(bytes: Array(SHA256.hash(data: bytes)))! }
 
@@ -86,7 +97,7 @@ private final class MemoryFile: Sendable {
             var logger = Logger(label: "test")
             logger.logLevel = .critical
             reloading = MappingReloading(
-                load: { try file.load() }, hash: { file.hash }, hashAtStart: file.hash, hangUps: hangUps,
+                load: { try file.load() }, look: { try file.look() }, lookAtStart: file.hash, hangUps: hangUps,
                 mapping: mapping, store: versions, organisations: [OrganisationKey("harbour")],
                 clock: WorkClock(
                     now: { Instant(secondsSince1970: 0) }, sleep: { _ in try await Task.sleep(for: .milliseconds(5)) },
@@ -149,6 +160,10 @@ private final class MemoryFile: Sendable {
             try await world.wait { await world.mapping.version == 2 }
             world.file.write("bad file")
             try await world.wait { world.metrics.rendered().contains("tillbridge_mapping_refused 1") }
+            #expect(await world.mapping.version == 2)
+            // What cannot be looked at is not read either; the next look takes it over.
+            world.file.write("absent database")
+            try await world.wait { world.file.looksInVain > 2 }
             #expect(await world.mapping.version == 2)
             world.file.write("third")
             world.hangUp.yield()
