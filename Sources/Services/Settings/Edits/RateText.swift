@@ -4,7 +4,7 @@ import Money
 enum RateText {
     /// Nil where it is none.
     static func plain(_ text: String) -> String? {
-        let parts = text.split(separator: "+", omittingEmptySubsequences: false).map { ExactDecimal($0) }
+        let parts = text.split(separator: "+", omittingEmptySubsequences: false).map { ExactDecimal(String($0)) }
         let rates = parts.compactMap(\.self)
         guard rates.count == parts.count else { return nil }
         return rates.sorted().map { plain($0) }.joined(separator: "+")
