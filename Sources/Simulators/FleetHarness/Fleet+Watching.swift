@@ -228,6 +228,11 @@ final class Watch: Sendable {
         Int(try await connection.queueStatus(queue)?.messages ?? 0)
     }
 
+    /// How many read a queue.
+    func consumers(of queue: String) async throws -> Int {
+        Int(try await connection.queueStatus(queue)?.consumers ?? 0)
+    }
+
     func close() async {
         await connection.close()
         await pool.close()

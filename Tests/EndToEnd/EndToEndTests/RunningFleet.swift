@@ -185,12 +185,14 @@ extension RunningFleet {
 
     /// Takes everything out of a queue that nobody else reads.
     func drain(_ queue: String) async throws -> [AMQPDelivery] {
+        // Counted before anything is taken, and after the last reader's are back: what is in a hand is not counted.
+        try await wait("nobody at \(queue)") { try await watch.consumers(of: queue) == 0 }
+        let expected = try await watch.queued(of: queue)
         let consumer = AMQPConsumer(endpoint: try AMQPEndpoint(url: fleet.options.rabbitMQ), name: "e2e drain")
         // Unstructured: it runs beside the reading and ends with close().
         let task = Task { await consumer.run() }
         let subscription = await consumer.subscribe(queue: queue, prefetch: 1000)
         var taken: [AMQPDelivery] = []
-        let expected = try await watch.queued(of: queue)
         while taken.count < expected {
             let batch = try await subscription.nextBatch(max: 500)
             taken += batch
