@@ -41,6 +41,9 @@ package struct TradingCalendar: Sendable {
         return Instant(secondsSince1970: first ?? jump(from: wall - max(before, after), to: wall - min(before, after)))
     }
 
+    /// The moment at which the trading day of a moment ends.
+    package func end(ofDayAt moment: Instant) -> Instant { start(of: day(at: moment).adding(days: 1)) }
+
     /// The moment between `low` and `high` at which the clocks change.
     private func jump(from low: Int64, to high: Int64) -> Int64 {
         var (low, high) = (low, high)

@@ -40,6 +40,15 @@ package struct VenueBooks: Sendable {
     /// How the sales that need more than a rate and an account are booked.
     package var sales = SalePolicy()
 
+    /// Whether any of its trading days may become a document: as a summary, or for what its tills were over or short.
+    package var hasDayDocuments: Bool { posting.knowsSummaries || accounts.variance != nil }
+
+    /// Whether takings of a day are booked. A day that is posted order by order has a document for its variance where
+    /// there is an account for it; a summary cannot do without one.
+    package func booksTakings(of day: CalendarDate) -> Bool {
+        posting.mode(on: day) == .dailySummary || accounts.variance != nil
+    }
+
     package struct Accounts: Sendable {
         package var sales: String
         package var tips: String
@@ -52,7 +61,8 @@ package struct VenueBooks: Sendable {
         package var surcharges: String?
         /// Gift cards sold are owed, not earned. Nil: as sales, since nobody said which products are gift cards.
         package var giftCardLiability: String?
-        /// Counted less recorded takings. Nil: such differences are parked.
+        /// Counted less recorded takings. Nil: such differences are parked, or left out where days are posted order by
+        /// order.
         package var variance: String?
         /// Deposits and lay-by. Nil: as sales.
         package var deposits: String?

@@ -136,8 +136,10 @@ struct PreviewCommand: AsyncParsableCommand {
                 of: DayKey(company: key.company, site: key.site, day: day), at: fileBooks.name)
             let till = try OperatorTill(settings, store: store)
             let records = try await till.records(of: venue.site, in: company, from: start, until: end, besides: known)
-            let isSummary = plan.mode(on: day) == .dailySummary
-            let counts = isSummary ? try await till.takings(of: venue.site, in: company, from: start) : []
+            var agreed = fileBooks
+            agreed.posting = plan
+            let counts = agreed.booksTakings(of: day)
+                ? try await till.takings(of: venue.site, in: company, from: start) : []
             await till.close()
             return (plan, records, counts)
         }

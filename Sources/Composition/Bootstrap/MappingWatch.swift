@@ -1,5 +1,6 @@
 import Domain
 import Logging
+import Mapping
 import Messaging
 import Operator
 import ServiceLifecycle
@@ -9,7 +10,7 @@ import Telemetry
 import Xero
 
 /// Does what `tillbridge mapping check` does without being asked: when the writers start, and before each trading day
-/// is closed. What is found is told, and hinders nothing: only a document that Xero refuses is laid on the desk.
+/// is closed; one that is posted order by order, before its cut-off. What is found is told, and hinders nothing: only a document that Xero refuses is laid on the desk.
 ///
 /// It runs inside the writers, which alone have Xero's credentials; a lease keeps all but one of them from asking.
 struct MappingWatch: Service {
@@ -30,14 +31,23 @@ struct MappingWatch: Service {
     /// Writers that start together ask once.
     private static let startLease = Duration.seconds(600)
     private static let closeLease = Duration.seconds(60)
+    /// So long before its cut-off a day that is posted order by order is checked: a person can still mend it in time for
+    /// the books of the day. As long as its lease, so that each cut-off has one check, and venues that end within it
+    /// have theirs together.
+    private static let beforeCutOff = Duration.seconds(1800)
+    /// Looks between two readings of the cut-offs: a good deal shorter than the half hour.
+    private static let looksBetweenReadings = 60
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
             var isStartChecked = false
             var looks = 0
+            var cutOffs: [TradingCalendar] = []
             while !Task.isCancelled {
                 do {
                     try await checkBeforeClose()
+                    if looks % Self.looksBetweenReadings == 0 { cutOffs = try await perOrderCutOffs() }
+                    try await checkBeforeCutOff(cutOffs)
                     looks += 1
                     if !isStartChecked { isStartChecked = try await checkAtStart(looks) }
                 } catch {
@@ -67,6 +77,24 @@ struct MappingWatch: Service {
         else { return }
         guard let problems = try await check() else { return }
         try await store.noteChecked(organisation, problems: problems, at: clock.now())
+    }
+
+    /// Where days are posted order by order.
+    private func perOrderCutOffs() async throws -> [TradingCalendar] {
+        let now = clock.now()
+        return try await load().companies.filter { $0.organisation == organisation }.flatMap(\.venues).compactMap { venue in
+            let calendar = TradingCalendar(zone: venue.timeZone, cutOffMinutes: venue.posting.cutOffMinutes)
+            return venue.posting.mode(on: calendar.day(at: now)) == .perOrder ? calendar : nil
+        }
+    }
+
+    private func checkBeforeCutOff(_ calendars: [TradingCalendar]) async throws {
+        let now = clock.now()
+        guard calendars.contains(where: { $0.end(ofDayAt: now) <= now.adding(Self.beforeCutOff) }),
+            let lease = try await store.acquire(lease("cut-off"), for: Self.beforeCutOff)
+        else { return }
+        // Xero could not be asked: somebody tries again.
+        if try await check() == nil { try await store.giveBack(lease) }
     }
 
     /// - Returns: how many problems there are; nil where the ledger could not be asked.

@@ -37,9 +37,9 @@ package struct DayPreview {
     }
 
     /// What was counted in the day's tills, one entry a till and payment method. A variance is part of a summary; where
-    /// each sale is an invoice of its own, no document could carry it.
+    /// each sale is an invoice of its own, it has a document to itself.
     package mutating func add(_ counted: [Takings]) {
-        guard books.posting.mode(on: day) == .dailySummary else { return }
+        guard books.booksTakings(of: day) else { return }
         let sums = Takings.sums(of: counted)
         takings = sums
         do { entries += try SummaryMapping(books: books).entries(of: sums, on: day) } catch {
@@ -51,7 +51,8 @@ package struct DayPreview {
     package mutating func add(unreadable park: Park) { parked.append((nil, park)) }
 
     private var documents: [LedgerDocument] {
-        guard books.posting.mode(on: day) == .dailySummary else { return single }
+        // Nothing else of a day that is posted order by order is for a day's document.
+        if books.posting.mode(on: day) == .perOrder, entries.isEmpty { return single }
         switch SummaryMapping(books: books).close(day, entries) {
         case .noSales: return single
         case .documents(let summaries): return summaries + single
@@ -79,7 +80,7 @@ package struct DayPreview {
     }
 
     private var varianceLines: [String] {
-        guard books.posting.mode(on: day) == .dailySummary else { return [] }
+        guard books.booksTakings(of: day) else { return [] }
         guard let takings else { return ["the till was not counted: no variance so far"] }
         return takings.map { taking in
             "till variance by \(taking.method): counted \(taking.counted), recorded \(taking.recorded), difference "

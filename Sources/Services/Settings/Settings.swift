@@ -231,8 +231,8 @@ package struct VenueSettings: Sendable {
     package var brandingTheme: String?
     package var posting: PostingPlan
 
-    /// Whether its end-of-day takings matter: they go into summaries.
-    package var needsTakings: Bool { posting.knowsSummaries }
+    /// Whether its end-of-day takings matter: they go into summaries, or their variance into a document of its own.
+    package var needsTakings: Bool { posting.knowsSummaries || accounts.variance != nil }
     /// Whether its days end when their till was counted.
     package var closesByTakings: Bool { posting.closing == .takings }
 }

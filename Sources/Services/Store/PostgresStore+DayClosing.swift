@@ -72,16 +72,19 @@ extension PostgresStore: DayClosingStore {
                     .date(day.description), .timestamp(microsecondsSince1970: known.microseconds),
                 ])
             if quiet.isEmpty { return 0 }
-            return Int(try session.execute(
+            let closed = try session.query(
                 """
                 UPDATE venue_day AS d SET state = 'posted', closed_at = $4, posted_at = $4
                  WHERE company = $1 AND site = $2 AND day = ANY($3::date[]) AND NOT EXISTS (
                        SELECT FROM day_entry AS e WHERE e.company = d.company AND e.site = d.site AND e.day = d.day)
+                RETURNING mode
                 """,
                 Self.place(venue) + [
                     .dates(try quiet.map { try $0.text("day") }),
                     .timestamp(microsecondsSince1970: moment.microseconds),
-                ]))
+                ])
+            // One that is posted order by order had sales, and a till that was right.
+            return try closed.count { try $0.text("mode") == PostingMode.dailySummary.rawValue }
         }
     }
 

@@ -37,7 +37,8 @@ extension PostgresStore {
                     .timestamp(microsecondsSince1970: takings.firstSeen.microseconds),
                     .text(takings.scope.stored.level), .text(takings.scope.stored.id),
                 ]) > 0
-            if isNews, !takings.isProcessed { try Self.noteTakings(takings, session) }
+            // What is written back waits for the day's documents, and those of single orders are not its own.
+            if isNews, !takings.isProcessed, takings.mode == .dailySummary { try Self.noteTakings(takings, session) }
             let bodies = try session.query(
                 "SELECT body FROM takings WHERE company = $1 AND site = $2 AND day = $3 ORDER BY id", place
             ).map { try $0.bytes("body") }

@@ -7,7 +7,8 @@ package import Settings
 package import Store
 package import Telemetry
 
-/// Closes trading days that are posted as summaries, and adjusts closed days that changed.
+/// Closes trading days that are posted as summaries, and adjusts closed days that changed. Of a day that is posted order
+/// by order, the till's variance alone goes this way.
 ///
 /// A day ends at its cut-off on the venue's clock, or when its tills are counted: all that was sold, and nothing more
 /// for a while. Then it is `closing`, so that orders still on their way arrive; then its documents are made and stored
@@ -74,10 +75,10 @@ package struct DayClosing: Service {
         }
     }
 
-    /// One look at every venue that posts, or has posted, summaries.
+    /// One look at every venue that posts, or has posted, summaries, or books its till's variance.
     package func look() async throws {
         let current = await mapping.current
-        let venues = current.reader.books.filter { $0.value.posting.knowsSummaries }
+        let venues = current.reader.books.filter { $0.value.hasDayDocuments }
         if venues.isEmpty { return }
         // What waits in the queue may belong to a day that has ended.
         let isQueueEmpty = try await depth.waiting(in: .map) == 0

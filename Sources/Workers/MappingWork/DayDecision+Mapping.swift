@@ -24,10 +24,12 @@ extension DayDecision {
                 return made
             },
             listing: documents.first.flatMap { document in
-                books.posting.attachesOrders ? Self.listing(contents, mapping, document.number) : nil
+                books.posting.attachesOrders && !contents.orders.isEmpty
+                    ? Self.listing(contents, mapping, document.number) : nil
             },
             orders: sales.count, total: contents.now.reduce(into: .zero) { $0 += $1.signedTotal })
-        warnings = Self.disagreements(contents, mapping)
+        // Where each sale is its own invoice, its payments are not the day's to compare.
+        if books.posting.mode(on: day) == .dailySummary { warnings = Self.disagreements(contents, mapping) }
     }
 
     /// Takings that cannot be read were laid on the desk.

@@ -99,11 +99,10 @@ extension RecordReader {
                     RecordWarning(organisation: books.organisation, venue: books.name, sentence: $0)
                 }
             }
-            // Where each sale is its own invoice, no document could carry a day's variance.
-            guard mode == .dailySummary else {
+            guard books.booksTakings(of: day) else {
                 return .needless(warnings { taking in
                     "takings \(record.id): the variance of \(taking.variance) by \"\(taking.method)\" on \(day) is "
-                        + "not booked, since the day is posted order by order"
+                        + "not booked, since the day is posted order by order and `accounts.variance` is not set"
                 })
             }
             var subject = envelope.subject

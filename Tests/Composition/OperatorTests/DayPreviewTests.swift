@@ -99,11 +99,22 @@ import Testing
         let json = String(decoding: preview.json(), as: UTF8.self)
         #expect(json.contains(#"{"method":"Cash","counted":10.30,"recorded":11.00,"variance":-0.70}"#), "\(json)")
         #expect(json.contains(#""total":10.30"#))
-        // Where each sale is an invoice of its own, nothing carries it.
-        var single = DayPreview(of: Self.day, at: try books(.perOrder), contactName: "Walk-in")
-        single.add(try order("1", "11.00", method: "Cash"))
-        single.add([Takings(method: "Cash", recorded: Money(cents: 600), counted: Money(cents: 550))])
-        #expect(single.lines().allSatisfy { !$0.contains("variance") } && single.exitCode == 0)
+    }
+
+    @Test("where each sale is an invoice of its own, the variance has a document; without an account it has none")
+    func varianceByItself() throws {
+        for account in ["870", nil] {
+            var books = try books(.perOrder)
+            books.accounts.variance = account
+            var preview = DayPreview(of: Self.day, at: books, contactName: "Walk-in")
+            preview.add(try order("1", "11.00", method: "Cash"))
+            preview.add([Takings(method: "Cash", recorded: Money(cents: 600), counted: Money(cents: 550))])
+            let (lines, isBooked) = (preview.lines(), account != nil)
+            #expect(lines.contains { $0.contains(isBooked ? "2 documents, 10.50 in all" : "1 document, 11.00 in all") })
+            #expect(lines.contains { $0.contains("difference -0.50") } == isBooked, "\(lines)")
+            #expect(lines.contains { $0.contains("HBR-D20261123") } == isBooked, "\(lines)")
+            #expect(preview.exitCode == 0)
+        }
     }
 
     @Test("a difference that no account is set for is named, and the day's sales are shown")

@@ -13,13 +13,13 @@ import Testing
 @Suite("Reading takings") struct TakingsReadingTests {
     private let company = CompanyKey("harbour")
 
-    private func read(_ mode: PostingMode, counted: String) -> Reading {
+    private func read(_ mode: PostingMode, counted: String, account: String? = "870") -> Reading {
         var books = VenueBooks(
             company: company, organisation: OrganisationKey("harbour"), site: SiteID("923"), name: "Harbour Bistro",
             numberPrefix: "HBR", currency: "AUD", timeZone: .utc, contactNumber: "W", tracking: nil,
             accounts: .init(sales: "230", tips: "825", rounding: "860", outsideTaxType: "BASEXCLUDED"),
             taxTypes: [:], clearingAccounts: ["cash": "231"], fallbackClearingAccount: "239")
-        books.accounts.variance = "870"
+        books.accounts.variance = account
         books.posting = PostingPlan(initial: mode)
         let reader = RecordReader(
             books: [VenueKey(company: company, site: SiteID("923")): books], recordBytesMax: 10_000)
@@ -68,15 +68,20 @@ import Testing
         #expect(metrics.rendered().contains(#"tillbridge_mapping_warnings_total{organisation="harbour"} 6"#))
     }
 
-    @Test("a variance of a day that is posted order by order is in no document, and that is told")
+    @Test("a variance of a day that is posted order by order is booked where there is an account; else that is told")
     func perOrder() {
-        guard case .needless(let warnings) = read(.perOrder, counted: "10") else {
-            Issue.record("takings of such a day belong in no document")
+        guard case .takings(let booked) = read(.perOrder, counted: "10") else {
+            Issue.record("there is an account for the variance")
+            return
+        }
+        #expect(booked.takings.mode == .perOrder && booked.takings.key.day == CalendarDate("2026-07-01"))
+        guard case .needless(let warnings) = read(.perOrder, counted: "10", account: nil) else {
+            Issue.record("without an account they belong in no document")
             return
         }
         #expect(warnings.map(\.sentence) == [
             "takings 7: the variance of -0.50 by \"Cash\" on 2026-07-01 is not booked, since the day is posted order "
-                + "by order"
+                + "by order and `accounts.variance` is not set"
         ])
     }
 }

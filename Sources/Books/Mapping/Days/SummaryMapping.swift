@@ -24,10 +24,10 @@ package struct SummaryMapping: Sendable {
     package func close(_ day: CalendarDate, _ entries: [DayEntry], locks: LedgerLocks = .none) -> Close {
         if entries.isEmpty { return .noSales(day) }
         let count = entries.count { if case .order = $0.source { true } else { false } }
+        let what = count > 0 ? "All \(count) sales and refunds" : "Counted less recorded takings"
         let made = documents(
             adding: entries, takingBack: [], day: day, locks: locks, suffix: "",
-            reason: "All \(count) sales and refunds of \(day), which ended at "
-                + "\(orders.calendar.start(of: day.adding(days: 1))).")
+            reason: "\(what) of \(day), which ended at \(orders.calendar.start(of: day.adding(days: 1))).")
         if !made.isEmpty { return .documents(made) }
         // Sales there were, but all of them free: an invoice of 0.00 says so.
         var document = header(day, locks, .invoice, "")
