@@ -55,11 +55,12 @@ final class ChildProcess: Sendable {
         if isRunning { kill(processID, signal) }
     }
 
-    /// SIGTERM, then SIGKILL when `grace` has passed.
+    /// SIGTERM, then SIGKILL when `grace` has passed. One that stands still is woken: it would not hear of it.
     ///
     /// - Returns: the exit status; 0 is an orderly end.
     func stop(grace: Duration = .seconds(35)) async -> Int32 {
         signal(SIGTERM)
+        signal(SIGCONT)
         let killer = Task {
             try await Task.sleep(for: grace)
             signal(SIGKILL)

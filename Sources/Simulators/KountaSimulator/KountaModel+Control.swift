@@ -30,6 +30,9 @@ extension KountaModel {
             case ("POST", "takings"?, 2):
                 try miscount(try JSON(parsing: call.body))
                 return Answer(204)
+            case ("POST", "reconciliations"?, 2):
+                try count(call.body)
+                return Answer(204)
             case ("POST", "orders"?, 2):
                 let order = try put(call.body, nil, isOnAccount: Self.isOpenAccount(call.body))
                 return Answer(201, body: Answer.json { $0.field("id", order.id) })
@@ -86,6 +89,15 @@ extension KountaModel {
             let tender = Tender.all.first(where: { $0.name == method })
         else { throw RecordProblem(description: "takings need site, day, method and difference_cents") }
         book.miscount(TradeBook.TradingDay(day: day / 86_400, site: site), method: tender.id, by: cents)
+    }
+
+    /// A count as the service writes it, of whatever `reconciliation_level`; one with a known id takes its place.
+    private func count(_ record: [UInt8]) throws {
+        let json = try JSON(parsing: record)
+        guard let id = json["id"]?.integer, let site = json["site"]?["id"]?.integer,
+            let made = json["created_at"]?.string.flatMap({ SydneyClock.parse($0) })
+        else { throw RecordProblem(description: "a count needs id, site and created_at") }
+        counts[id] = (site, CivilTime(secondsSinceEpoch: made + SydneyClock.offset(at: made)).days, record)
     }
 
     private func touch(isDeleted: Bool?) throws -> JSON {

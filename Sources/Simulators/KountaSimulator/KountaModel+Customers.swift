@@ -79,7 +79,7 @@ extension KountaModel {
     // MARK: reconciliations
 
     /// The takings of each finished day of a venue, newest first: `[/unprocessed][/since/{date}]`. Where they are held,
-    /// those of counted days.
+    /// those of counted days. Before them what was written as it is, which nobody marks as processed.
     func reconciliations(_ visit: Visit, _ sites: [SimulatedSite], _ rest: [String]) -> Answer {
         var rest = rest
         var since = Int64.min
@@ -99,7 +99,10 @@ extension KountaModel {
             return isThere && day.day >= since && sites.contains { $0.id == day.site }
                 && !(onlyUnprocessed && processed[day] != nil)
         }
-        return list(visit, days.sorted(by: >).map { record(of: $0, sites) })
+        let written = counts.filter { _, count in
+            count.day >= since && sites.contains { $0.id == count.site }
+        }.sorted { ($0.value.day, $0.key) > ($1.value.day, $1.key) }.map(\.value.body)
+        return list(visit, written + days.sorted(by: >).map { record(of: $0, sites) })
     }
 
     /// `PUT [/sites/{s}]/reconciliations/{id}`: nothing but `processed` can be written.

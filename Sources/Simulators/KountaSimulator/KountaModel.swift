@@ -20,6 +20,8 @@ package actor KountaModel {
     var hooks = HookRegister()
     /// Days whose takings somebody has marked, and how often.
     var processed: [TradeBook.TradingDay: Int] = [:]
+    /// Counts of registers, shifts or staff as somebody wrote them, by id: beside those of whole venues and days.
+    var counts: [Int64: (site: Int64, day: Int64, body: [UInt8])] = [:]
     private var schedule: TradeSchedule
     private var refusals = 0
     /// Calls that came and are not answered yet, delays of faults included; not those of the control.
@@ -60,6 +62,7 @@ package actor KountaModel {
         faults = FaultList(seed: settings.seed)
         hooks = HookRegister()
         processed = [:]
+        counts = [:]
         schedule = TradeSchedule(settings: settings, stored: file?.orders.count ?? 0, now: clock())
         advance()
     }

@@ -58,6 +58,10 @@ struct Fault: Sendable {
     var contentType: String?
     var headers: [(name: String, value: String)] = []
     var delay: Duration = .zero
+    /// The call waits until the faults are taken away.
+    var isHeld = false
+    /// How often they had been when it was hit.
+    var clearings = 0
     var drop: Drop?
     var commits = false
     var part = BatchPart.whole
@@ -68,8 +72,8 @@ struct Fault: Sendable {
     var share: Double?
     var dice: SeededGenerator
 
-    /// `{"match":{"method","path","tenant","text"},"action":{"status","body","headers","delayMs","drop","commit",
-    /// "halfBatch"},"count","share","seed"}`; everything but `action` may be left out.
+    /// `{"match":{"method","path","tenant","text"},"action":{"status","body","headers","delayMs","hold","drop",
+    /// "commit","halfBatch"},"count","share","seed"}`; everything but `action` may be left out.
     init(_ json: JSON) throws(SettingsError) {
         guard let action = json["action"] else { throw SettingsError("a fault needs an action") }
         method = json["match"]?["method"]?.string
@@ -91,6 +95,7 @@ struct Fault: Sendable {
             if name.lowercased() == "content-type" { contentType = text } else { headers.append((name, text)) }
         }
         delay = .milliseconds(action["delayMs"]?.integer ?? 0)
+        isHeld = action["hold"]?.bool ?? false
         if let text = action["drop"]?.string {
             guard let drop = Drop(rawValue: text) else { throw SettingsError("drop is 'before' or 'after'") }
             self.drop = drop

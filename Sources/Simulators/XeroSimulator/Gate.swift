@@ -9,6 +9,8 @@ actor Gate {
     private var tokens: TokenBook
     private var windows = CallWindows()
     private var faults: [Fault] = []
+    /// How often they were taken away: what is held goes on then.
+    private(set) var clearings = 0
     private var refused: [String: Int] = [:]
     private var tokenCalls: [String: Int] = [:]
     private var generator: SeededGenerator
@@ -71,7 +73,11 @@ actor Gate {
 
     /// The fault that hits a call, if any. The first that matches counts.
     func fault(_ method: String, _ path: String, tenant: String?, body: [UInt8]) -> Fault? {
-        for index in faults.indices where faults[index].strikes(method, path, tenant, body) { return faults[index] }
+        for index in faults.indices where faults[index].strikes(method, path, tenant, body) {
+            var fault = faults[index]
+            fault.clearings = clearings
+            return fault
+        }
         return nil
     }
 
@@ -196,7 +202,10 @@ actor Gate {
 
     func add(_ fault: Fault) { faults.append(fault) }
 
-    func clearFaults() { faults = [] }
+    func clearFaults() {
+        faults = []
+        clearings += 1
+    }
 
     /// Adds an organisation, or changes the one of that tenant id. All ends with `revokeTokens`, access tokens alone
     /// with `expireTokens`.

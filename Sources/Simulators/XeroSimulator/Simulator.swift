@@ -123,7 +123,7 @@ package struct SimulatorResponder: HTTPResponder {
     ) async -> Answer {
         let fault = await gate.fault(call.method, exchange.path, tenant: organisation.tenantID, body: call.body)
         if let fault {
-            if fault.delay > .zero { try? await Task.sleep(for: fault.delay) }
+            await wait(fault, gate)
             call.part = fault.part
         }
         var answer: Answer
@@ -145,11 +145,19 @@ package struct SimulatorResponder: HTTPResponder {
         return answer
     }
 
+    private func wait(_ fault: Fault, _ gate: Gate) async {
+        if fault.delay > .zero { try? await Task.sleep(for: fault.delay) }
+        while fault.isHeld, await gate.clearings == fault.clearings {
+            // Cancelled: the simulator ends.
+            do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
+        }
+    }
+
     // MARK: identity
 
     private func identity(_ exchange: Exchange, _ gate: Gate, _ context: ConnectionContext) async -> Answer {
         if let fault = await gate.fault(exchange.method, exchange.path, tenant: nil, body: exchange.body) {
-            if fault.delay > .zero { try? await Task.sleep(for: fault.delay) }
+            await wait(fault, gate)
             if fault.drop == .before {
                 await context.close()
                 return fault.answer ?? Answer(status: 500, contentType: nil)

@@ -272,8 +272,8 @@ struct PoolTests {
             _ = try? await group.waitForAll()
             return latest
         }
-        // Blocked, it would be 30 s.
-        #expect(late < .seconds(5))
+        // Blocked, it would be 30 s; a busy machine stands still for some seconds now and then.
+        #expect(late < .seconds(15))
         await pool.close()
     }
 

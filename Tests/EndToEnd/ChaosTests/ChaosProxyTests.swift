@@ -3,7 +3,7 @@ import Testing
 
 @testable import FleetHarness
 
-@Suite struct ChaosProxyTests {
+@Suite(.timeLimit(.minutes(2))) struct ChaosProxyTests {
     private func open(_ port: Int) -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
@@ -31,8 +31,11 @@ import Testing
         return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : ""
     }
 
-    /// Long enough for the proxy's thread to have looked at its orders again.
-    private func aMoment() { usleep(200_000) }
+    /// Until the proxy's thread has looked at its orders again.
+    private func settle(_ proxy: ChaosProxy) {
+        let before = proxy.looks
+        while proxy.looks == before { usleep(1_000) }
+    }
 
     private func echo(_ descriptor: Int32, _ text: String) -> String? {
         say(descriptor, text)
@@ -49,7 +52,7 @@ import Testing
         #expect(echo(client, "one") == "one")
 
         proxy.set(link, .silent)
-        aMoment()
+        settle(proxy)
         say(client, "two")
         #expect(hear(client, patience: 200) == nil)
         #expect(server.heard == "one")
@@ -57,10 +60,11 @@ import Testing
         #expect(hear(client) == "two")
 
         proxy.set(link, .deaf)
-        aMoment()
+        settle(proxy)
         say(client, "three")
+        // It arrives, and the answer that is sent at once does not.
+        while server.heard != "onetwothree" { usleep(1_000) }
         #expect(hear(client, patience: 500) == nil)
-        #expect(server.heard == "onetwothree")
         proxy.set(link, .open, cutting: true)
         #expect(hear(client) == "")
         close(client)
@@ -74,7 +78,7 @@ import Testing
         #expect(hear(client) == "")
         close(client)
         proxy.healAll()
-        aMoment()
+        settle(proxy)
         client = open(port)
         #expect(echo(client, "five") == "five")
         close(client)

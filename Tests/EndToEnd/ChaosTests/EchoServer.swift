@@ -12,18 +12,18 @@ final class EchoServer: Sendable {
     var heard: String { text.withLock { $0 } }
 
     init() throws {
-        port = try Ports.free()
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        address.sin_port = UInt16(port).bigEndian
-        let isListening = withUnsafePointer(to: address) {
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isListening = withUnsafeMutablePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0 && listen(listener, 8) == 0
+                bind(listener, $0, length) == 0 && listen(listener, 8) == 0 && getsockname(listener, $0, &length) == 0
             }
         }
-        guard isListening else { throw HarnessError("port \(port) was taken meanwhile") }
+        guard isListening else { throw HarnessError("no loopback port is free") }
+        port = Int(UInt16(bigEndian: address.sin_port))
         let text = text
         // The threads end with the test process.
         Thread.detachNewThread {

@@ -138,7 +138,7 @@ struct ConnectionTests {
             try await fleet.letTokensEnd(in: 1)
             try await running.fleet.xero.post(
                 "/_control/faults",
-                #"{"match":{"path":"/connect/token"},"action":{"delayMs":3000,"drop":"after"},"count":1}"#)
+                #"{"match":{"path":"/connect/token"},"action":{"hold":true,"drop":"after"},"count":1}"#)
             let first = try await fleet.start("writer", log: "writer-1")
             try await running.wait("the renewal to be under way") {
                 try await running.rows(
@@ -147,6 +147,7 @@ struct ConnectionTests {
             await running.fleet.children.remove(first)
             first.signal(SIGKILL)
             _ = await first.waitForExit()
+            try await running.fleet.xero.delete("/_control/faults")
             try await running.wait("Xero to have renewed for nobody") {
                 try await fleet.tokenCalls("refresh_token") == 1
             }
@@ -166,13 +167,16 @@ struct ConnectionTests {
             #expect(try await fleet.connect(["xero"], log: "connect-xero").status == 0)
             try await fleet.letTokensEnd(in: 1)
             try await running.fleet.xero.post(
-                "/_control/faults", #"{"match":{"path":"/connect/token"},"action":{"delayMs":3000},"count":1}"#)
+                "/_control/faults", #"{"match":{"path":"/connect/token"},"action":{"hold":true},"count":1}"#)
             let writer = try await fleet.start("writer", log: "writer")
             try await running.wait("the renewal to be under way") {
                 try await running.rows(
                     "SELECT 1 AS one FROM \(running.fleet.schema).credential WHERE sent_at IS NOT NULL").count == 1
             }
             await running.fleet.children.remove(writer)
+            // Told before Xero answers.
+            writer.signal(SIGTERM)
+            try await running.fleet.xero.delete("/_control/faults")
             #expect(await writer.stop() == 0)
             let rows = try await running.rows(
                 "SELECT generation FROM \(running.fleet.schema).credential WHERE sent_at IS NULL")

@@ -100,7 +100,7 @@ extension RunningFleet {
         let writer = try await fleet.startWorker(
             "writer", log: "writer-\(turn)", environment: ["TILLBRIDGE_CRASH_AT": point])
         let start = ContinuousClock.now
-        while writer.isRunning, .now - start < .seconds(9) {
+        while writer.isRunning, .now - start < .seconds(30) {
             try await Task.sleep(for: .milliseconds(100))
             if try await isCorrected() { break }
         }

@@ -25,8 +25,11 @@ struct DeskChannelTests {
         func mails() throws -> [MailRead] { try mail.taken().map(MailRead.init) }
     }
 
-    private func with(_ work: (Scene) async throws -> Void) async throws {
-        let (mail, hook) = (try NoticeReceiver(.starttls), try NoticeReceiver(.https, failures: 1))
+    /// - Parameter prepare: done before the handler starts.
+    private func with(
+        _ prepare: (DeskRunning) async throws -> Void, _ work: (Scene) async throws -> Void
+    ) async throws {
+        let (mail, hook) = (try NoticeReceiver(.starttls), try NoticeReceiver(.https, failures: .max))
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("channels-\(UUID()).yaml").path
         let trusted = file + ".pem"
         defer { for file in [file, trusted] { try? FileManager.default.removeItem(atPath: file) } }
@@ -42,7 +45,6 @@ struct DeskChannelTests {
             """).write(toFile: file, atomically: true, encoding: .utf8)
         try [mail, hook].map { try String(contentsOfFile: $0.certificate, encoding: .utf8) }.joined()
             .write(toFile: trusted, atomically: true, encoding: .utf8)
-        let port = try Ports.free()
         let environment = [
             "TILLBRIDGE_ALERT_MAIL_USER": "duty", "TILLBRIDGE_ALERT_MAIL_PASSWORD": "correct horse",
             "TILLBRIDGE_ALERT_HOOK_URL": "https://127.0.0.1:\(hook.port)/hook",
@@ -53,30 +55,37 @@ struct DeskChannelTests {
         try await DeskRunning.with(
             "channels", workers: ["mapper", "writer"], configuration: file, environment: environment
         ) { desk in
-            _ = try await desk.running.fleet.startWorker(
-                "dead-letter-handler", log: "handler",
-                environment: ["TILLBRIDGE_HEALTH_ADDRESS": "127.0.0.1:\(port)"])
+            try await prepare(desk)
+            _ = try await desk.running.fleet.startWorker("dead-letter-handler", log: "handler")
             try await desk.running.fleet.waitUntilReady()
-            try await work(Scene(desk: desk, mail: mail, hook: hook, figures: DeskFigures(port: port)))
+            let client = try await desk.running.health(of: "handler")
+            try await work(Scene(desk: desk, mail: mail, hook: hook, figures: DeskFigures(client: client)))
+            await client.close()
         }
     }
 
     @Test("an alert and its end arrive by mail and by signed webhook; figures are what desk and receivers hold")
     func bothChannels() async throws {
-        try await with { scene in
-            let desk = scene.desk
+        try await with { desk in
             try await desk.inXero(#""archiveAccounts":["230"]"#)
             try await desk.running.publish(
                 ["1081", "1082"].map { desk.messages.order(id: $0) } + [
                     desk.messages.order(id: "1083") { $0.replacing("\"total\":12.30", with: "\"total\":-1.00") }
                 ])
+            // An alert tells of its group as it was then: all letters first, then whoever reads them.
+            try await desk.running.wait("the letters") {
+                try await desk.running.watch.queued(of: "\(desk.running.fleet.run).dead") == 3
+            }
+        } _: { scene in
+            let desk = scene.desk
             try await desk.waitForLetters(3)
             try await desk.running.wait("both alerts by mail") { try scene.mail.taken().count == 2 }
-            // What the hook did not take at first is seen where a person looks, until it did.
+            // What the hook does not take is seen where a person looks, until it does.
             try await desk.running.wait("the failure to be shown") {
                 try await desk.running.fleet.command(["alerts", "list"]).output.contains(
                     "1 message not delivered, the last attempt: the address of hook answered 503")
             }
+            try scene.hook.relent()
             try await desk.running.wait("both alerts by webhook") { try scene.hook.taken().count == 2 }
             try Self.expectAlerts(scene)
             try await Self.expectFigures(scene)
@@ -137,7 +146,8 @@ struct DeskChannelTests {
             "tillbridge_dead_letters_kept_total": 3,
             #"tillbridge_alerts_sent_total{channel="mail",notice="opened"}"#: 2,
             #"tillbridge_alerts_sent_total{channel="hook",notice="opened"}"#: 2,
-            #"tillbridge_alert_delivery_failures_total{channel="hook"}"#: 1, "tillbridge_alert_deliveries_waiting": 0,
+            #"tillbridge_alert_delivery_failures_total{channel="hook"}"#: try scene.hook.refused(),
+            "tillbridge_alert_deliveries_waiting": 0,
         ])
         let age = try #require(try await scene.figures.values()["tillbridge_dead_letter_oldest_seconds"])
         let real = Int(Date().timeIntervalSince1970) - 1_760_000_000
@@ -147,12 +157,10 @@ struct DeskChannelTests {
 
 /// What the handler says of itself on its page for Prometheus.
 struct DeskFigures {
-    let port: Int
+    let client: SimulatorClient
 
     func values() async throws -> [String: Int] {
-        let client = SimulatorClient(base: "http://127.0.0.1:\(port)")
         let text = await client.text("/metrics") ?? ""
-        await client.close()
         return text.split(separator: "\n").reduce(into: [:]) { values, line in
             guard !line.hasPrefix("#"), let blank = line.lastIndex(of: " ") else { return }
             values[String(line[..<blank])] = Int(line[line.index(after: blank)...])
@@ -162,7 +170,7 @@ struct DeskFigures {
     func wait(_ desk: DeskRunning, _ expected: [String: Int]) async throws {
         var last: [String: Int] = [:]
         do {
-            try await desk.running.wait("the figures", within: .seconds(30)) {
+            try await desk.running.wait("the figures") {
                 last = try await values()
                 return expected.allSatisfy { last[$0.key] == $0.value }
             }

@@ -43,6 +43,7 @@ struct DeskClassTests {
             try await day.startWorkers(["mapper", "writer", "dead-letter-handler"])
             try await day.desk.inXero(#""archiveAccounts":["230"]"#)
             try await day.running.publish(["901", "902"].map { day.messages.order(id: $0) })
+            try await day.desk.waitForLetters(2)
             let alert = try await day.alert("archived")
             #expect(alert.fields["Why"]?.hasPrefix("Account 230 is archived in Xero.") == true, "\(alert.text)")
             let toDo = alert.fields["What to do"] ?? ""

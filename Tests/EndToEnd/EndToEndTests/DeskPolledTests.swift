@@ -8,7 +8,10 @@ import Testing
 struct DeskPolledTests {
     @Test("orders of an archived account, read from the till, are sent again by one command; the books are the till's")
     func archived() async throws {
-        try await RunningFleet.with("desk-polled", ordersPerVenue: 12) { running in
+        // No letter is sent ahead while one looks at them, however long the others take.
+        try await RunningFleet.with(
+            "desk-polled", ordersPerVenue: 12, environment: ["TILLBRIDGE_DESK_PROBE_INTERVAL": "1h"]
+        ) { running in
             let desk = DeskRunning(running: running, messages: Messages(run: running.fleet.run))
             try await desk.inXero(#""archiveAccounts":["230"]"#)
             try await running.fleet.startWorkers(running.fleet.usualWorkers)
@@ -24,10 +27,9 @@ struct DeskPolledTests {
             let replay = try await desk.desk("replay", "--class", "archived", "--wait", "--by", "ana")
             #expect(replay.status == 0, "\(replay.output)")
             #expect(replay.output.contains("\(letters.count) letters put right, 0 came back"), "\(replay.output)")
-            let proof = try Proof(
-                plan: running.fleet.plan, till: try await running.fleet.kounta.get("/_control/ledger?orders=1"),
-                ledger: try await running.fleet.xero.get("/_control/ledger"), dead: try await desk.unclosed(),
-                queued: try await running.watch.queued())
+            var proof = try await running.proof()
+            // It counts every letter there ever was.
+            proof.dead = try await desk.unclosed()
             #expect(proof.holds, "\(proof.lines.joined(separator: "\n"))")
         }
     }

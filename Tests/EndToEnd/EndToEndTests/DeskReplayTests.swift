@@ -213,6 +213,8 @@ struct DeskReplayTests {
             try await desk.waitForLetters(count)
             let group = try await desk.group()
             try await desk.inXero(#""activateAccounts":["230"]"#)
+            // Without a writer what is sent stays on its way, so that it is seen there.
+            try await desk.running.stop("writer")
             let replay = try await desk.desk("replay", "--group", group, "--by", "ana")
             #expect(replay.output.contains("\(count) letters will be sent again"), "\(replay.output)")
             try await desk.running.wait("some are sent") {
@@ -220,6 +222,7 @@ struct DeskReplayTests {
             }
             for child in children { await desk.running.kill(child) }
             children = try await handlers("last")
+            _ = try await desk.running.fleet.startWorker("writer", log: "writer-again")
             // Letters that were taken and not confirmed are taken again after a minute.
             try await desk.waitForBooks(ids.map { "HBR-\($0) 12.30 due 0.00" }, within: .seconds(180))
         }

@@ -44,7 +44,7 @@ struct DeskRunning {
         try await running.fleet.command(["dead-letters"] + arguments)
     }
 
-    func waitForLetters(_ count: Int, within limit: Duration = .seconds(90)) async throws {
+    func waitForLetters(_ count: Int, within limit: Duration = .seconds(180)) async throws {
         try await running.wait("\(count) letters", within: limit) {
             guard try await running.watch.counts().dead >= count else { return false }
             return try await unclosed() == count
@@ -92,13 +92,16 @@ struct DeskRunning {
     }
 
     /// Every invoice once, paid to the cent, no letter and no group left.
-    func waitForBooks(_ expected: [String], within limit: Duration = .seconds(90)) async throws {
+    func waitForBooks(_ expected: [String], within limit: Duration = .seconds(180)) async throws {
         do {
             try await running.wait("the books", within: limit) { try await books() == expected.sorted() }
             try await running.wait("an empty desk") {
                 guard try await unclosed() == 0 else { return false }
                 return try await openGroups().isEmpty
             }
+            // What the last letters led to has changed nothing any more.
+            let last = try await books()
+            #expect(last == expected.sorted())
         } catch {
             let state = try await letters("id,state,class,cause,outcome")
             Issue.record("books \(try await books()), letters \(state)")

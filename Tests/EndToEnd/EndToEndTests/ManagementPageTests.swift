@@ -9,7 +9,7 @@ import Testing
 /// interface behind the page's "Get messages".
 @Suite(
     "The management page",
-    .enabled(if: Servers.database != nil && ManagedBroker.isInstalled, ManagedBroker.absence), .timeLimit(.minutes(3)))
+    .enabled(if: Servers.database != nil && ManagedBroker.isInstalled, ManagedBroker.absence), .timeLimit(.minutes(6)))
 struct ManagementPageTests {
     @Test("while the handler is stopped letters are read on RabbitMQ's management page, cause and all, and stay there")
     func readable() async throws {
@@ -28,6 +28,7 @@ struct ManagementPageTests {
 
                 // As often as one likes: it goes back each time.
                 for _ in 0..<3 {
+                    try await running.wait("it to be there") { try await running.watch.queued(of: dead) == 1 }
                     let read = try await broker.page(
                         .post, "/queues/%2F/\(dead)/get",
                         #"{"count":1,"ackmode":"ack_requeue_true","encoding":"auto"}"#)

@@ -38,6 +38,18 @@ struct MappingEditDeskTests {
         try await day.running.rows("SELECT count(*) AS n FROM \(day.desk.schema).mapping_version")[0].int("n")
     }
 
+    /// The latest mapping: known in the database it is not yet in effect in a mapper.
+    private func waitForMapping(in logs: [String], _ day: DutyDay) async throws {
+        let rows = try await day.running.rows("SELECT max(version) AS latest FROM \(day.desk.schema).mapping_version")
+        let version = try rows[0].int("latest")
+        for log in logs {
+            try await day.running.wait("mapping \(version) in effect in \(log)") {
+                try String(contentsOfFile: "\(day.running.fleet.options.folder)/\(log).log", encoding: .utf8)
+                    .contains("mapping \(version) is in effect")
+            }
+        }
+    }
+
     @Test("an archived account, from the alert to mapped elsewhere and replayed: two commands, and who did it is kept")
     func twoCommands() async throws {
         try await DutyDay.with("mapped") { day in
@@ -51,7 +63,8 @@ struct MappingEditDeskTests {
             let set = try await day.running.fleet.command(try command(of: alert, code: "200"))
             #expect(set.status == 0, "\(set.output)")
             #expect(set.output.contains("harbour: account.230 is 200") && set.output.contains("is in effect"))
-            // Two mappers share the letters, and both have it.
+            // Two mappers share the letters, and both have it: a person would see to that by the metric.
+            try await waitForMapping(in: ["mapper", "mapper-2"], day)
             let replay = try await day.obey(alert)
             #expect(replay.output.contains("12 letters put right, 0 came back"), "\(replay.output)")
             let expected = (901...912).map { "HBR-\($0) 12.30 due 0.00" }
@@ -69,6 +82,7 @@ struct MappingEditDeskTests {
             try await day.running.fleet.waitUntilReady()
             try day.configuration.write(taxes: ["0.1", "0.15"], lakesideCallsPerDay: 1)
             try await day.running.wait("the file's other tax") { try await versions(day) == 3 }
+            try await waitForMapping(in: ["mapper-again"], day)
             try await day.running.publish([
                 day.messages.order(id: "913") { $0.replacing("\"rate\":0.1}", with: "\"rate\":0.15}") }
             ])

@@ -39,7 +39,10 @@ struct QuietWorkTests {
             try await running.wait("the item set right") {
                 try await running.items()["SKU7302"] == "Caffé Latte"
             }
-            #expect(try await running.log("writer-third").contains("1 new or changed, 1 of them edited in Xero"))
+            // Said when it is stored, after Xero has it.
+            try await running.wait("the third comparison") {
+                try await running.log("writer-third").contains("1 new or changed, 1 of them edited in Xero")
+            }
             // The bookkeeper's own call, and one of ours.
             #expect(try await running.itemsSent() == 3)
         }
@@ -96,7 +99,7 @@ struct QuietWorkTests {
             try await running.wait("the order in its day") { try await running.count("day_entry") == 1 }
             try await running.readUntilNow(site: "923")
             try await running.wait("the look before the close") {
-                try await running.count("venue_day WHERE state = 'closing' AND checked_at IS NOT NULL") == 1
+                try await running.count("venue_day WHERE checked_at IS NOT NULL") == 1
             }
             let day = try await running.rows("SELECT problems FROM \(schema).venue_day WHERE checked_at IS NOT NULL")
             #expect(try day[0].int("problems") > 0)
@@ -106,6 +109,7 @@ struct QuietWorkTests {
             try await running.wait("the day in the ledger") {
                 try await running.invoiceNumbers().contains("HBR-D20251120")
             }
+            #expect(try await running.count("venue_day WHERE checked_at < closed_at") == 1)
             // The other organisation has no day to close: its look comes in the first quiet minute after the start.
             try await running.wait("the look after the start", within: .seconds(150)) {
                 try await running.count("lease WHERE name = 'mapping-check/start/lakeside'") == 1

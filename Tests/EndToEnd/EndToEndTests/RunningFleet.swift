@@ -75,8 +75,10 @@ struct RunningFleet {
     }
 
     /// Polls until `condition` holds; the fleet has no signal that reaches across processes.
+    ///
+    /// - Parameter limit: only what never comes is waited for so long: a machine may be several times slower than ours.
     func wait(
-        _ what: String, within limit: Duration = .seconds(90), until condition: () async throws -> Bool
+        _ what: String, within limit: Duration = .seconds(180), until condition: () async throws -> Bool
     ) async throws {
         let start = ContinuousClock.now
         while try await !condition() {
@@ -89,7 +91,9 @@ struct RunningFleet {
         }
     }
 
-    func waitUntilDone() async throws {
+    /// - Returns: the look that found everything done.
+    @discardableResult
+    func waitUntilDone() async throws -> FleetHarness.Progress {
         var last = Progress()
         do {
             try await wait("every order written and paid") {
@@ -97,13 +101,30 @@ struct RunningFleet {
                 return last.isDone
             }
         } catch { throw HarnessError("\(error); it came as far as \(last)") }
+        return last
     }
 
+    /// Of a fleet that has done everything. It goes on reading the till: what of that is in a queue just now is waited
+    /// for, and only what stays there is the proof's.
     func proof() async throws -> Proof {
-        let progress = try await fleet.progress(watch)
+        let progress = try await waitUntilDone()
         return try Proof(
             plan: fleet.plan, till: try await fleet.kounta.get("/_control/ledger?orders=1"),
             ledger: try await fleet.xero.get("/_control/ledger"), dead: progress.dead, queued: progress.queued)
+    }
+
+    /// What a worker says of itself, at the port it took: one that is chosen before it starts may be another's by then.
+    func health(of log: String) async throws -> SimulatorClient {
+        var port = ""
+        try await wait("the health of \(log)") {
+            let text = try String(contentsOfFile: "\(fleet.options.folder)/\(log).log", encoding: .utf8)
+            let line = text.split(separator: "\n").first { $0.contains("health at") }
+            // Read to its end only when the end is there.
+            guard let line, text.contains("\(line)\n") else { return false }
+            port = line.split(separator: ":").last.map { String($0.prefix { $0.isNumber }) } ?? ""
+            return !port.isEmpty
+        }
+        return SimulatorClient(base: "http://127.0.0.1:\(port)")
     }
 
     /// The numbers of the invoices in the ledger.

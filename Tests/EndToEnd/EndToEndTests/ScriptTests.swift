@@ -161,7 +161,7 @@ private struct Stage {
     func wait(_ what: String, _ log: String, until condition: () -> Bool) async throws {
         let start = ContinuousClock.now
         while !condition() {
-            guard .now - start < .seconds(90) else { throw HarnessError("no \(what): \(text(log))") }
+            guard .now - start < .seconds(180) else { throw HarnessError("no \(what): \(text(log))") }
             try await Task.sleep(for: .milliseconds(100))
         }
     }

@@ -122,7 +122,9 @@ struct SetbackTests {
 
     /// A mapper and a dead-letter-handler, ready.
     private func with(_ name: String, _ work: (RunningFleet, Messages) async throws -> Void) async throws {
-        try await RunningFleet.with("setback-\(name)", environment: ["TILLBRIDGE_WRITING_LEASE": "3s"]) { running in
+        // No letter is sent ahead: what is counted here is what the workers did.
+        let environment = ["TILLBRIDGE_WRITING_LEASE": "3s", "TILLBRIDGE_DESK_PROBE_INTERVAL": "1h"]
+        try await RunningFleet.with("setback-\(name)", environment: environment) { running in
             for worker in ["mapper", "dead-letter-handler"] {
                 _ = try await running.fleet.startWorker(worker, log: worker)
                 let log = "\(running.fleet.options.folder)/\(worker).log"
@@ -138,7 +140,7 @@ struct SetbackTests {
 extension RunningFleet {
     /// As ``wait(_:within:until:)``, where `child` may end.
     fileprivate func waitFor(
-        _ what: String, beside child: ChildProcess, within limit: Duration = .seconds(90),
+        _ what: String, beside child: ChildProcess, within limit: Duration = .seconds(180),
         until condition: () async throws -> Bool
     ) async throws {
         let start = ContinuousClock.now

@@ -74,6 +74,10 @@ struct WritingBackFleetTests {
         let text = try String(contentsOf: file, encoding: .utf8)
         try text.replacing(Self.byID, with: Self.byID.replacing("reference_id", with: "reference_ids"))
             .write(to: file, atomically: true, encoding: .utf8)
+        let mapper = "\(running.fleet.options.folder)/mapper-1.log"
+        try await running.wait("the bad file to be read") {
+            try String(contentsOfFile: mapper, encoding: .utf8).contains("the configuration is not taken over")
+        }
         try await running.publish(TillOrder(6, 600).onAccount(of: 162_006, "Di", "Fox"))
         try await running.wait("a customer by the rules before") {
             try await running.outcomes()["162006"] == "written"

@@ -56,6 +56,28 @@ import Testing
         #expect(try await desk.rows(path).rows.count == 1)
     }
 
+    @Test("a count that somebody wrote is listed as it is, for its venue and from its day on; written anew, once")
+    func writtenCounts() async throws {
+        let desk = try await Desk { $0.holdsTakings = true }
+        func write(_ time: String) async throws {
+            let record = #"{"id":7,"reconciliation_level":"register","register":{"id":9092},"site":{"id":923},"#
+                + #""created_at":"\#(time)","reconciliations":[]}"#
+            #expect(await desk.call("POST", "/_control/reconciliations", body: record).status == 204)
+        }
+        try await write("2026-11-19T23:30:00+11:00")
+        try await write("2026-11-20T23:30:00+11:00")
+        func ids(_ path: String) async throws -> [Int64?] {
+            try await desk.rows("/v1/companies/162/sites/\(path).json").rows.map { $0["id"]?.integer }
+        }
+        #expect(try await ids("923/reconciliations") == [7])
+        #expect(try await ids("923/reconciliations/since/2026-11-20") == [7])
+        #expect(try await ids("923/reconciliations/since/2026-11-21").isEmpty)
+        #expect(try await ids("985/reconciliations").isEmpty)
+        let row = try #require(try await desk.rows("/v1/companies/162/sites/923/reconciliations.json").rows.first)
+        #expect(row["register"]?["id"]?.integer == 9092)
+        #expect(await desk.call("POST", "/_control/reconciliations", body: #"{"id":7}"#).status == 400)
+    }
+
     @Test("the takings of finished days add up to what was paid for their orders")
     func reconciliations() async throws {
         let desk = try await Desk { $0.ordersPerSite = 12 }

@@ -25,6 +25,23 @@ import XeroSimulator
         }
     }
 
+    @Test("a held call is carried out and answered once the faults are taken away, and not before")
+    func held() async throws {
+        try await withSimulator(limits: .real) { world in
+            let hold = #"{"match":{"path":"/api.xro/2.0/Contacts"},"action":{"hold":true}}"#
+            _ = try await world.control(.POST, "faults", hold)
+            func names() async throws -> [String] {
+                try await (world.ledger()["contacts"]?.elements ?? []).compactMap { $0["Name"]?.string }
+            }
+            async let answer = world.call(.PUT, "Contacts", #"{"Name":"Held"}"#)
+            while try await world.counters()["inFlight"]?.integer != 1 { await Task.yield() }
+            #expect(try await !names().contains("Held"))
+            _ = try await world.control(.DELETE, "faults")
+            #expect(try await answer.status == 200)
+            #expect(try await names().contains("Held"))
+        }
+    }
+
     @Test("errors are stored under the key too, and keys are kept apart by organisation and endpoint")
     func storedErrors() async throws {
         try await withSimulator { world in

@@ -64,8 +64,8 @@ import XeroSimulator
     @Test("the sixth call in flight is refused without a time to wait")
     func concurrent() async throws {
         try await withSimulator(limits: .real) { world in
-            let slow = #"{"match":{"path":"/api.xro/2.0/Accounts"},"action":{"delayMs":4000},"count":5}"#
-            _ = try await world.control(.POST, "faults", slow)
+            let held = #"{"match":{"path":"/api.xro/2.0/Accounts"},"action":{"hold":true},"count":5}"#
+            _ = try await world.control(.POST, "faults", held)
             try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<5 {
                     group.addTask {
@@ -77,6 +77,7 @@ import XeroSimulator
                 #expect(refused.status == 429)
                 #expect(try refused.header("X-Rate-Limit-Problem") == "concurrent")
                 #expect(try refused.header("Retry-After") == nil)
+                _ = try await world.control(.DELETE, "faults")
                 for try await status in group { #expect(status == 200) }
             }
             #expect(try await world.counters()["mostInFlight"]?.integer == 5)

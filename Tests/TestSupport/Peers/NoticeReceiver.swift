@@ -11,7 +11,7 @@ package final class NoticeReceiver: Sendable {
         case smtps, starttls, plain
         /// STARTTLS, and no password is right.
         case closed
-        /// A web server; `503` for as many requests as were asked for, then `200`.
+        /// A web server; `503` for as many requests as were asked for, or until it relents, then `200`.
         case https
     }
 
@@ -59,6 +59,14 @@ package final class NoticeReceiver: Sendable {
         try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".taken") }.sorted()
             .map { String(decoding: try Data(contentsOf: folder.appending(path: $0)), as: UTF8.self) }
     }
+
+    /// How many requests it did not take.
+    package func refused() throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: folder.path).count { $0.hasSuffix(".refused") }
+    }
+
+    /// From now on it takes everything.
+    package func relent() throws { try input.fileHandleForWriting.write(contentsOf: Data("relent\n".utf8)) }
 
     package func end() {
         try? input.fileHandleForWriting.close()
@@ -145,6 +153,7 @@ package final class NoticeReceiver: Sendable {
             with lock:
                 fails = left[0] > 0
                 left[0] -= 1
+                if fails: open(folder + "/%d.refused" % left[0], "w").close()
             if not fails: keep("\n".join(head) + "\n\n" + body)
             answer = "503 Later" if fails else "200 OK"
             sock.sendall(("HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % answer).encode())
@@ -161,6 +170,7 @@ package final class NoticeReceiver: Sendable {
                 threading.Thread(target=serve, args=(sock,), daemon=True).start()
         threading.Thread(target=accept, daemon=True).start()
         print(listener.getsockname()[1], flush=True)
-        sys.stdin.read()
+        for line in sys.stdin:
+            with lock: left[0] = 0
         """#
 }

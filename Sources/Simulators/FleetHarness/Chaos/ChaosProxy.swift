@@ -27,6 +27,8 @@ final class ChaosProxy: Sendable {
     private struct State: Sendable {
         var links: [Link] = []
         var isOver = false
+        /// How often the thread has looked at its orders.
+        var looks = 0
     }
 
     private let state = Locked(State())
@@ -41,6 +43,7 @@ final class ChaosProxy: Sendable {
     private static func moods(_ state: Locked<State>) -> [ProxyLoop.Order]? {
         state.withLock { state in
             guard !state.isOver else { return nil }
+            state.looks += 1
             return state.links.map {
                 ProxyLoop.Order(listener: $0.listener, target: $0.target, mood: $0.mood, cuts: $0.cuts)
             }
@@ -48,6 +51,9 @@ final class ChaosProxy: Sendable {
     }
 
     func stop() { state.withLock { $0.isOver = true } }
+
+    /// Rises with each look: once it has, everything ordered before holds.
+    var looks: Int { state.withLock { $0.looks } }
 
     /// A new link to a loopback port.
     ///
