@@ -17,7 +17,7 @@ extension OrderRecord {
         // Inferred: no source lists the values of `order_payment_type`; "sale" has been seen on ordinary sales.
         order.isOnAccount = json["order_payment_type"]?.string?.lowercased().contains("account") ?? false
         order.customer = customer()
-        CustomerAddition(in: json)?.complete(&order)
+        if order.customer != nil { CustomerAddition(in: json)?.complete(&order) }
     }
 
     /// Nil where the order names nobody, or somebody without an id: there is nobody to send an account to.

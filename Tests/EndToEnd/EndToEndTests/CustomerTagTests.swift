@@ -65,8 +65,11 @@ struct CustomerTagTests {
                 .replacing(#""company_id":162,"site_id":923"#, with: #""company_id":163,"site_id":3101"#)
             try await running.fleet.kounta.post("/_control/orders", elsewhere)
             try await running.wait("the tavern's") { try await running.watch.counts().settled == 8 }
+            // A file that is not in order changes nothing.
+            try file.write(rules: "      - {nme: staff meals}")
             try await running.sell(order(9, 1900), settled: 9)
             #expect(try await running.account("HBR-9") == "205")
+            try file.write(rules: Self.rules)
             #expect(try await running.customerCalls() == 4)
             #expect(try await running.letters().isEmpty)
             try await told(running)
