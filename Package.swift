@@ -82,7 +82,7 @@ let package = Package(
 
         // Workers: one stage each, against protocols.
         room("Workers", "Polling", [
-            "Domain", "Kounta", "Mapping", "Messaging", "Settings", "Store", "Telemetry", crypto, lifecycle,
+            "Domain", "Kounta", "Mapping", "Messaging", "Setbacks", "Settings", "Store", "Telemetry", crypto, lifecycle,
         ]),
         room("Workers", "Setbacks", ["Domain", "Messaging", "Store", "Telemetry", lifecycle, logging]),
         room("Workers", "MappingWork", [
@@ -133,6 +133,7 @@ let package = Package(
             .embedInCode("Migrations/0021_alert_digests.sql"),
             .embedInCode("Migrations/0022_mapping_edits.sql"),
             .embedInCode("Migrations/0023_room_for_updates.sql"),
+            .embedInCode("Migrations/0024_till_customers.sql"),
         ]),
 
         // Books: pure.

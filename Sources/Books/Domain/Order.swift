@@ -20,6 +20,7 @@ package struct Order: Sendable {
     package var register: String?
     package var staff: String?
     package var customer: Customer?
+    package var customerKnowledge = CustomerKnowledge.notAsked
     package var notes: String?
     package var guests: Int?
     /// As the record says; nil where it says nothing, which is the rule.

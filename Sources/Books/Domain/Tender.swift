@@ -25,7 +25,7 @@ package struct Customer: Sendable, Hashable {
     package var firstName: String
     package var lastName: String
     package var email: String?
-    /// In records that bring them.
+    /// From the customer's own record; an order's brings none, as far as is documented.
     package var tags: [String] = []
 
     package init(id: String, firstName: String = "", lastName: String = "", email: String? = nil) {
@@ -39,4 +39,16 @@ package struct Customer: Sendable, Hashable {
     package var name: String {
         firstName.isEmpty ? lastName : lastName.isEmpty ? firstName : "\(firstName) \(lastName)"
     }
+}
+
+/// What is known of an order's customer besides what the order itself says of them.
+package enum CustomerKnowledge: Sendable, Hashable {
+    /// Nobody looked, since no rule asked when the order was read at the till.
+    case notAsked
+    /// Their own record was read with the order: tags and e-mail are in ``Order/customer``.
+    case read
+    /// The till no longer had them: they have no tags.
+    case gone
+    /// The till did not show their record for so long that the order was not kept waiting any longer.
+    case unreadable(cause: String)
 }

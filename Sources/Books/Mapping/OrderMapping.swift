@@ -11,6 +11,8 @@ package struct OrderMapping: Sendable {
     let taxes: TaxTable
     let tracking: [Tracking]
     package let calendar: TradingCalendar
+    /// What the venue's rules ask of customers.
+    private let question: CustomerQuestion
     /// What the venue's tills count in.
     var currency: String { books.sales.companyCurrency ?? books.currency }
 
@@ -18,6 +20,7 @@ package struct OrderMapping: Sendable {
         self.books = books
         taxes = TaxTable(books: books)
         tracking = books.tracking.map { [$0] } ?? []
+        question = books.rules.question(at: books.name, books.site)
         calendar = TradingCalendar(zone: books.timeZone, cutOffMinutes: books.posting.cutOffMinutes)
     }
 
@@ -31,6 +34,7 @@ package struct OrderMapping: Sendable {
 
     package func outcome(for order: Order) throws(Park) -> Outcome {
         try requireBookable(order)
+        try requireCustomer(of: order)
         let (sale, isRefund) = order.oriented()
         let figures = try SaleFigures(order: sale, isRefund: isRefund, books: books, calendar: calendar)
         var context = context(of: sale, figures)
@@ -42,6 +46,7 @@ package struct OrderMapping: Sendable {
         }
         context.tracking = context.tracking.replaced(by: treatment.tracking)
         var document = header(of: sale, context, treatment)
+        if let warning = customerWarning(of: order) { document.warnings.append(warning) }
         document.lines = try lines(of: sale, figures, context, &document.warnings)
         let leftOut = figures.owed - figures.remainder - document.total
         if isRefund {
@@ -108,6 +113,26 @@ package struct OrderMapping: Sendable {
                 remedy: "Switch \(currency) on in Xero and list it, or book this company in another organisation; "
                     + "nothing is ever converted.")
         }
+    }
+
+    /// Where rules ask for what nobody could read, any of them might have decided otherwise.
+    private func requireCustomer(of order: Order) throws(Park) {
+        guard case .unreadable(let cause) = order.customerKnowledge, let customer = order.customer,
+            question.isOpen(for: customer)
+        else { return }
+        throw Park(
+            .mapping, "Order \(order.id): rules ask for the record of customer \(customer.id), which Kounta did not "
+                + "show: \(cause)",
+            remedy: "Open the customer in Kounta, then save the order there, so that both are read again; or correct "
+                + "the letter by `edit --set 'tillbridge_customer={\"tags\":[\"…\"]}'` and replay it.")
+    }
+
+    /// Of an order that was read before any rule asked for its customer.
+    private func customerWarning(of order: Order) -> String? {
+        guard question.tags, order.customerKnowledge == .notAsked, let customer = order.customer, customer.tags.isEmpty
+        else { return nil }
+        return "Rules ask for tags of customer \(customer.id), whose record was not read with the order: it was booked "
+            + "as one of a customer without tags."
     }
 
     /// A negative total without `is_refund` is a refund only where lines and payments say so too: else it is a mistake,

@@ -35,8 +35,13 @@ extension LiveParts {
         let budget = KountaBudget(callsPerMinute: company.callsPerMinute, now: clock.now, sleep: clock.sleep)
         let client = KountaClient(
             http: http, base: settings.connections.kounta, company: company.kountaID, access: access, budget: budget)
+        let questions = LiveCustomerQuestions(company: company.key, path: configuration?.path, store: store)
+        let customers = CustomerReading(
+            company: company.key, client: client, store: store, settings: settings.polling,
+            questions: { try await questions.load() }, clock: clock, metrics: metrics)
         let scanner = VenueScanner(
-            client: client, store: store, outbox: broker, settings: settings.polling, clock: clock, metrics: metrics)
+            client: client, customers: customers, store: store, outbox: broker, settings: settings.polling,
+            clock: clock, metrics: metrics)
         let catalogue = CatalogueReading(company: company, client: client, store: store, clock: clock, logger: logger)
         let rules = LiveWriteBack(
             organisation: company.organisation, path: configuration?.path, store: store)

@@ -91,8 +91,10 @@ struct MappingExplainCommand: AsyncParsableCommand {
             var found: (CompanyKey, [UInt8])?
             for company in companies where found == nil {
                 guard let client = try await till.client(of: company) else { continue }
-                let body = try await client.order(OrderID(order), priority: .newOrders)
-                found = body.map { (company.key, $0) }
+                guard let body = try await client.order(OrderID(order), priority: .newOrders) else { continue }
+                let site = (try? OrderRecord.order(from: body))?.site ?? SiteID("")
+                let completed = try await till.completed([body], at: site, in: company, by: client)
+                found = (company.key, completed.first ?? body)
             }
             await till.close()
             return found

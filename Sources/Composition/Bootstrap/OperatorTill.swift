@@ -8,11 +8,13 @@ import Store
 /// A company's till as an operator's command reads it: directly, within the company's own limit.
 struct OperatorTill: Sendable {
     private let http: HTTPClient
-    private let settings: Settings
+    let settings: Settings
+    let store: PostgresStore
     private let access: OperatorAccess
 
     init(_ settings: Settings, store: PostgresStore) throws {
         self.settings = settings
+        self.store = store
         access = try OperatorAccess(settings, store: store)
         http = HTTPClient(
             name: "tb-http",
@@ -30,7 +32,8 @@ struct OperatorTill: Sendable {
             budget: KountaBudget(callsPerMinute: company.callsPerMinute, now: clock.now, sleep: clock.sleep))
     }
 
-    /// The completed orders of a venue's trading day and what was left on accounts, as Kounta has them now.
+    /// The completed orders of a venue's trading day and what was left on accounts, as Kounta has them now, with what
+    /// rules ask of their customers.
     ///
     /// - Parameter known: of other days, but with a part in this one.
     func records(
@@ -57,7 +60,7 @@ struct OperatorTill: Sendable {
         for id in known where seen.insert(id).inserted {
             if let record = try await client.order(id, priority: .rescan) { records.append(record) }
         }
-        return records
+        return try await asBooked(records, at: site, in: company, by: client)
     }
 
     /// What was counted in a venue's tills from a trading day's start on, as Kounta has it now.

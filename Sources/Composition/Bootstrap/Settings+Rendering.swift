@@ -19,6 +19,8 @@ extension Settings {
             "  rescan_interval: \(DurationText.render(polling.rescanInterval))",
             "  rescan_window: \(DurationText.render(polling.rescanWindow))",
             "  corrections_interval: \(DurationText.render(polling.correctionsInterval))",
+            "  customers_max_age: \(DurationText.render(polling.customersMaxAge))",
+            "  customers_wait_max: \(DurationText.render(polling.customersWaitMax))",
             "  concurrency: \(polling.concurrency)",
             "  lease: \(DurationText.render(polling.leaseDuration))", "mapping:", "  batch: \(mapping.batch)",
             "  linger: \(DurationText.render(mapping.linger))", "  prefetch: \(mapping.prefetch)",

@@ -5,13 +5,13 @@ package import Mapping
 
 /// The only two things that Kounta documents a write for: a customer's `reference_id`, and takings as processed.
 ///
-/// All of it from what new orders leave of the company's allowance.
+/// All of it from what new orders leave of the company's allowance, but a customer whom a new order waits for.
 extension KountaClient {
     /// Nil where Kounta no longer has the customer.
-    package func customer(_ id: String) async throws -> TillCustomer? {
+    package func customer(_ id: String, priority: KountaBudget.Priority = .rescan) async throws -> TillCustomer? {
         let path = customerPath(id)
         let response: HTTPResponse
-        do { response = try await get(path, priority: .rescan) } catch KountaError.notFound { return nil }
+        do { response = try await get(path, priority: priority) } catch KountaError.notFound { return nil }
         guard let customer = CustomerRecord.customer(from: response.body), customer.id == id else {
             throw KountaError.unexpectedShape(path: path, "it is not the customer's record")
         }

@@ -17,10 +17,11 @@ extension OrderRecord {
         // Inferred: no source lists the values of `order_payment_type`; "sale" has been seen on ordinary sales.
         order.isOnAccount = json["order_payment_type"]?.string?.lowercased().contains("account") ?? false
         order.customer = customer()
+        if order.customer != nil { CustomerAddition(in: json)?.complete(&order) }
     }
 
     /// Nil where the order names nobody, or somebody without an id: there is nobody to send an account to.
-    private func customer() -> Customer? {
+    func customer() -> Customer? {
         guard let customer = json["customer"], let id = customer["id"]?.identifierText else { return nil }
         var result = Customer(
             id: id, firstName: customer["first_name"]?.string ?? "", lastName: customer["last_name"]?.string ?? "",

@@ -245,6 +245,10 @@ package struct PollingSettings: Sendable {
     package var rescanWindow: Duration
     /// How often the lists of deleted orders and of open customers' accounts are read.
     package var correctionsInterval: Duration
+    /// How long what was read of a customer is believed, where rules ask for it.
+    package var customersMaxAge: Duration
+    /// How long an order waits for its customer's record, where Kounta does not show it, before it goes to the desk.
+    package var customersWaitMax: Duration
     /// Details fetched at once.
     package var concurrency: Int
     package var leaseDuration: Duration

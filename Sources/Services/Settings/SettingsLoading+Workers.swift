@@ -108,8 +108,14 @@ extension PollingSettings {
         rescanInterval = section.duration("rescan_interval", default: .seconds(3600))
         rescanWindow = section.duration("rescan_window", default: .seconds(3 * 86_400))
         correctionsInterval = section.duration("corrections_interval", default: .seconds(300))
+        customersMaxAge = section.duration("customers_max_age", default: .seconds(3600))
+        customersWaitMax = section.duration("customers_wait_max", default: .seconds(3600))
         concurrency = section.integer("concurrency", in: 1...64, default: 4)
         leaseDuration = section.duration("lease", default: .seconds(6))
+        for (key, duration) in [("customers_max_age", customersMaxAge), ("customers_wait_max", customersWaitMax)]
+        where duration > .seconds(7 * 86_400) {
+            section.report("must be at most 7d", at: key)
+        }
         section.finish()
     }
 }

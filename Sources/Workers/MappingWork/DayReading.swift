@@ -110,7 +110,7 @@ extension RecordReader {
             subject.venue = books.name
             var takings = DayTakings(
                 key: DayKey(company: company, site: record.site, day: day), id: record.id,
-                hash: hash(message, envelope), body: message.body, countedAt: record.createdAt,
+                hash: Self.hash(message.body), body: message.body, countedAt: record.createdAt,
                 firstSeen: envelope.firstSeen, organisation: books.organisation, venue: books.name, mode: mode)
             takings.isProcessed = record.isProcessed
             takings.scope = record.scope

@@ -141,7 +141,8 @@ struct RecordReader: Sendable {
         subject.id = order.id.text
         let number = DocumentNumber(prefix: books.numberPrefix, order: order.id)
         var request = PostingRequest(
-            source: SourceKey(company: company, kind: .order, id: order.id.text), hash: hash(message, envelope),
+            source: SourceKey(company: company, kind: .order, id: order.id.text),
+            hash: Self.hash(of: order, message.body),
             body: message.body, firstSeen: envelope.firstSeen, organisation: books.organisation, number: number,
             original: order.refundedOrder.map { DocumentNumber(prefix: books.numberPrefix, order: $0) })
         var documents: [LedgerDocument] = []
@@ -181,13 +182,16 @@ struct RecordReader: Sendable {
         }
     }
 
-    /// Computed here, not taken from the header: the header may come from anywhere.
-    func hash(_ message: IncomingMessage, _ envelope: Envelope) -> ContentHash {
-        Self.contentHash(Array(SHA256.hash(data: message.body)))
+    /// Over the record as Kounta sent it: a customer whose tags have changed is no other version of the order.
+    private static func hash(of order: Order, _ record: [UInt8]) -> ContentHash {
+        hash(order.customerKnowledge == .notAsked ? record : CustomerAddition.removed(from: record))
     }
 
-    private static func contentHash(_ bytes: [UInt8]) -> ContentHash {
-        guard let hash = ContentHash(bytes: bytes) else { preconditionFailure("SHA-256 has 32 bytes") }
+    /// Computed here, not taken from the header: the header may come from anywhere.
+    static func hash(_ bytes: [UInt8]) -> ContentHash {
+        guard let hash = ContentHash(bytes: Array(SHA256.hash(data: bytes))) else {
+            preconditionFailure("SHA-256 has 32 bytes")
+        }
         return hash
     }
 }

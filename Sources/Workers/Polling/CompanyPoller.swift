@@ -153,6 +153,9 @@ package struct CompanyPoller: Service {
         } else if error is ForeignCurrency {
             setStopped(venue, true)
             logger.error("this venue is STOPPED, nothing of it is read: \(error)", metadata: metadata)
+        } else if error is UnreadCustomer {
+            setStopped(venue, false)
+            logger.warning("everything else of the venue was read: \(error)", metadata: metadata)
         } else {
             logger.warning("the venue could not be read, it is tried again: \(error)", metadata: metadata)
         }

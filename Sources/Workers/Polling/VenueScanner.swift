@@ -10,6 +10,8 @@ package import Telemetry
 /// cursor moves only when every page of the span is confirmed.
 package struct VenueScanner: Sendable {
     let client: KountaClient
+    /// Nil where nobody asks for customers' records.
+    let customers: CustomerReading?
     let store: any PollingStore
     let outbox: any Outbox
     let settings: PollingSettings
@@ -22,10 +24,11 @@ package struct VenueScanner: Sendable {
     private static let rereadingsMax = 5
 
     package init(
-        client: KountaClient, store: any PollingStore, outbox: any Outbox, settings: PollingSettings, clock: WorkClock,
-        metrics: Metrics
+        client: KountaClient, customers: CustomerReading? = nil, store: any PollingStore, outbox: any Outbox,
+        settings: PollingSettings, clock: WorkClock, metrics: Metrics
     ) {
         self.client = client
+        self.customers = customers
         self.store = store
         self.outbox = outbox
         self.settings = settings
@@ -42,13 +45,15 @@ package struct VenueScanner: Sendable {
             ?? PollPosition(readUntil: company.startFrom, rescanned: start)
         let from = max(company.startFrom, position.readUntil.adding(.zero - settings.overlap))
         let until = start.adding(seconds: 1)
-        // The next poll reads the overlap again; what lies before it nobody would see again for days, or ever.
-        if start.since(position.readUntil) <= settings.overlap {
-            try await read(.complete, venue, of: company, from: from, until: until, priority: .newOrders)
-        } else {
-            try await readWhole(venue, of: company, from: from, until: until)
+        var late = try await lateness {
+            // The next poll reads the overlap again; what lies before it nobody would see again for days, or ever.
+            if start.since(position.readUntil) <= settings.overlap {
+                try await read(.complete, venue, of: company, from: from, until: until, priority: .newOrders)
+            } else {
+                try await readWhole(venue, of: company, from: from, until: until)
+            }
         }
-        position.readUntil = start
+        if late == nil { position.readUntil = start }
         let isRescanDue = start.since(position.rescanned ?? start.adding(.zero - settings.rescanInterval))
             >= settings.rescanInterval
         try await store.move(position, company: company.key, site: venue.site, lease: lease)
@@ -56,15 +61,30 @@ package struct VenueScanner: Sendable {
         let lastDays = max(company.startFrom, start.adding(.zero - settings.rescanWindow))
         if position.sideListsRead.map({ start.since($0) >= settings.correctionsInterval }) ?? true {
             // Short lists: mostly a call each.
-            _ = try await readIfThere(.deleted, venue, of: company, from: lastDays, until: start)
-            try await followAccounts(venue, of: company, until: start)
-            position.sideListsRead = start
+            let sideLists = try await lateness {
+                _ = try await readIfThere(.deleted, venue, of: company, from: lastDays, until: start)
+                try await followAccounts(venue, of: company, until: start)
+            }
+            if sideLists == nil { position.sideListsRead = start }
+            late = late ?? sideLists
             try await store.move(position, company: company.key, site: venue.site, lease: lease)
         }
-        guard isRescanDue else { return }
-        try await read(.complete, venue, of: company, from: lastDays, until: start, priority: .rescan)
-        position.rescanned = start
-        try await store.move(position, company: company.key, site: venue.site, lease: lease)
+        if isRescanDue {
+            let lastDaysAgain = try await lateness {
+                try await read(.complete, venue, of: company, from: lastDays, until: start, priority: .rescan)
+            }
+            if lastDaysAgain == nil { position.rescanned = start }
+            late = late ?? lastDaysAgain
+            try await store.move(position, company: company.key, site: venue.site, lease: lease)
+        }
+        if let late { throw late }
+    }
+
+    /// - Returns: why orders of what was read must wait: all others are published. What the cursor says of the list
+    ///   stays, so that the next poll meets them again.
+    private func lateness(_ reading: () async throws -> Void) async throws -> UnreadCustomer? {
+        do { try await reading() } catch let unread as UnreadCustomer { return unread }
+        return nil
     }
 
     /// Reads a span until it is certain that no order fell between two pages.
@@ -113,17 +133,19 @@ package struct VenueScanner: Sendable {
             .openAccounts, venue, of: company, from: company.startFrom, until: until)
         else { return }
         let known = try await store.openAccounts(company: company.key, site: venue.site)
-        var messages: [OutgoingMessage] = []
+        var records: [FetchedOrder] = []
         for id in known.subtracting(open).sorted() {
             guard let body = try await client.order(id, priority: .rescan), OpenAccountOrder.isSale(body) else {
                 continue
             }
-            messages.append(message(body, id, venue, company))
+            records.append(FetchedOrder(id: id, record: body))
         }
+        let (messages, late) = try await messages(of: records, venue, company)
         try await outbox.publish(messages)
         // Only now: a crash before publishes them once more, which the mapper recognises by the hash.
-        try await store.setOpenAccounts(open, company: company.key, site: venue.site)
+        try await store.setOpenAccounts(open.union(late.keys), company: company.key, site: venue.site)
         metrics.count("tillbridge_orders_published_total", ["company": company.key.text], by: messages.count)
+        if let unread = late.values.first { throw unread }
     }
 
     /// - Returns: the orders of the list, and on how many pages they were.
@@ -135,6 +157,7 @@ package struct VenueScanner: Sendable {
         var ids: Set<OrderID> = []
         var path: String? = client.firstPagePath(list, site: venue.site, from: from, until: until)
         var pages = 0
+        var late: UnreadCustomer?
         while let current = path {
             try Task.checkCancellation()
             let page = try await client.page(current, priority: priority)
@@ -143,23 +166,25 @@ package struct VenueScanner: Sendable {
                 throw KountaError.unexpectedShape(path: current, "the list has more than \(Self.pagesMax) pages")
             }
             metrics.count("tillbridge_poll_rows_total", ["company": company.key.text], by: page.rows.count)
-            try await take(page.rows, of: list, venue, company, priority)
+            late = try await take(page.rows, of: list, venue, company, priority) ?? late
             ids.formUnion(page.rows.map(\.id))
             path = page.next
         }
+        if let late { throw late }
         return (ids, pages)
     }
 
+    /// - Returns: why some of the rows must wait; they count as unseen.
     private func take(
         _ rows: [KountaClient.Row], of list: KountaClient.OrderList, _ venue: VenueSettings,
         _ company: CompanySettings, _ priority: KountaBudget.Priority
-    ) async throws {
+    ) async throws -> UnreadCustomer? {
         let hashes = rows.map { (id: $0.id, hash: Self.hash($0.bytes)) }
         let unseen = try await store.unseen(company: company.key, rows: hashes)
-        guard !unseen.isEmpty else { return }
-        let wanted = hashes.filter { unseen.contains($0.id) }
-        let messages = try await details(
-            of: rows.filter { unseen.contains($0.id) }, in: list, venue, company, priority)
+        guard !unseen.isEmpty else { return nil }
+        let records = try await details(of: rows.filter { unseen.contains($0.id) }, in: list, priority)
+        let (messages, late) = try await messages(of: records, venue, company)
+        let wanted = hashes.filter { unseen.contains($0.id) && late[$0.id] == nil }
         pass(.pollerFetched)
         try await outbox.publish(messages)
         pass(.pollerPublished)
@@ -167,16 +192,16 @@ package struct VenueScanner: Sendable {
         try await store.markSeen(company: company.key, rows: wanted)
         pass(.pollerNoted)
         metrics.count("tillbridge_orders_published_total", ["company": company.key.text], by: messages.count)
+        return late.values.first
     }
 
     /// The whole records, some at a time, in the order of the rows. One that is gone meanwhile is left out.
     private func details(
-        of rows: [KountaClient.Row], in list: KountaClient.OrderList, _ venue: VenueSettings,
-        _ company: CompanySettings, _ priority: KountaBudget.Priority
-    ) async throws -> [OutgoingMessage] {
-        try await withThrowingTaskGroup(of: (Int, OutgoingMessage?).self) { group in
+        of rows: [KountaClient.Row], in list: KountaClient.OrderList, _ priority: KountaBudget.Priority
+    ) async throws -> [FetchedOrder] {
+        try await withThrowingTaskGroup(of: (Int, FetchedOrder?).self) { group in
             var waiting = rows.enumerated().makeIterator()
-            var results: [(Int, OutgoingMessage?)] = []
+            var results: [(Int, FetchedOrder?)] = []
             func addNext() {
                 guard let (index, row) = waiting.next() else { return }
                 group.addTask {
@@ -186,7 +211,7 @@ package struct VenueScanner: Sendable {
                     case .deleted: body = DeletedOrder.record(body, row: row.bytes)
                     case .openAccounts: body = body.flatMap { OpenAccountOrder.isSale($0) ? $0 : nil }
                     }
-                    return (index, body.map { message($0, row.id, venue, company) })
+                    return (index, body.map { FetchedOrder(id: row.id, record: $0) })
                 }
             }
             for _ in 0..<settings.concurrency { addNext() }
@@ -198,10 +223,29 @@ package struct VenueScanner: Sendable {
         }
     }
 
+    /// What is published of the records, with their customers' where a rule asks, and what must wait for them.
+    private func messages(
+        of orders: [FetchedOrder], _ venue: VenueSettings, _ company: CompanySettings
+    ) async throws -> (messages: [OutgoingMessage], late: [OrderID: UnreadCustomer]) {
+        let records = orders.map(\.record)
+        let completed = try await customers?.complete(records, at: venue.site)
+        var late: [OrderID: UnreadCustomer] = [:]
+        var messages: [OutgoingMessage] = []
+        for (order, body) in zip(orders, completed ?? records.map { .success($0) }) {
+            switch body {
+            case .success(let body): messages.append(message(body, order, venue, company))
+            case .failure(let unread): late[order.id] = unread
+            }
+        }
+        return (messages, late)
+    }
+
     private func message(
-        _ body: [UInt8], _ id: OrderID, _ venue: VenueSettings, _ company: CompanySettings
+        _ body: [UInt8], _ order: FetchedOrder, _ venue: VenueSettings, _ company: CompanySettings
     ) -> OutgoingMessage {
-        let hash = Self.hash(body).description
+        let id = order.id
+        // What was added of the customer makes no other version of the order.
+        let hash = Self.hash(order.record).description
         let subject = Envelope.Subject(
             organisation: company.organisation, company: company.key, venue: venue.name,
             kind: SourceKind.order.rawValue, id: id.text, hash: hash)
@@ -216,6 +260,12 @@ package struct VenueScanner: Sendable {
         }
         return hash
     }
+}
+
+/// An order's record as Kounta sent it.
+private struct FetchedOrder: Sendable {
+    let id: OrderID
+    let record: [UInt8]
 }
 
 /// Whenever it was read, a list had lost some of its orders since.

@@ -103,6 +103,8 @@ enum FullConfiguration {
           rescan_interval: 2h
           rescan_window: 4d
           corrections_interval: 7m
+          customers_max_age: 2h
+          customers_wait_max: 3h
           concurrency: 3
           lease: 8s
         mapping:

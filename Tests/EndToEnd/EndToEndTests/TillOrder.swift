@@ -22,8 +22,10 @@ struct TillOrder {
     var refunds: Int?
     /// All amounts below zero: the other way a till may write a refund.
     var isNegative = false
-    /// Id, first and last name; the sale is on their account.
+    /// Id, first and last name.
     var customer: (id: Int, first: String, last: String)?
+    /// A named customer's sale is on their account.
+    var isOnAccount = true
     var isDeleted = false
 
     init(_ id: Int, _ cents: Int, on day: String = "2026-11-20") {
@@ -44,6 +46,14 @@ struct TillOrder {
         with {
             $0.customer = (id, first, last)
             $0.payments = []
+        }
+    }
+
+    /// A customer who is known by name and pays at once.
+    func paid(by id: Int, _ first: String, _ last: String) -> TillOrder {
+        with {
+            $0.customer = (id, first, last)
+            $0.isOnAccount = false
         }
     }
 
@@ -75,7 +85,8 @@ struct TillOrder {
         if let refunds { extra += #""is_refund":true,"refunded_order_id":\#(refunds),"# }
         if isDeleted { extra += #""deleted":true,"# }
         if let customer {
-            extra += #""order_payment_type":"Account","customer":{"id":\#(customer.id),"#
+            if isOnAccount { extra += #""order_payment_type":"Account","# }
+            extra += #""customer":{"id":\#(customer.id),"#
                 + #""first_name":"\#(customer.first)","last_name":"\#(customer.last)"},"#
         }
         return """

@@ -43,6 +43,24 @@ import Testing
         #expect(try await desk.get(String(location))["first_name"]?.string == "Ada")
     }
 
+    @Test("tags stand in a customer's own record, and neither in the list of customers nor in any order")
+    func tags() async throws {
+        let desk = try await Desk { $0.ordersPerSite = 40 }
+        let path = "/v1/companies/162/customers/162003.json"
+        #expect(await desk.call("PUT", path, body: #"{"tags":["Staff","Gold"]}"#).status == 200)
+        #expect(try await desk.get(path)["tags"]?.elements.compactMap(\.string) == ["Staff", "Gold"])
+        let rows = try await desk.get("/v1/companies/162/customers.json").elements
+        #expect(!rows.isEmpty && rows.allSatisfy { $0["tags"] == nil })
+        var named = 0
+        for row in try await desk.get("/v1/companies/162/orders/complete.json").elements {
+            let id = try #require(row["id"]?.integer)
+            guard let customer = try await desk.get("/v1/companies/162/orders/\(id).json")["customer"] else { continue }
+            named += 1
+            #expect(Set(customer.members.map(\.key)).isSubset(of: ["id", "first_name", "last_name", "email", "image"]))
+        }
+        #expect(named > 0)
+    }
+
     @Test("held takings are there once their till was counted")
     func heldTakings() async throws {
         let desk = try await Desk {

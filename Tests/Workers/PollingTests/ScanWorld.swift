@@ -3,6 +3,7 @@ import HTTP
 import JSON
 import Kounta
 import Logging
+import Mapping
 import Messaging
 import Settings
 import Store
@@ -21,6 +22,8 @@ struct ScanWorld: Sendable {
     let time = HandClock()
     var company: CompanySettings
     var settings: PollingSettings
+    /// What rules ask of customers; a site that is not there asks nothing.
+    var questions: [SiteID: CustomerQuestion] = [:]
 
     static let bistro = SiteID("923")
     static let pier = SiteID("985")
@@ -54,12 +57,19 @@ struct ScanWorld: Sendable {
     ///   - callsPerMinute: a call beyond them ends the scan with ``NoCallLeft``: no test waits a minute.
     ///   - store: nil: the real one.
     func scanner(callsPerMinute: Int = 0, store: (any PollingStore)? = nil) -> VenueScanner {
-        VenueScanner(
-            client: client(callsPerMinute), store: store ?? till.store, outbox: outbox, settings: settings,
-            clock: clock(), metrics: till.metrics)
+        let client = client(callsPerMinute)
+        return VenueScanner(
+            client: client, customers: customers(client), store: store ?? till.store, outbox: outbox,
+            settings: settings, clock: clock(), metrics: till.metrics)
     }
 
-    private func client(_ callsPerMinute: Int) -> KountaClient {
+    func customers(_ client: KountaClient, keeps: Bool = true) -> CustomerReading {
+        CustomerReading(
+            company: company.key, client: client, store: till.store, settings: settings,
+            questions: { [questions] in questions }, keeps: keeps, clock: clock(), metrics: till.metrics)
+    }
+
+    func client(_ callsPerMinute: Int) -> KountaClient {
         let budget = KountaBudget(
             callsPerMinute: callsPerMinute, now: { [time] in time.now }, sleep: { _ in throw NoCallLeft() })
         return KountaClient(
@@ -99,13 +109,19 @@ struct ScanWorld: Sendable {
     // MARK: the till
 
     /// Enters an order that was opened so long ago.
-    func enter(_ id: Int, at site: SiteID = bistro, ago: Int64 = 60, status: String = "COMPLETE") async throws {
+    ///
+    /// - Parameter customer: whom it names, as the till does: without tags.
+    func enter(
+        _ id: Int, at site: SiteID = bistro, ago: Int64 = 60, status: String = "COMPLETE", customer: Int? = nil
+    ) async throws {
+        let who = customer.map { #""customer":{"id":\#($0),"first_name":"Ana","last_name":"Lee"},"# } ?? ""
         let created = time.now.adding(seconds: -ago)
         _ = try await till.call(
             .post, "/_control/orders",
             """
-            {"id":\(id),"company_id":162,"site_id":\(site),"register_id":9091,"status":"\(status)","total":11.00,\
-            "created_at":"\(created)","updated_at":"\(created)","sale_number":"T\(id)"}
+            {"id":\(id),"company_id":162,"site_id":\(site),"register_id":9091,\(who)"status":"\(status)","total":11.00,\
+            "created_at":"\(created)","updated_at":"\(created)","sale_number":"T\(id)",\
+            "lines":[],"payments":[]}
             """)
     }
 
@@ -114,9 +130,25 @@ struct ScanWorld: Sendable {
     }
 
     /// Single orders that were asked for so far.
-    func detailCalls() async throws -> Int64 {
+    func detailCalls() async throws -> Int64 { try await calls("orders") }
+
+    /// Single customers that were asked for so far.
+    func customerCalls() async throws -> Int64 { try await calls("customers") }
+
+    private func calls(_ records: String) async throws -> Int64 {
         let calls = try await till.call(.get, "/_control/counters")?["calls"]
-        return calls?[key: "GET /v1/companies/{id}/orders/{id}"]?.integer ?? 0
+        return calls?[key: "GET /v1/companies/{id}/\(records)/{id}"]?.integer ?? 0
+    }
+
+    func tag(_ customer: Int, _ tags: String...) async throws {
+        let list = tags.map { "\"\($0)\"" }.joined(separator: ",")
+        _ = try await till.call(.put, "/v1/companies/162/customers/\(customer).json", #"{"tags":[\#(list)]}"#)
+    }
+
+    /// Until it is taken away, a customer's record is answered so.
+    func fault(_ action: String, ofCustomer customer: Int) async throws {
+        let match = #"{"method":"GET","path":"/companies/162/customers/\#(customer)"}"#
+        _ = try await till.call(.post, "/_control/faults", #"{"match":\#(match),"action":\#(action)}"#)
     }
 
     /// Until it is taken away, the lists of a site's orders are answered so.

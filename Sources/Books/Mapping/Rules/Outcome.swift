@@ -71,6 +71,8 @@ extension Rule {
         /// No look-up stands between the condition and the treatment.
         package var alwaysGives: Bool { templates.allSatisfy { $0.alwaysGives } }
 
+        func shows(_ field: TextField) -> Bool { templates.contains { $0.shows(field) } }
+
         /// Makes the treatment beforehand where that is possible.
         func prepared(rule: String) -> Outcome {
             guard templates.allSatisfy({ $0.constant != nil }) else { return self }

@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 import Money
 
 /// The operator's rules of one organisation, compiled once: the first whose condition holds decides.
@@ -19,6 +19,8 @@ package struct RuleBook: Sendable {
     private let lineRules: RuleIndex
     private let tenderRules: RuleIndex
     private let orderRules: RuleIndex
+    /// Those that ask for what only a customer's own record says: usually none.
+    private let customerRules: [Rule]
 
     package static let empty = RuleBook(rules: [])
 
@@ -28,6 +30,9 @@ package struct RuleBook: Sendable {
         lineRules = RuleIndex(rules.filter { $0.subject == .line })
         tenderRules = RuleIndex(rules.filter { $0.subject == .payment })
         orderRules = RuleIndex(rules.filter { $0.subject == .order })
+        customerRules = rules.filter { rule in
+            CustomerQuestion.fields.contains { rule.condition.tests($0) || rule.outcome.shows($0) }
+        }
     }
 
     package var isEmpty: Bool { rules.isEmpty && unmapped == .asDefault }
@@ -40,6 +45,11 @@ package struct RuleBook: Sendable {
                 && [rule.outcome.account, rule.outcome.taxType].allSatisfy { $0?.looksAtProductAlone ?? true }
         }
         return RuleBook(rules: rules, unmapped: unmapped)
+    }
+
+    /// What the rules that can hold at a venue ask of its orders' customers.
+    package func question(at venue: String, _ site: SiteID) -> CustomerQuestion {
+        customerRules.reduce(into: CustomerQuestion()) { $0.formUnion($1.question(at: venue, site)) }
     }
 
     /// How a line of `order` is booked.

@@ -66,6 +66,12 @@ package struct TextTemplate: Sendable {
         return values
     }
 
+    func shows(_ field: Rule.TextField) -> Bool {
+        parts.contains { part in
+            if case .field(let shown, _) = part { shown == .text(field) } else { false }
+        }
+    }
+
     /// It shows no field but the product's.
     var looksAtProductAlone: Bool {
         parts.allSatisfy { part in
