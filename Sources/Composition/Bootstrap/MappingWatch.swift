@@ -10,7 +10,8 @@ import Telemetry
 import Xero
 
 /// Does what `tillbridge mapping check` does without being asked: when the writers start, and before each trading day
-/// is closed; one that is posted order by order, before its cut-off. What is found is told, and hinders nothing: only a document that Xero refuses is laid on the desk.
+/// is closed; one that is posted order by order, before its cut-off. What is found is told, and hinders nothing: only a
+/// document that Xero refuses is laid on the desk.
 ///
 /// It runs inside the writers, which alone have Xero's credentials; a lease keeps all but one of them from asking.
 struct MappingWatch: Service {
@@ -31,9 +32,8 @@ struct MappingWatch: Service {
     /// Writers that start together ask once.
     private static let startLease = Duration.seconds(600)
     private static let closeLease = Duration.seconds(60)
-    /// So long before its cut-off a day that is posted order by order is checked: a person can still mend it in time for
-    /// the books of the day. As long as its lease, so that each cut-off has one check, and venues that end within it
-    /// have theirs together.
+    /// So long before its cut-off a day that is posted order by order is checked. As long as its lease, so that each
+    /// cut-off has one check, and venues that end within it have theirs together.
     private static let beforeCutOff = Duration.seconds(1800)
     /// Looks between two readings of the cut-offs: a good deal shorter than the half hour.
     private static let looksBetweenReadings = 60
@@ -82,7 +82,8 @@ struct MappingWatch: Service {
     /// Where days are posted order by order.
     private func perOrderCutOffs() async throws -> [TradingCalendar] {
         let now = clock.now()
-        return try await load().companies.filter { $0.organisation == organisation }.flatMap(\.venues).compactMap { venue in
+        let companies = try await load().companies.filter { $0.organisation == organisation }
+        return companies.flatMap(\.venues).compactMap { venue in
             let calendar = TradingCalendar(zone: venue.timeZone, cutOffMinutes: venue.posting.cutOffMinutes)
             return venue.posting.mode(on: calendar.day(at: now)) == .perOrder ? calendar : nil
         }

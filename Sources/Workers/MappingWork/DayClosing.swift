@@ -7,8 +7,8 @@ package import Settings
 package import Store
 package import Telemetry
 
-/// Closes trading days that are posted as summaries, and adjusts closed days that changed. Of a day that is posted order
-/// by order, the till's variance alone goes this way.
+/// Closes trading days that are posted as summaries, and adjusts closed days that changed. Of a day that is posted
+/// order by order, the till's variance alone goes this way.
 ///
 /// A day ends at its cut-off on the venue's clock, or when its tills are counted: all that was sold, and nothing more
 /// for a while. Then it is `closing`, so that orders still on their way arrive; then its documents are made and stored

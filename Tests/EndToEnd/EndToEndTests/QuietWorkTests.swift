@@ -82,6 +82,35 @@ struct QuietWorkTests {
         }
     }
 
+    @Test("where each order is an invoice, the mapping is held against the chart shortly before the cut-off")
+    func beforeCutOff() async throws {
+        // The venues' day ends in a quarter of an hour; where they are it is before noon then, as a cut-off must be.
+        let ends = ["Australia/Sydney", "Europe/London", "America/New_York"].map { zone in
+            let clock = DateFormatter()
+            clock.timeZone = TimeZone(identifier: zone)
+            clock.locale = Locale(identifier: "en_US_POSIX")
+            clock.dateFormat = "HH:mm"
+            return (zone: zone, time: clock.string(from: Date().addingTimeInterval(900)))
+        }
+        let end = try #require(ends.first { $0.time < "12:00" })
+        let file = try WritingBackFleetTests.configuration("") { text in
+            text.replacing("      cut_off: \"04:00\"\n", with: "      cut_off: \"\(end.time)\"\n")
+                .replacing("timezone: Australia/Sydney\n", with: "timezone: \(end.zone)\n")
+                .replacing("      Gift card: \"233\"\n", with: "      Gift card: \"9233\"\n")
+        }
+        defer { try? FileManager.default.removeItem(at: file) }
+        try await RunningFleet.with("cutoff", configuration: file.path) { running in
+            try await running.fleet.startWorkers(["mapper", "writer", "dead-letter-handler"])
+            try await running.wait("the look") {
+                try await running.count("lease WHERE name = 'mapping-check/cut-off/harbour'") == 1
+            }
+            try await running.wait("what it found") {
+                let log = try await running.log("writer-2")
+                return log.contains("mapping check: ") && log.contains("9233")
+            }
+        }
+    }
+
     @Test("the mapping is held against the chart before a day is closed and after the start; what is wrong is told")
     func mappingWatch() async throws {
         let file = try WritingBackFleetTests.configuration("") { text in

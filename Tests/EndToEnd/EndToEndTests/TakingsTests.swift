@@ -70,6 +70,55 @@ struct TakingsTests {
         }
     }
 
+    @Test("where each order is an invoice, the till's variance of a day is one beside them, with its adjustments")
+    func perOrder() async throws {
+        let example = RunningFleet.root.appendingPathComponent("config/example.yaml")
+        let text = try String(contentsOf: example, encoding: .utf8)
+            .replacing("      outside_tax_type: BASEXCLUDED\n", with: """
+                      outside_tax_type: BASEXCLUDED
+                      variance: "870"
+
+                """)
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("variance-\(UUID()).yaml")
+        try text.write(to: file, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(at: file) }
+        try await RunningFleet.with(
+            "variance", ordersPerVenue: 12, configuration: file.path,
+            tillArguments: ["--days", "2", "--hold-takings"], environment: ["TILLBRIDGE_MAPPING_CLOSE_DELAY": "1s"]
+        ) { running in
+            let till = try await running.till().days
+            let bistro = till.keys.filter { $0.site == "923" }.sorted()
+            try #require(bistro.count == 2)
+            try await running.fleet.startWorkers(running.fleet.usualWorkers)
+            try await running.count(bistro[0], cents: -150)
+            let number = running.number(bistro[0])
+            func shown(_ documents: [LedgerView.Document]) -> [String] {
+                documents.filter { $0.number.hasPrefix(number) }.map { "\($0.number) \($0.total) due \($0.due)" }
+            }
+            try await running.wait("what is missing, given back out of the till's account") {
+                shown(try await running.ledger().creditNotes) == ["\(number) 1.50 due 0.00"]
+            }
+            // Somebody finds two dollars.
+            try await running.count(bistro[0], cents: 50)
+            try await running.wait("what was found") {
+                shown(try await running.ledger().invoices) == ["\(number)-a1 2.00 due 0.00"]
+            }
+            try await running.count(bistro[1], cents: 0)
+            try await running.wait("the day whose till was right") {
+                try await running.rows(
+                    """
+                    SELECT day FROM \(running.fleet.schema).venue_day
+                     WHERE site = '923' AND day = '\(bistro[1].day)' AND state = 'posted' AND mode = 'per_order'
+                    """).count == 1
+            }
+            let ledger = try await running.ledger()
+            #expect(shown(ledger.creditNotes).count == 1 && shown(ledger.invoices).count == 1)
+            let right = running.number(bistro[1])
+            #expect((ledger.creditNotes + ledger.invoices).allSatisfy { !$0.number.hasPrefix(right) })
+            #expect(try await running.letters().isEmpty)
+        }
+    }
+
     /// 1.50 is missing in the till.
     private func short(
         _ running: RunningFleet, _ day: TillDay, of till: [TillDay: DayProof.Day]

@@ -5,6 +5,7 @@ import Mapping
 import Messaging
 import Money
 import Settings
+import Store
 import Telemetry
 import Testing
 
