@@ -42,14 +42,14 @@ struct ConsentOptions: ParsableArguments {
         let (requests, keep) = AsyncStream.makeStream(of: ConsentRequest.self)
         let outcome: RedirectListener.Outcome?
         do {
-            outcome = try await RedirectListener(path: path, port: port).wait(atMost: limit) { port in
-                let request = request(redirect ?? "http://localhost:\(port)/callback")
+            outcome = try await RedirectListener(path: path, port: port).wait(
+                atMost: limit, for: { port in request(redirect ?? "http://localhost:\(port)/callback") }
+            ) { request in
                 keep.yield(request)
                 OperatorDesk.say(
                     "Open this address in a browser and give access in \(service.title):", "",
                     "  \(request.address)", "",
                     "Waiting up to \(wait) for the answer at \(request.redirect); Ctrl-C gives up.")
-                return request.state
             }
         } catch { throw StartError("cannot listen on 127.0.0.1:\(port): \(error)") }
         keep.finish()

@@ -25,13 +25,16 @@ package struct RedirectListener: Sendable {
         self.port = port
     }
 
-    /// Listens for as long as `begin` and the wait take, at most `limit`.
+    /// Listens for as long as the wait takes, at most `limit`.
     ///
-    /// - Parameter begin: told the port; shows the address to the person and returns the request's `state`.
+    /// - Parameters:
+    ///   - request: told the port, makes the request whose answer is waited for.
+    ///   - show: shows it to the person. Only now, when its `state` is expected: an answer may come at once.
     /// - Returns: nil when nobody came in time.
-    /// - Throws: when the port cannot be listened on, and what `begin` throws.
+    /// - Throws: when the port cannot be listened on.
     package func wait(
-        atMost limit: Duration, _ begin: @Sendable @escaping (Int) async throws -> Secret
+        atMost limit: Duration, for request: @Sendable @escaping (Int) -> ConsentRequest,
+        show: @Sendable @escaping (ConsentRequest) -> Void
     ) async throws -> Outcome? {
         let (ports, announce) = AsyncStream.makeStream(of: Int.self)
         let (answers, answer) = AsyncStream.makeStream(of: Outcome.self)
@@ -45,7 +48,9 @@ package struct RedirectListener: Sendable {
             }
             group.addTask {
                 for await port in ports {
-                    await desk.expect(try await begin(port))
+                    let request = request(port)
+                    await desk.expect(request.state)
+                    show(request)
                     break
                 }
                 for await outcome in answers { return outcome }

@@ -22,6 +22,10 @@ import XeroSimulator
 
     private static let public_ = AppCredential(id: "public", secret: nil)
 
+    private static func request(_ port: Int) -> ConsentRequest {
+        .xero(login: "http://127.0.0.1:1", clientID: "public", redirect: "http://127.0.0.1:\(port)/callback")
+    }
+
     /// Runs a listener; `visit` gets the consent page's request and the listener's address.
     private func consent(
         atMost limit: Duration = .seconds(20),
@@ -31,12 +35,8 @@ import XeroSimulator
         let (requests, keep) = AsyncStream.makeStream(of: ConsentRequest.self)
         let outcome = try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { for await request in requests { return try await visit(request, browser) } }
-            let outcome = try await RedirectListener(path: "/callback", port: 0).wait(atMost: limit) { port in
-                let request = ConsentRequest.xero(
-                    login: "http://127.0.0.1:1", clientID: "public", redirect: "http://127.0.0.1:\(port)/callback")
-                keep.yield(request)
-                return request.state
-            }
+            let outcome = try await RedirectListener(path: "/callback", port: 0).wait(
+                atMost: limit, for: { Self.request($0) }, show: { keep.yield($0) })
             keep.finish()
             try await group.waitForAll()
             return outcome
@@ -94,15 +94,17 @@ import XeroSimulator
         let (ports, keep) = AsyncStream.makeStream(of: Int.self)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                _ = try await RedirectListener(path: "/callback", port: 0).wait(atMost: .seconds(30)) { port in
-                    keep.yield(port)
-                    return Secret("state")
-                }
+                _ = try await RedirectListener(path: "/callback", port: 0).wait(
+                    atMost: .seconds(30), for: { port in
+                        keep.yield(port)
+                        return Self.request(port)
+                    }, show: { _ in })
             }
             var iterator = ports.makeAsyncIterator()
             let port = try #require(await iterator.next())
             await #expect(throws: (any Error).self) {
-                try await RedirectListener(path: "/callback", port: port).wait(atMost: .seconds(30)) { _ in Secret("") }
+                try await RedirectListener(path: "/callback", port: port).wait(
+                    atMost: .seconds(30), for: { Self.request($0) }, show: { _ in })
             }
             group.cancelAll()
             // Cancelled: the first listener ends as it was told.

@@ -214,19 +214,31 @@ extension Recipe {
         let totals = [figures.goods, isTipInTotal ? figures.goods + tip : figures.goods - tip]
         for choice in 0..<16 {
             var sum: Int64 = 0
+            // In ten thousandths of a cent.
+            var exact: Int64 = 0
             var amounts: [Int64] = []
             for (line, recorded) in zip(lines, figures.recorded) {
                 var cents = recorded + (choice & 1 == 0 ? 0 : line.modifier)
                 if line.isOption && choice & 2 == 0 { cents = 0 }
                 let isVaried = choice & 4 == 0 || (shape == .nothing && minute % 2 == 0)
                 if isVaried, !(line.isOption && choice & 2 == 0) {
+                    exact += cents * line.variation + line.fixed * 10_000
                     cents = Self.rounded(cents * line.variation, over: 10_000) + line.fixed
+                } else {
+                    exact += cents * 10_000
                 }
                 sum += cents
                 amounts.append(cents)
             }
             let total = choice & 8 == 0 ? Self.rounded(sum * variation, over: 10_000) + fixed : sum
             if totals.contains(where: { abs($0 - total) <= 8 }) { readings.insert(amounts + [total - sum]) }
+            guard choice & 8 == 0 else { continue }
+            // Worked out on lines that are not in whole cents, the order's variation comes to a cent more or less; that
+            // counts only where a stray cent brings the order's total as near to it.
+            let unrounded = Self.rounded(exact * variation, over: 100_000_000) + fixed
+            if totals.contains(where: { abs($0 - unrounded) <= min(abs($0 - total), 8) }) {
+                readings.insert(amounts + [unrounded - sum])
+            }
         }
         return readings.count > 1
     }
