@@ -186,7 +186,7 @@ extension RunningFleet {
         let rows = try await rows(
             """
             SELECT t.id FROM \(fleet.schema).takings AS t JOIN \(fleet.schema).venue_day AS d USING (company, site, day)
-             WHERE d.state = 'posted' AND d.changed_at IS NULL
+             WHERE d.state = 'posted' AND d.changed_at IS NULL AND d.mode = 'daily_summary'
             """)
         return Set(try rows.compactMap { Int64(try $0.text("id")) })
     }
