@@ -40,8 +40,8 @@ package struct VenueBooks: Sendable {
     /// How the sales that need more than a rate and an account are booked.
     package var sales = SalePolicy()
 
-    /// Whether any of its trading days may become a document: as a summary, or for what its tills were over or short.
-    package var hasDayDocuments: Bool { posting.knowsSummaries || accounts.variance != nil }
+    /// See ``PostingPlan/hasDayDocuments(booking:)``.
+    package var hasDayDocuments: Bool { posting.hasDayDocuments(booking: accounts.variance) }
 
     /// Whether takings of a day are booked. A day that is posted order by order has a document for its variance where
     /// there is an account for it; a summary cannot do without one.

@@ -51,8 +51,6 @@ package struct DayPreview {
     package mutating func add(unreadable park: Park) { parked.append((nil, park)) }
 
     private var documents: [LedgerDocument] {
-        // Nothing else of a day that is posted order by order is for a day's document.
-        if books.posting.mode(on: day) == .perOrder, entries.isEmpty { return single }
         switch SummaryMapping(books: books).close(day, entries) {
         case .noSales: return single
         case .documents(let summaries): return summaries + single

@@ -232,7 +232,7 @@ package struct VenueSettings: Sendable {
     package var posting: PostingPlan
 
     /// Whether its end-of-day takings matter: they go into summaries, or their variance into a document of its own.
-    package var needsTakings: Bool { posting.knowsSummaries || accounts.variance != nil }
+    package var needsTakings: Bool { posting.hasDayDocuments(booking: accounts.variance) }
     /// Whether its days end when their till was counted.
     package var closesByTakings: Bool { posting.closing == .takings }
 }

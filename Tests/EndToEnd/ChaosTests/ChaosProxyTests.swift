@@ -34,7 +34,13 @@ import Testing
     /// Until the proxy's thread has looked at its orders again.
     private func settle(_ proxy: ChaosProxy) {
         let before = proxy.looks
-        while proxy.looks == before { usleep(1_000) }
+        wait("a look of the proxy's thread") { proxy.looks != before }
+    }
+
+    /// Waits on a thread of its own, as everything here does, and gives up: a time limit could not end it.
+    private func wait(_ what: Comment, for condition: () -> Bool) {
+        for _ in 0..<20_000 where !condition() { usleep(1_000) }
+        #expect(condition(), what)
     }
 
     private func echo(_ descriptor: Int32, _ text: String) -> String? {
@@ -63,7 +69,7 @@ import Testing
         settle(proxy)
         say(client, "three")
         // It arrives, and the answer that is sent at once does not.
-        while server.heard != "onetwothree" { usleep(1_000) }
+        wait("the third word") { server.heard == "onetwothree" }
         #expect(hear(client, patience: 500) == nil)
         proxy.set(link, .open, cutting: true)
         #expect(hear(client) == "")

@@ -36,17 +36,15 @@ struct DeskPolledTests {
 
     @Test("takings without an account for their difference: the later count takes the letter's place, then closes it")
     func takings() async throws {
-        let example = RunningFleet.root.appendingPathComponent("config/example.yaml")
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("polled-\(UUID()).yaml")
-        defer { try? FileManager.default.removeItem(at: file) }
-        try String(contentsOf: example, encoding: .utf8)
-            .replacing("      mode: per_order\n      cut_off: \"04:00\"\n", with: """
+        let file = try RunningFleet.configuration { text in
+            text.replacing("      mode: per_order\n      cut_off: \"04:00\"\n", with: """
                       mode: daily_summary
                       close_on: takings
                       takings_within: 30d
 
                 """)
-            .write(to: file, atomically: true, encoding: .utf8)
+        }
+        defer { try? FileManager.default.removeItem(at: file) }
         try await RunningFleet.with(
             "polled-takings", ordersPerVenue: 6, configuration: file.path,
             tillArguments: ["--days", "1", "--hold-takings"],

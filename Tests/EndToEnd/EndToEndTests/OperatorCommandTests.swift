@@ -158,13 +158,10 @@ struct OperatorCommandTests {
                     + " WHERE venue = 'Harbour Bistro' GROUP BY trading_date")
             try #require(!days.isEmpty)
             let before = try await running.invoiceNumbers().count
-            let example = try String(
-                contentsOf: RunningFleet.root.appendingPathComponent("config/example.yaml"), encoding: .utf8)
-            let other = FileManager.default.temporaryDirectory.appendingPathComponent("preview-\(UUID()).yaml")
+            let other = try RunningFleet.configuration {
+                $0.replacing("      mode: per_order\n", with: "      mode: daily_summary\n")
+            }
             defer { try? FileManager.default.removeItem(at: other) }
-            let summed = example.replacing("      mode: per_order\n", with: "      mode: daily_summary\n")
-            try #require(summed != example)
-            try summed.write(to: other, atomically: true, encoding: .utf8)
             for row in days {
                 let day = try row.date("trading_date")
                 let arguments = ["preview", "--venue", "harbour bistro", "--day", day]

@@ -16,22 +16,16 @@ struct PostedDayTests {
         _ name: String, posting: String, environment: [String: String] = [:],
         _ work: (RunningFleet) async throws -> Void
     ) async throws {
-        let example = RunningFleet.root.appendingPathComponent("config/example.yaml")
-        let text = try String(contentsOf: example, encoding: .utf8)
-            .replacing("start_from: 2015-01-01", with: "start_from: 2025-11-15")
-            .replacing("      outside_tax_type: BASEXCLUDED\n", with: """
-                      outside_tax_type: BASEXCLUDED
-                      variance: "870"
+        let file = try RunningFleet.configuration { text in
+            text.bookingVariance
+                .replacing("start_from: 2015-01-01", with: "start_from: 2025-11-15")
+                .replacing("      mode: per_order\n      cut_off: \"04:00\"\n", with: "      mode: daily_summary\n")
+                .replacing("        tracking: Harbour Bistro\n", with: """
+                            tracking: Harbour Bistro
+                            posting: {\(posting)}
 
-                """)
-            .replacing("      mode: per_order\n      cut_off: \"04:00\"\n", with: "      mode: daily_summary\n")
-            .replacing("        tracking: Harbour Bistro\n", with: """
-                        tracking: Harbour Bistro
-                        posting: {\(posting)}
-
-                """)
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("posted-\(UUID()).yaml")
-        try text.write(to: file, atomically: true, encoding: .utf8)
+                    """)
+        }
         defer { try? FileManager.default.removeItem(at: file) }
         let often = [
             "TILLBRIDGE_MAPPING_CLOSE_DELAY": "1s", "TILLBRIDGE_POLLING_CORRECTIONS_INTERVAL": "500ms",

@@ -30,6 +30,16 @@ struct RunningFleet {
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
+    /// A file with the example configuration, changed; to be removed by whoever asks for it.
+    static func configuration(_ edit: (String) throws -> String) throws -> URL {
+        let example = try String(contentsOf: root.appendingPathComponent("config/example.yaml"), encoding: .utf8)
+        let changed = try edit(example)
+        try #require(changed != example, "the example has other lines by now")
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("tillbridge-\(UUID()).yaml")
+        try changed.write(to: file, atomically: true, encoding: .utf8)
+        return file
+    }
+
     static func with(
         _ name: String, ordersPerVenue: Int = 0, ordersFile: String? = nil, limits: String = "off",
         configuration: String? = nil, postsDays: Bool = false, tillArguments: [String] = [],
@@ -222,5 +232,13 @@ extension RunningFleet {
         await consumer.close()
         await task.value
         return taken
+    }
+}
+
+extension String {
+    /// A configuration whose organisations have an account for what tills are over or short.
+    var bookingVariance: String {
+        let mark = "      outside_tax_type: BASEXCLUDED\n"
+        return replacing(mark, with: mark + "      variance: \"870\"\n")
     }
 }

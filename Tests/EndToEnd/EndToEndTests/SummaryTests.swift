@@ -11,20 +11,13 @@ import Testing
 struct SummaryTests {
     /// The example with all of the group's venues posting summaries from a day on.
     private static func configuration(_ posting: String, startFrom: String = "2015-01-01") throws -> URL {
-        let example = RunningFleet.root.appendingPathComponent("config/example.yaml")
-        let text = try String(contentsOf: example, encoding: .utf8)
-            .replacing("start_from: 2015-01-01", with: "start_from: \(startFrom)")
-            .replacing("      outside_tax_type: BASEXCLUDED\n", with: """
-                      outside_tax_type: BASEXCLUDED
-                      variance: "870"
-
-                """)
-            .replacing("    posting:\n      mode: per_order\n      cut_off: \"04:00\"\n", with: "")
-            .replacing(
-                "    tracking_category: Venue\n", with: "    tracking_category: Venue\n    posting:\n\(posting)\n")
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("summary-\(UUID()).yaml")
-        try text.write(to: file, atomically: true, encoding: .utf8)
-        return file
+        try RunningFleet.configuration { text in
+            text.bookingVariance
+                .replacing("start_from: 2015-01-01", with: "start_from: \(startFrom)")
+                .replacing("    posting:\n      mode: per_order\n      cut_off: \"04:00\"\n", with: "")
+                .replacing(
+                    "    tracking_category: Venue\n", with: "    tracking_category: Venue\n    posting:\n\(posting)\n")
+        }
     }
 
     @Test(

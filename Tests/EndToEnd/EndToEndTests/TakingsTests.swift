@@ -10,27 +10,20 @@ import Testing
 struct TakingsTests {
     /// The harbour's venues close by takings, but for the pier, which closes at its cut-off.
     private static func configuration() throws -> URL {
-        let example = RunningFleet.root.appendingPathComponent("config/example.yaml")
-        let text = try String(contentsOf: example, encoding: .utf8)
-            .replacing("      outside_tax_type: BASEXCLUDED\n", with: """
-                      outside_tax_type: BASEXCLUDED
-                      variance: "870"
+        try RunningFleet.configuration { text in
+            text.bookingVariance
+                .replacing("      mode: per_order\n      cut_off: \"04:00\"\n", with: """
+                          mode: daily_summary
+                          close_on: takings
+                          takings_within: 30d
 
-                """)
-            .replacing("      mode: per_order\n      cut_off: \"04:00\"\n", with: """
-                      mode: daily_summary
-                      close_on: takings
-                      takings_within: 30d
+                    """)
+                .replacing("        tracking: Pier Cafe & Bar\n", with: """
+                            tracking: Pier Cafe & Bar
+                            posting: {close_on: cut_off}
 
-                """)
-            .replacing("        tracking: Pier Cafe & Bar\n", with: """
-                        tracking: Pier Cafe & Bar
-                        posting: {close_on: cut_off}
-
-                """)
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("takings-\(UUID()).yaml")
-        try text.write(to: file, atomically: true, encoding: .utf8)
-        return file
+                    """)
+        }
     }
 
     @Test("a day is closed when its till was counted, not before; a later count adjusts it; none at all is told")
@@ -72,15 +65,7 @@ struct TakingsTests {
 
     @Test("where each order is an invoice, the till's variance of a day is one beside them, with its adjustments")
     func perOrder() async throws {
-        let example = RunningFleet.root.appendingPathComponent("config/example.yaml")
-        let text = try String(contentsOf: example, encoding: .utf8)
-            .replacing("      outside_tax_type: BASEXCLUDED\n", with: """
-                      outside_tax_type: BASEXCLUDED
-                      variance: "870"
-
-                """)
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("variance-\(UUID()).yaml")
-        try text.write(to: file, atomically: true, encoding: .utf8)
+        let file = try RunningFleet.configuration { $0.bookingVariance }
         defer { try? FileManager.default.removeItem(at: file) }
         try await RunningFleet.with(
             "variance", ordersPerVenue: 12, configuration: file.path,

@@ -11,14 +11,12 @@ import Testing
 struct WritingBackFleetTests {
     /// The example with more keys for the first organisation, in a file that may be changed.
     static func configuration(_ more: String, _ edit: (String) -> String = { $0 }) throws -> URL {
-        let example = RunningFleet.root.appendingPathComponent("config/example.yaml")
-        let text = edit(try String(contentsOf: example, encoding: .utf8))
-        let mark = "    tracking_category: Venue\n"
-        let place = try #require(text.range(of: mark))
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("back-\(UUID()).yaml")
-        try text.replacingCharacters(in: place, with: mark + more + "\n")
-            .write(to: file, atomically: true, encoding: .utf8)
-        return file
+        try RunningFleet.configuration { example in
+            let text = edit(example)
+            let mark = "    tracking_category: Venue\n"
+            let place = try #require(text.range(of: mark))
+            return text.replacingCharacters(in: place, with: mark + more + "\n")
+        }
     }
 
     private static let environment = ["TILLBRIDGE_POLLING_LEASE": "2s"]
@@ -101,12 +99,7 @@ struct WritingBackFleetTests {
         let file = try Self.configuration(
             "    write_back: [{for: takings, set: {processed: true}}]"
         ) { text in
-            text.replacing("      outside_tax_type: BASEXCLUDED\n", with: """
-                      outside_tax_type: BASEXCLUDED
-                      variance: "870"
-
-                """)
-                .replacing("      mode: per_order\n", with: "      mode: daily_summary\n")
+            text.bookingVariance.replacing("      mode: per_order\n", with: "      mode: daily_summary\n")
         }
         defer { try? FileManager.default.removeItem(at: file) }
         try await RunningFleet.with(

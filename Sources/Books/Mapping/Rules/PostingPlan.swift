@@ -67,6 +67,12 @@ package struct PostingPlan: Sendable, Hashable {
     /// Whether any day was, is or will be posted as a summary.
     package var knowsSummaries: Bool { initial == .dailySummary || periods.contains { $0.mode == .dailySummary } }
 
+    /// Whether any trading day may become a document: as a summary, or for what its tills were over or short. Then what
+    /// is counted in them is read, and days are closed.
+    ///
+    /// - Parameter variance: the account for counted less recorded takings, if there is one.
+    package func hasDayDocuments(booking variance: String?) -> Bool { knowsSummaries || variance != nil }
+
     package func mode(on day: CalendarDate) -> PostingMode {
         periods.last { $0.from <= day }?.mode ?? initial
     }
