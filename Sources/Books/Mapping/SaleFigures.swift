@@ -59,6 +59,7 @@ struct SaleFigures {
     private struct Payments {
         var amounts: [Money] = []
         var tips: [Money] = []
+        var methods: [String] = []
         var tipped = Money.zero
 
         init(_ order: Order) throws(Park) {
@@ -70,6 +71,7 @@ struct SaleFigures {
                 tips.append(tip)
                 tipped += tip
             }
+            if amounts.contains(where: \.isNegative) { methods = order.payments.map(\.method) }
             guard !tipped.isNegative else {
                 throw Park(
                     .value, "Order \(order.id): its tips come to \(tipped).",
@@ -83,15 +85,30 @@ struct SaleFigures {
         }
 
         /// How far the payments are from what was owed, the last negative ones taken as paid back later where that
-        /// explains them better.
+        /// explains them better. What is left must net within each method: cash pays back no card, however well the
+        /// sum would fit.
         func gap(to owed: Money, areTipsInside: Bool) -> Money {
             var taken = amounts.indices.lazy.map { amount($0, areTipsInside: areTipsInside) }.sum()
-            var gap = (taken - owed).magnitude
-            for index in amounts.indices.reversed() where amounts[index].isNegative {
-                taken = taken - amount(index, areTipsInside: areTipsInside)
-                gap = min(gap, (taken - owed).magnitude)
+            guard !methods.isEmpty else { return (taken - owed).magnitude }
+            var byMethod: [String: Money] = [:]
+            for index in amounts.indices {
+                byMethod[methods[index], default: .zero] += amount(index, areTipsInside: areTipsInside)
             }
-            return gap
+            var overpaid = Set(byMethod.lazy.filter(\.value.isNegative).map(\.key))
+            var gap = overpaid.isEmpty ? (taken - owed).magnitude : nil
+            for index in amounts.indices.reversed() where amounts[index].isNegative {
+                let (method, amount) = (methods[index], amount(index, areTipsInside: areTipsInside))
+                taken = taken - amount
+                byMethod[method, default: .zero] += -amount
+                if byMethod[method, default: .zero].isNegative {
+                    overpaid.insert(method)
+                } else {
+                    overpaid.remove(method)
+                }
+                let left = (taken - owed).magnitude
+                if overpaid.isEmpty { gap = min(gap ?? left, left) }
+            }
+            return gap ?? (taken - owed).magnitude
         }
 
         /// Nothing where the record does not say what was paid in all.

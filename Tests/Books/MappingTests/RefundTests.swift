@@ -86,6 +86,17 @@ import Testing
         #expect(note.due == .zero)
     }
 
+    @Test("money back by another method as large as the tip is no change: the tip was inside what cash paid")
+    func tipSizedPayback() throws {
+        let order = Order.example(
+            total: "23.00", lines: [.example("Pie", "1", "20.00")],
+            payments: [tender("Cash", "23.00", tip: "3.00"), tender("Card", "-3.00", at: "2026-11-25T10:00:00Z")])
+        let documents = try mapping.documents(for: order)
+        #expect(documents.map(\.total.cents) == [2300, 300])
+        #expect(documents.map(\.kind) == [.invoice, .creditNote])
+        #expect(documents.flatMap(\.payments).map { "\($0.amount) \($0.reference)" } == ["23.00 Cash", "3.00 Card"])
+    }
+
     @Test("a tip given back goes out of the tips account")
     func tip() throws {
         var order = refund(total: -1, lines: -1, payments: -1)
