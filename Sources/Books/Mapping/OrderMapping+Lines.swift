@@ -146,18 +146,20 @@ extension OrderMapping {
     // MARK: what belongs to the order as a whole
 
     /// An order-level discount or surcharge, spread over the tax types of the lines by their share so that each tax
-    /// is reduced by its part and the parts add up (largest remainder).
+    /// is reduced by its part and the parts add up (largest remainder). A levy is owed on what is left of the price, so
+    /// its part goes to the levy's own account.
     private func appendVariation(
         _ variation: Money, _ order: Order, _ context: Context, _ lines: inout [LedgerLine],
         _ warnings: inout [String]
     ) throws(Park) {
-        var types: [String] = []
+        var groups: [(type: String, levy: String?)] = []
         var sums: [Money] = []
         for line in lines {
-            if let index = types.firstIndex(of: line.taxType) {
+            let levy = levyAccount(of: line, order)
+            if let index = groups.firstIndex(where: { $0.type == line.taxType && $0.levy == levy }) {
                 sums[index] += line.amount
             } else {
-                types.append(line.taxType)
+                groups.append((line.taxType, levy))
                 sums.append(line.amount)
             }
         }
@@ -167,14 +169,23 @@ extension OrderMapping {
                 remedy: "Correct the order in Kounta, then replay it.")
         }
         let part: LineFacts.Part = variation.isNegative ? .discount : .surcharge
-        for (type, amount) in zip(types, parts) where !amount.isZero {
+        for (group, amount) in zip(groups, parts) where !amount.isZero {
             var made = LedgerLine(
                 description: variation.isNegative ? "Order discount" : "Order surcharge", amount: amount,
-                account: account(of: part), taxType: type, tax: amount.taxInside(rate: taxes.rate(of: type)),
-                tracking: context.tracking)
-            try treat(&made, part, order, context, &warnings)
+                account: group.levy ?? account(of: part), taxType: group.type,
+                tax: amount.taxInside(rate: taxes.rate(of: group.type)), tracking: context.tracking)
+            if group.levy == nil { try treat(&made, part, order, context, &warnings) }
             lines.append(made)
         }
+    }
+
+    /// The account that a line's levy is owed on; nil for a line that is none.
+    private func levyAccount(of line: LedgerLine, _ order: Order) -> String? {
+        guard line.taxType == books.accounts.outsideTaxType, let source = line.source,
+            case .split(_, _, let levies)? = try? taxes.finding(for: order.lines[source], of: order),
+            levies.contains(where: { $0.account == line.account })
+        else { return nil }
+        return line.account
     }
 
     /// A line that is no supply: tips and roundings.

@@ -38,7 +38,7 @@ struct SaleFigures {
     init(order: Order, isRefund: Bool, books: VenueBooks, calendar: TradingCalendar) throws(Park) {
         let total = try Self.cents(order.total, "total", of: order)
         _ = try Self.cents(order.fixedVariation, "price_fixed_variation", of: order)
-        let payments = try Payments(order)
+        let payments = try Payments(order, calendar)
         guard let best = Self.best(of: order, total, payments, orderTips: try Self.cents(order.tips, "tips", of: order))
         else {
             throw Park(
@@ -59,10 +59,17 @@ struct SaleFigures {
     private struct Payments {
         var amounts: [Money] = []
         var tips: [Money] = []
-        var methods: [String] = []
+        /// Where one is negative: what each is change out of.
+        var tills: [Till] = []
         var tipped = Money.zero
 
-        init(_ order: Order) throws(Park) {
+        /// What change is given out of: the same method on the same trading day.
+        struct Till: Hashable {
+            var method: String
+            var day: CalendarDate
+        }
+
+        init(_ order: Order, _ calendar: TradingCalendar) throws(Park) {
             amounts.reserveCapacity(order.payments.count)
             tips.reserveCapacity(order.payments.count)
             for tender in order.payments {
@@ -71,7 +78,11 @@ struct SaleFigures {
                 tips.append(tip)
                 tipped += tip
             }
-            if amounts.contains(where: \.isNegative) { methods = order.payments.map(\.method) }
+            if amounts.contains(where: \.isNegative) {
+                tills = order.payments.map {
+                    Till(method: $0.method, day: calendar.day(at: $0.paidAt ?? order.createdAt))
+                }
+            }
             guard !tipped.isNegative else {
                 throw Park(
                     .value, "Order \(order.id): its tips come to \(tipped).",
@@ -85,26 +96,22 @@ struct SaleFigures {
         }
 
         /// How far the payments are from what was owed, the last negative ones taken as paid back later where that
-        /// explains them better. What is left must net within each method: cash pays back no card, however well the
-        /// sum would fit.
+        /// explains them better. What is left must net within each method and day: cash is no change of a card's
+        /// payment, nor of what was paid days before, however well the sum would fit.
         func gap(to owed: Money, areTipsInside: Bool) -> Money {
             var taken = amounts.indices.lazy.map { amount($0, areTipsInside: areTipsInside) }.sum()
-            guard !methods.isEmpty else { return (taken - owed).magnitude }
-            var byMethod: [String: Money] = [:]
+            guard !tills.isEmpty else { return (taken - owed).magnitude }
+            var held: [Till: Money] = [:]
             for index in amounts.indices {
-                byMethod[methods[index], default: .zero] += amount(index, areTipsInside: areTipsInside)
+                held[tills[index], default: .zero] += amount(index, areTipsInside: areTipsInside)
             }
-            var overpaid = Set(byMethod.lazy.filter(\.value.isNegative).map(\.key))
+            var overpaid = Set(held.lazy.filter(\.value.isNegative).map(\.key))
             var gap = overpaid.isEmpty ? (taken - owed).magnitude : nil
             for index in amounts.indices.reversed() where amounts[index].isNegative {
-                let (method, amount) = (methods[index], amount(index, areTipsInside: areTipsInside))
+                let (till, amount) = (tills[index], amount(index, areTipsInside: areTipsInside))
                 taken = taken - amount
-                byMethod[method, default: .zero] += -amount
-                if byMethod[method, default: .zero].isNegative {
-                    overpaid.insert(method)
-                } else {
-                    overpaid.remove(method)
-                }
+                held[till, default: .zero] += -amount
+                if held[till, default: .zero].isNegative { overpaid.insert(till) } else { overpaid.remove(till) }
                 let left = (taken - owed).magnitude
                 if overpaid.isEmpty { gap = min(gap ?? left, left) }
             }

@@ -8,6 +8,8 @@ package struct SalePolicy: Sendable {
     package var combinedTaxTypes: [[ExactDecimal]: String] = [:]
     /// A tax that Xero has no type for (a levy) → the liability account its part of the line is booked to.
     package var levyAccounts: [ExactDecimal: String] = [:]
+    /// Tax types that rules set and no rate of the till's belongs to, with their rates in Xero.
+    package var ruleTaxRates: [String: ExactDecimal] = [:]
     /// Payment methods, lower case, that are no money but a customer's promise.
     package var accountMethods: Set<String> = ["account", "on account", "house account", "charge to account"]
     /// Kounta's ids of the products that are gift cards or deposits, besides those whose tags or categories say so.
@@ -23,6 +25,11 @@ package struct SalePolicy: Sendable {
     package var leavesCustomersUnpaid = true
 
     package init() {}
+
+    /// Types that hold no tax wherever Xero has them.
+    package static let untaxedTypes: Set<String> = [
+        "NONE", "BASEXCLUDED", "EXEMPTOUTPUT", "EXEMPTEXPORT", "ZERORATEDOUTPUT",
+    ]
 
     private static let giftCardWords: Set<String> = ["gift card", "gift cards", "gift-card", "gift voucher"]
     private static let depositWords: Set<String> = ["deposit", "deposits", "lay-by", "layby"]

@@ -13,6 +13,7 @@ struct TaxTable: Sendable {
 
     private let rates: [(rate: ExactDecimal, type: String)]
     private let combined: [(rates: [ExactDecimal], sum: ExactDecimal, type: String)]
+    private let ofRules: [(type: String, rate: ExactDecimal)]
     private let levies: [(rate: ExactDecimal, account: String)]
     private let organisation: OrganisationKey
 
@@ -21,15 +22,18 @@ struct TaxTable: Sendable {
         combined = books.sales.combinedTaxTypes.map { key, type in
             (key.sorted(), key.reduce(.zero, +), type)
         }
+        ofRules = books.sales.ruleTaxRates.map { ($0.key, $0.value) }
         levies = books.sales.levyAccounts.map { ($0.key, $0.value) }
         organisation = books.organisation
     }
 
     func type(of rate: ExactDecimal) -> String? { rates.first { $0.rate == rate }?.type }
 
-    /// 0 for a type that no rate is listed for: those are no supply, or free of tax.
+    /// 0 for a type that no rate is listed for: those are no supply, or free of tax. Of other types that a rule sets
+    /// the rate is listed, or the configuration is refused.
     func rate(of type: String) -> ExactDecimal {
-        rates.first { $0.type == type }?.rate ?? combined.first { $0.type == type }?.sum ?? .zero
+        rates.first { $0.type == type }?.rate ?? combined.first { $0.type == type }?.sum
+            ?? ofRules.first { $0.type == type }?.rate ?? .zero
     }
 
     /// Xero has one tax type a line. Two taxes on a line are booked exactly in one of two ways: under a type that holds

@@ -95,7 +95,7 @@ struct ActingOptions: ParsableArguments {
     func author() throws -> String {
         let environment = ProcessInfo.processInfo.environment
         guard let name = by ?? environment["USER"] ?? environment["LOGNAME"], !name.isEmpty else {
-            throw ValidationError("say who does this, by --by NAME: it is kept with the letter")
+            throw ValidationError("say who does this, by --by NAME: it is kept with what is done")
         }
         return name
     }

@@ -14,8 +14,8 @@ struct ItemKeeping: Service {
     let organisation: OrganisationKey
     let ledger: XeroClient
     let store: PostgresStore
-    /// The configuration as its file is now: the mapper takes it over without a restart.
-    let load: @Sendable () throws -> Settings
+    /// The mapping in effect, as the mapper has it: the file as it is now, and over it what people set.
+    let load: @Sendable () async throws -> Settings
     let clock: WorkClock
     let logger: Logger
 
@@ -39,7 +39,7 @@ struct ItemKeeping: Service {
     private var about: Logger.Metadata { ["organisation": "\(organisation)"] }
 
     private func look() async throws {
-        let settings = try load()
+        let settings = try await load()
         guard let own = settings.organisation(organisation), own.items.isOn else { return }
         var products: [Product] = []
         for company in settings.companies where company.organisation == organisation {

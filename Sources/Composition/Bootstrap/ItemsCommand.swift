@@ -23,9 +23,10 @@ struct ItemsCommand: AsyncParsableCommand {
     var dryRun = false
 
     func run() async throws {
-        let settings = try LiveSettings.load(path: options.config, for: nil)
-        let dryRun = dryRun
-        let outcome = try await OperatorDatabase.with(settings) { store in
+        let (file, bytes) = try LiveSettings.loadWithFile(path: options.config, for: nil)
+        let (dryRun, path) = (dryRun, options.config)
+        let outcome = try await OperatorDatabase.with(file) { store in
+            let settings = try await LiveMapping.effective(file, file: bytes, path: path, for: nil, store).settings
             let till = try OperatorTill(settings, store: store)
             let ledgers = try OperatorLedgers(settings, store: store)
             var sync = ItemSync(settings, store: store, till: till, ledgers: ledgers, isDry: dryRun)

@@ -164,18 +164,19 @@ extension LiveParts {
     /// What is done with an organisation's ledger besides writing.
     private func ledgerServices(of organisation: OrganisationSettings, _ ledger: XeroClient) -> [any Service] {
         let path = configuration?.path
+        let load: @Sendable () async throws -> Settings = { [store] in
+            try await LiveMapping.effective(path: path, for: .writer, store).settings
+        }
         return [
             ItemKeeping(
-                organisation: organisation.key, ledger: ledger, store: store,
-                load: { try LiveSettings.load(path: path, for: .writer) }, clock: clock, logger: logger),
+                organisation: organisation.key, ledger: ledger, store: store, load: load, clock: clock,
+                logger: logger),
             Attaching(
                 organisation: organisation.key, store: store, ledger: ledger, clock: clock, metrics: metrics,
                 logger: logger),
             MappingWatch(
-                organisation: organisation.key, ledger: ledger, store: store,
-                load: { [store] in try await LiveMapping.effective(path: path, for: .writer, store).settings },
-                file: LiveSettings.path(path) ?? "",
-                clock: clock, metrics: metrics, logger: logger),
+                organisation: organisation.key, ledger: ledger, store: store, load: load,
+                file: LiveSettings.path(path) ?? "", clock: clock, metrics: metrics, logger: logger),
         ]
     }
 

@@ -105,6 +105,10 @@ extension SalePolicy {
                 return "  \"\(key)\": \(type.quotedYAML)"
             }.sorted()
         }
+        if !ruleTaxRates.isEmpty {
+            lines.append("other_taxes:")
+            lines += ruleTaxRates.map { "  \($0.key.quotedYAML): \($0.value.trimmed)" }.sorted()
+        }
         if !levyAccounts.isEmpty {
             lines.append("levies:")
             lines += levyAccounts.map { "  \"\($0.key.trimmed)\": \($0.value.quotedYAML)" }.sorted()

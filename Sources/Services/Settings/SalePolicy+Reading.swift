@@ -17,6 +17,14 @@ extension SalePolicy {
             }
             chart.note(.goodsTax(rate: values.reduce(.zero, +), type: type), place)
         }
+        for (type, text, place) in section.placedTable("other_taxes") {
+            guard let rate = ExactDecimal(text), rate >= .zero, rate <= .one else {
+                section.report("the rate of \(type), `\(text)`, is not a rate such as 0.15 for 15 %", at: "other_taxes")
+                continue
+            }
+            ruleTaxRates[type] = rate
+            chart.note(.goodsTax(rate: rate, type: type), place)
+        }
         for (rate, account, place) in section.placedTable("levies") {
             guard let value = Self.rate(rate) else {
                 section.report("`\(rate)` is not a rate such as 0.02 for 2 %", at: "levies")

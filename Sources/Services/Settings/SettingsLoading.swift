@@ -203,7 +203,23 @@ extension OrganisationSettings {
             reserve: CallReserve(reading: limitSection))
         limitSection?.finish()
         credential = environment.credential("XERO_" + Environment.name(of: key.text))
+        reportUnknownRates(rules)
         section.finish()
+    }
+}
+
+extension OrganisationSettings {
+    /// The tax inside a line is worked out before Xero does: the rate of each type that a rule sets must be known.
+    private func reportUnknownRates(_ rules: RuleReader) {
+        let known = SalePolicy.untaxedTypes.union(taxTypes.values).union(sales.combinedTaxTypes.values)
+            .union(sales.ruleTaxRates.keys)
+        for reference in references {
+            guard case .taxType(let type) = reference.target, type != accounts.outsideTaxType, !known.contains(type)
+            else { continue }
+            rules.report(
+                "nothing says which rate `\(type)` is: add `\(type)` with its rate to `other_taxes` of the "
+                    + "organisation, such as `other_taxes: {\(type): 0.15}`", Place(reference.path, line: reference.line))
+        }
     }
 }
 

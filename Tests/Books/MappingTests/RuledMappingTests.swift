@@ -58,6 +58,15 @@ import Testing
         return RuleBook(rules: [Rule(name: "ours", subject: subject, condition: condition, outcome: outcome)])
     }
 
+    @Test("the tax inside a line whose type a rule sets is worked out at that type's rate")
+    func ruledTax() throws {
+        let invoice = try mapping {
+            $0.sales.ruleTaxRates = ["OUTPUT2": decimal("0.15")]
+            $0.rules = rule(.line) { $0.taxType = TextTemplate("OUTPUT2") }
+        }.invoice(for: .example(total: "23.00", lines: [.example("Pie", "1", "23.00")]))
+        #expect(invoice.lines.map(\.taxType) == ["OUTPUT2"] && invoice.tax.cents == 300)
+    }
+
     @Test("a rule writes any field of the document from any of the order: reference, due day, theme, link, tracking")
     func customFields() throws {
         var order = order

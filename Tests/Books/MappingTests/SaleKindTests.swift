@@ -166,6 +166,13 @@ extension OrderMapping {
         #expect(split.lines.map(\.amount.cents) == [2900, 11_000])
         #expect(split.lines.map(\.tax.cents) == [0, 1000])
         #expect(split.total.cents == 13_900)
+
+        // A discount of the order takes its part off the levy that is owed, too.
+        var reduced = Order.example(total: "125.10", lines: [wine])
+        reduced.priceVariation = decimal("0.9")
+        let less = try OrderMapping(books: books).invoice(for: reduced)
+        #expect(less.total.cents == 12_510 && less.tax.cents == 900)
+        #expect(less.lines.filter { $0.account == "825W" }.map(\.amount).sum().cents == 2610)
     }
 
     @Test("a gift card sold is owed, not earned; redeemed it goes through its clearing account")

@@ -78,6 +78,7 @@ import Testing
             switch line.account {
             case "860": roundings.append(line.amount)
             case "825": tips += line.amount.cents
+            case Recipe.levy: byType[Recipe.levy, default: .init()].add(line.amount.cents, tax: line.tax.cents)
             default: byType[line.taxType, default: .init()].add(line.amount.cents, tax: line.tax.cents)
             }
         }

@@ -11,6 +11,7 @@ import Testing
                     branding_theme: dd8bf9e4-41f6-4b5c-8a2b-0f6b7d3c1a01
                     tracking_from: {register: Till}
                     combined_taxes: {"0.1+0.05": OUTPUTBOTH}
+                    other_taxes: {OUTPUT2: 0.15}
                     levies: {"0.29": "826"}
                     account_methods: ["House \\"account\\"", Later]
                     leave_customers_unpaid: false

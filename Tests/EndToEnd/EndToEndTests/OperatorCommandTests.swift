@@ -136,6 +136,15 @@ struct OperatorCommandTests {
             #expect(first.output.contains("organisation harbour: \(linked) items, \(linked) new or changed"))
             let second = try await running.fleet.tillbridge(["items"], log: "items-again")
             #expect(second.output.contains("organisation harbour: \(linked) items, 0 new or changed"))
+            // What people set of the mapping is the items' mapping, too.
+            let edit = [
+                "mapping", "set", "--organisation", "harbour", "account.230", "200", "--reason", "moved", "--by", "ana",
+                "--no-wait",
+            ]
+            let set = try await running.fleet.tillbridge(edit, log: "edit")
+            #expect(set.status == 0, "\(set.output)")
+            let edited = try await running.fleet.tillbridge(["items"], log: "items-edited")
+            #expect(edited.output.contains("organisation harbour: \(linked) items, \(linked) new or changed"))
 
             try await running.fleet.startWorkers(["poller", "mapper", "writer", "dead-letter-handler"])
             try await running.waitUntilDone()

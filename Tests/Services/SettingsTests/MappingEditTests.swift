@@ -18,6 +18,7 @@ import Testing
     private static let yaml =
         SettingsExample.yaml.replacing("    limits:", with: """
                 levies: {"0.02": "230"}
+                other_taxes: {OUTPUT2: 0.15}
                 tables: {by_category: {Coffee: "230", Wine: "232"}, codes: {Coffee: "230"}}
                 rules:
                   - {name: wine, when: {product: Wine}, set: {account: "230"}}

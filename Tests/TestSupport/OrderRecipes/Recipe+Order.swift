@@ -174,7 +174,10 @@ extension Recipe {
         }
     }
 
-    /// What the document must come to by tax type, goods only.
+    /// What levies are owed on: counted by itself, for no other line is to change it.
+    package static let levy = "826"
+
+    /// What the document must come to by tax type, and for levies; goods only.
     package var sumsByType: [String: TypeSum] {
         let figures = figures
         var types: [String] = []
@@ -190,7 +193,7 @@ extension Recipe {
         for (line, cents) in zip(lines, figures.booked) {
             if line.hasLevy {
                 let levy = Self.rounded(cents * 290, over: 1000 + 290 + line.rate)
-                if levy != 0 { add("BASEXCLUDED", levy) }
+                if levy != 0 { add(Self.levy, levy) }
                 add("OUTPUT", cents - levy)
             } else {
                 add(line.isGiftCard || line.isDeposit ? "BASEXCLUDED" : Self.types[line.allRates]!, cents)

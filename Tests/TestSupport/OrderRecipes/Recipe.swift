@@ -143,8 +143,6 @@ package struct Recipe: CustomStringConvertible {
             let varied = lines[index].cents * lines[index].variation / 10_000
             if varied + lines[index].fixed < 0 { lines[index].fixed = 0 }
         }
-        // A levy's line has no variation of the order: how it shares in one is nowhere recorded.
-        if lines.contains(where: \.hasLevy) { (variation, fixed) = (10_000, 0) }
         if figures.goods < 0 || figures.charged <= 0 {
             fixed = 0
             for index in lines.indices { (lines[index].cents, lines[index].fixed) = (abs(lines[index].cents), 0) }

@@ -30,7 +30,7 @@ extension VenueBooks {
         books.sales.giftCardProducts = ["900"]
         books.sales.depositProducts = ["901"]
         books.sales.surchargeProducts = ["902"]
-        books.sales.levyAccounts = [decimal("0.29"): "826"]
+        books.sales.levyAccounts = [decimal("0.29"): Recipe.levy]
         books.sales.combinedTaxTypes = [[decimal("0.1"), decimal("0.15")]: "TAX250"]
         books.clearingAccounts = [
             "cash": "231", "card": "232", "gift card": "233", "eftpos": "234", "voucher": "235", "deposit": "620",
