@@ -217,8 +217,8 @@ extension OrganisationSettings {
             guard case .taxType(let type) = reference.target, type != accounts.outsideTaxType, !known.contains(type)
             else { continue }
             rules.report(
-                "nothing says which rate `\(type)` is: add `\(type)` with its rate to `other_taxes` of the "
-                    + "organisation, such as `other_taxes: {\(type): 0.15}`", Place(reference.path, line: reference.line))
+                "nothing says which rate `\(type)` is: add it to `other_taxes` of the organisation, such as "
+                    + "`other_taxes: {\(type): 0.15}`", Place(reference.path, line: reference.line))
         }
     }
 }

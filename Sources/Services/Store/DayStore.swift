@@ -59,10 +59,13 @@ package struct DayOrder: Sendable {
         package var id: OrderID
         /// What a document of its own would be called.
         package var number: DocumentNumber
+        /// The same, had one of the company's other venues sold it.
+        package var otherNumbers: [DocumentNumber]
 
-        package init(id: OrderID, number: DocumentNumber) {
+        package init(id: OrderID, number: DocumentNumber, otherNumbers: [DocumentNumber] = []) {
             self.id = id
             self.number = number
+            self.otherNumbers = otherNumbers
         }
     }
 

@@ -96,7 +96,8 @@ private struct SaleSum {
         let request = PostingRequest(
             source: refund.source, hash: refund.hash, body: [], firstSeen: nil, organisation: refund.organisation,
             number: refund.number, original: sale.number)
-        guard let standing = try PostgresStore.original(sale.number, request, session), standing.standing != .gone
+        guard let (_, standing) = try PostgresStore.original(sale.number, sale.otherNumbers, request, session),
+            standing.standing != .gone
         else { return }
         sold = standing.document.total
         givenBack += standing.givenBack

@@ -11,7 +11,8 @@ extension PostgresStore: PostingStore {
     ) async throws -> (announced: [DocumentID], ending: Ending)? {
         try await pool.transaction { session in
             let source = request.source
-            try Self.lock([source], session)
+            // And the sale that it gives back: two refunds of one sale are added up.
+            try Self.lock([source] + [request.sale].compactMap(\.self), session)
             let key: [PostgresValue] = [.text(source.company.text), .text(source.kind.rawValue), .text(source.id)]
             _ = try session.query(
                 "INSERT INTO source_record (company, kind, id, hash, body, first_seen) "
@@ -56,7 +57,7 @@ extension PostgresStore: PostingStore {
     // MARK: what stands
 
     /// A document's row with the document it was made from.
-    private struct Row {
+    struct Row {
         let id: DocumentID
         var standing: StandingDocument
         let obstacle: String?
@@ -64,7 +65,7 @@ extension PostgresStore: PostingStore {
 
     /// By number, and by the index of the few that are not their order's first. Locked: nobody may claim one of them
     /// between the look and the change.
-    private static let rowsSQL = """
+    static let rowsSQL = """
         SELECT d.id, d.number, d.kind, d.slot, d.revision, d.state, d.closed_at IS NULL AS is_open, d.contact_number,
                d.trading_date, d.obstacle, d.is_reconciled, b.body, b.form
           FROM document AS d JOIN document_body AS b ON b.document_id = d.id
@@ -75,7 +76,7 @@ extension PostgresStore: PostingStore {
          ORDER BY d.revision, d.id FOR UPDATE OF d
         """
 
-    private static func rows(of request: PostingRequest, _ session: PostgresSession) throws -> [Row] {
+    static func rows(of request: PostingRequest, _ session: PostgresSession) throws -> [Row] {
         try rows(
             session.query(
                 rowsSQL,
@@ -85,7 +86,7 @@ extension PostgresStore: PostingStore {
                 ]), session)
     }
 
-    private static func rows(_ found: [PostgresRow], _ session: PostgresSession) throws -> [Row] {
+    static func rows(_ found: [PostgresRow], _ session: PostgresSession) throws -> [Row] {
         let ids = try found.map { try $0.int("id") }
         let payments = try session.query(
             """
@@ -150,12 +151,14 @@ extension PostgresStore: PostingStore {
         for index in order.documents.indices {
             order.documents[index].credited = try credited(order.documents[index].number, request, session)
         }
-        if let number = request.original { order.original = try original(number, request, session) }
+        if let number = request.original, let found = try original(number, request.otherOriginals, request, session) {
+            (order.originalNumber, order.original) = found
+        }
         return order
     }
 
     /// A document that one of the other kind takes back is gone, and so is the one that takes it back.
-    private static func withReversals(_ documents: [StandingDocument]) -> [StandingDocument] {
+    static func withReversals(_ documents: [StandingDocument]) -> [StandingDocument] {
         var documents = documents
         for reversal in documents.indices {
             guard case .reversal(let revision) = documents[reversal].document.slot,
@@ -169,50 +172,6 @@ extension PostgresStore: PostingStore {
             documents[reversal].standing = .gone
         }
         return documents
-    }
-
-    /// What credit notes set against an invoice have settled of it.
-    private static func credited(
-        _ number: DocumentNumber, _ request: PostingRequest, _ session: PostgresSession
-    ) throws -> Money {
-        let rows = try session.query(
-            """
-            SELECT coalesce(sum(p.amount), 0) AS credited FROM payment AS p JOIN document AS d ON d.id = p.document_id
-             WHERE d.original = $1 AND d.organisation = $2 AND p.allocates = $3 AND p.state = 'written'
-            """, [.text(request.number.text), .text(request.organisation.text), .text(number.text)])
-        return try rows.first.map { try Money(stored: $0.numeric("credited")) } ?? .zero
-    }
-
-    /// The sale that a refund gives back, as it stands now, with what other refunds have given back of it.
-    static func original(
-        _ number: DocumentNumber, _ request: PostingRequest, _ session: PostgresSession
-    ) throws -> StandingDocument? {
-        let source = try session.query(
-            "SELECT company, source_id FROM document WHERE number = $1 AND organisation = $2",
-            [.text(number.text), .text(request.organisation.text)])
-        guard let row = source.first else { return nil }
-        let found = try rows(
-            session.query(
-                rowsSQL,
-                [
-                    .text(number.text), .text(request.organisation.text), .text(try row.text("company")),
-                    .text(try row.text("source_id")),
-                ]), session)
-        let documents = withReversals(found.map(\.standing))
-        guard var original = documents.last(where: { $0.document.slot == .sale && $0.standing != .gone }) else {
-            return documents.first
-        }
-        let refunds = try session.query(
-            """
-            SELECT coalesce(sum(total), 0) AS given FROM document
-             WHERE original = $1 AND organisation = $2 AND source_id <> $3 AND slot = 'sale'
-               AND state NOT IN ('withdrawn', 'voided', 'refused')
-            """, [.text(number.text), .text(request.organisation.text), .text(request.source.id)])
-        original.givenBack = try refunds.first.map { try Money(stored: $0.numeric("given")) } ?? .zero
-        for document in documents where document.standing != .gone {
-            if case .refund = document.document.slot { original.givenBack += document.document.total }
-        }
-        return original
     }
 
     // MARK: what is done
@@ -379,7 +338,7 @@ extension LedgerPayment {
 
 extension Money {
     /// An amount of a table that only amounts of ours are put into.
-    fileprivate init(stored digits: String) throws {
+    init(stored digits: String) throws {
         guard let decimal = ExactDecimal(digits), let money = Money(exactly: decimal) else {
             throw UnreadableAmount(digits: digits)
         }

@@ -23,8 +23,12 @@ package struct PostingRequest: Sendable {
     package var organisation: OrganisationKey
     /// Of the order's first document.
     package var number: DocumentNumber
-    /// Of the sale a refund order gives back.
+    /// Of the sale a refund order gives back, as the refund's own venue would number it.
     package var original: DocumentNumber?
+    /// That sale as an order of the till's.
+    package var sale: SourceKey?
+    /// Its number as the company's other venues would: a guest may bring it back to any of them.
+    package var otherOriginals: [DocumentNumber] = []
     /// Of a named customer: whom the order's document is made out to.
     package var contact: CustomerContact?
 
@@ -46,6 +50,8 @@ package struct PostingRequest: Sendable {
 package struct StandingOrder: Sendable {
     package var documents: [StandingDocument] = []
     package var original: StandingDocument?
+    /// Without any suffix, of the venue that sold it; nil where nothing stands for it.
+    package var originalNumber: DocumentNumber?
     package var locks = LedgerLocks.none
     /// What the ledger would not do the last time it was asked to, by number.
     package var refusals: [DocumentNumber: String] = [:]

@@ -59,7 +59,7 @@ extension MappedMessage {
     /// The sale that this refund order gives back.
     private var sale: DayOrder.Sale? {
         guard let id = day?.givesBack, let number = posting.request.original else { return nil }
-        return DayOrder.Sale(id: id, number: number)
+        return DayOrder.Sale(id: id, number: number, otherNumbers: posting.request.otherOriginals)
     }
 
     /// Why its day does not take it; nil where it does.

@@ -32,6 +32,9 @@ struct OrderPosting {
             for: version, standing: standing.documents, original: standing.original)
         var moves: [PostingMove] = []
         var ending = Ending.done
+        func made(_ document: LedgerDocument, _ reason: String) -> NewDocument {
+            self.made(document, reason, original: standing.originalNumber ?? request.original)
+        }
         for step in steps {
             switch step.action {
             case .nothing, .removePayments, .removeAllocations: break
@@ -72,11 +75,11 @@ struct OrderPosting {
                 + "replay it.")
     }
 
-    private func made(_ document: LedgerDocument, _ reason: String) -> NewDocument {
+    private func made(_ document: LedgerDocument, _ reason: String, original: DocumentNumber?) -> NewDocument {
         var made = NewDocument(document, of: books)
         made.reason = reason
         made.revision = document.number.revision
-        if document.kind == .creditNote, document.slot == .sale { made.original = request.original }
+        if document.kind == .creditNote, document.slot == .sale { made.original = original }
         return made
     }
 }

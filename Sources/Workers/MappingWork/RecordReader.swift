@@ -93,6 +93,8 @@ final class MappedMessage: Sendable {
 struct RecordReader: Sendable {
     let mappings: [VenueKey: OrderMapping]
     let books: [VenueKey: VenueBooks]
+    /// Of all venues of a company.
+    private let prefixes: [CompanyKey: [String]]
     private let recordBytesMax: Int
     private let basisKeeping: MappingSettings.Basis
 
@@ -100,6 +102,7 @@ struct RecordReader: Sendable {
         basisKeeping = basis
         self.books = books
         mappings = books.mapValues { OrderMapping(books: $0) }
+        prefixes = Dictionary(grouping: books, by: \.key.company).mapValues { $0.map(\.value.numberPrefix).sorted() }
         self.recordBytesMax = recordBytesMax
     }
 
@@ -145,6 +148,11 @@ struct RecordReader: Sendable {
             hash: Self.hash(of: order, message.body),
             body: message.body, firstSeen: envelope.firstSeen, organisation: books.organisation, number: number,
             original: order.refundedOrder.map { DocumentNumber(prefix: books.numberPrefix, order: $0) })
+        if let sale = order.refundedOrder {
+            request.sale = SourceKey(company: company, kind: .order, id: sale.text)
+            request.otherOriginals = (prefixes[company] ?? []).filter { $0 != books.numberPrefix }
+                .map { DocumentNumber(prefix: $0, order: sale) }
+        }
         var documents: [LedgerDocument] = []
         if case .documents(let made) = version { documents = made }
         request.contact = Self.contact(of: order, documents, books)

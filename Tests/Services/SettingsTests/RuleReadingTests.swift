@@ -246,7 +246,7 @@ enum RulesExample {
             ("rules: [{set: {account: [a]}}]", "must be a single value"),
             ("rules: [{set: {tracking: {a: b, c: d, e: f}}}]", "one or two tracking categories"),
             ("rules: [{for: payment, set: {tax_type: X}}]", "sets no `tax_type`"),
-            ("rules: [{set: {account: '1', tax_type: OUTPUT7}}]", "which rate `OUTPUT7` is: add `OUTPUT7`"),
+            ("rules: [{set: {account: '1', tax_type: OUTPUT7}}]", "which rate `OUTPUT7` is: add it to `other_taxes`"),
             ("other_taxes: {OUTPUT7: 15}", "is not a rate such as 0.15"),
             ("rules: [{for: order, when: {product: a}, set: {contact: X}}]", "is of a line"),
             ("rules: [{for: payment, set: {reference: '{tag}'}}]", "is of a line"),
