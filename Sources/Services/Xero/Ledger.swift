@@ -119,6 +119,16 @@ package struct LedgerContact: Sendable {
     package let id: String
     package let name: String
     package let isArchived: Bool
+    /// The id of the contact that it was merged into.
+    let mergedInto: String?
+
+    fileprivate init?(_ element: JSON) {
+        guard let id = element["ContactID"]?.string else { return nil }
+        self.id = id
+        name = element["Name"]?.string ?? ""
+        isArchived = element["ContactStatus"]?.string == "ARCHIVED"
+        mergedInto = element["MergedToContactID"]?.string
+    }
 }
 
 extension LedgerDocument.Kind {
@@ -203,20 +213,28 @@ extension XeroClient: Ledger {
 
     package func contact(number: String) async throws -> Lookup<LedgerContact?> {
         let filter = Self.percentEncoded("ContactNumber==\"\(number)\"")
-        return try await lookUp("/Contacts?where=\(filter)&includeArchived=true") { json in
-            json["Contacts"].map { list in
-                let contacts = list.elements.compactMap { element -> LedgerContact? in
-                    guard element["ContactNumber"]?.string == number, let id = element["ContactID"]?.string else {
-                        return nil
-                    }
-                    return LedgerContact(
-                        id: id, name: element["Name"]?.string ?? "",
-                        isArchived: element["ContactStatus"]?.string == "ARCHIVED")
+        var path = "/Contacts?where=\(filter)&includeArchived=true"
+        var isFirst = true
+        // A contact that was merged into another is archived for good and names it: that one has taken its place.
+        for _ in 0..<Self.mergesMax {
+            let found = try await lookUp(path) { json in
+                json["Contacts"].map { list in
+                    let contacts = list.elements
+                        .filter { !isFirst || $0["ContactNumber"]?.string == number }.compactMap(LedgerContact.init)
+                    return contacts.first { !$0.isArchived } ?? contacts.first
                 }
-                return contacts.first { !$0.isArchived } ?? contacts.first
             }
+            guard case .found(let contact?) = found, contact.isArchived, let other = contact.mergedInto else {
+                return found
+            }
+            path = "/Contacts?IDs=\(Self.percentEncoded(other))&includeArchived=true"
+            isFirst = false
         }
+        return .failed(.refused(status: 200, "it was merged more than \(Self.mergesMax) times in a row"))
     }
+
+    /// So many merges of merged contacts are followed: more would be a ring.
+    private static let mergesMax = 6
 
     package func create(_ contact: NewContact, key: String) async throws -> Lookup<ElementResult> {
         var writer = JSONWriter()

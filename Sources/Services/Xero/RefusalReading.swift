@@ -17,6 +17,11 @@ package enum RefusalReading {
         sentences.contains { $0.lowercased().contains("contact name") && $0.lowercased().contains("already assigned") }
     }
 
+    /// "The Contact with ContactID X has been archived."
+    package static func saysContactIsArchived(_ sentences: [String]) -> Bool {
+        sentences.contains { $0.lowercased().contains("contact") && $0.lowercased().contains("has been archived") }
+    }
+
     /// The invoice owes less than the payment comes to: somebody has paid it, perhaps an earlier call of our own that
     /// arrived late.
     package static func saysPaidAlready(_ sentences: [String]) -> Bool {
@@ -76,7 +81,10 @@ package enum RefusalReading {
             }),
         Reading(
             deadLetterClass: .archived, words: ["contact with contactid", "contact has been archived"],
-            remedy: { _ in "Restore the venue's contact in Xero (Contacts, Archived), then replay." }),
+            remedy: { _ in
+                "Restore the venue's contact in Xero (Contacts, Archived), then replay. Where it was merged into "
+                    + "another contact, replay: that one is used from then on."
+            }),
         Reading(
             deadLetterClass: .archived, words: ["archived", "not active"], nameAfter: "account code",
             unnamed: "what the sentence names", plain: { ArchivedAccountWords.cause($0) },

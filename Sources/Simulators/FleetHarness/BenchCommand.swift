@@ -74,47 +74,7 @@ package struct BenchCommand: AsyncParsableCommand {
         try figures.json(machine: Machine.description, commit: Machine.commit)
             .write(toFile: output, atomically: true, encoding: .utf8)
         say("written to \(output)")
-    }
-}
-
-/// What was measured, by name; each run adds one value.
-struct Figures {
-    private var values: [(name: String, unit: String, values: [Double])] = []
-
-    /// - Parameter value: a rate, ratio, time or size. Never an amount of money.
-    mutating func add(_ name: String, _ value: Double, _ unit: String) {
-        if let index = values.firstIndex(where: { $0.name == name }) {
-            values[index].values.append(value)
-        } else {
-            values.append((name, unit, [value]))
-        }
-    }
-
-    private static func median(_ values: [Double]) -> Double {
-        let sorted = values.sorted()
-        let middle = sorted.count / 2
-        return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-    }
-
-    private static func text(_ value: Double) -> String { String(format: value < 10 ? "%.3f" : "%.0f", value) }
-
-    var table: [String] {
-        values.map { row in
-            let (least, most) = (row.values.min() ?? 0, row.values.max() ?? 0)
-            let name = row.name.padding(toLength: 28, withPad: " ", startingAt: 0)
-            return "\(name) median \(Self.text(Self.median(row.values)))  min \(Self.text(least))  "
-                + "max \(Self.text(most))  \(row.unit)"
-        }
-    }
-
-    func json(machine: String, commit: String) -> String {
-        var lines = ["  \"machine\": \"\(machine)\"", "  \"commit\": \"\(commit)\""]
-        lines += values.map { row in
-            "  \"\(row.name)\": {\"median\": \(Self.text(Self.median(row.values))), "
-                + "\"min\": \(Self.text(row.values.min() ?? 0)), \"max\": \(Self.text(row.values.max() ?? 0)), "
-                + "\"unit\": \"\(row.unit)\"}"
-        }
-        return "{\n" + lines.joined(separator: ",\n") + "\n}\n"
+        if !figures.missed.isEmpty { throw HarnessError(figures.missed.joined(separator: "; ")) }
     }
 }
 

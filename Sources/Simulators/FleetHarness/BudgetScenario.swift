@@ -28,10 +28,10 @@ struct BudgetScenario {
         try Self.organisations.write(to: options.configuration)
         let fleet = try await Fleet(options)
         let (looks, ends, refused) = try await fleet.ending { try await measure(fleet) }
-        figures.add("budget.use", Self.use(looks, ends), "share of the permits' time, goal 0.98")
-        figures.add("budget.refused_calls", Double(refused), "calls answered 429")
+        figures.add("budget.use", Self.use(looks, ends), "share of the permits' time", .atLeast(0.98))
+        figures.add("budget.refused_calls", Double(refused), "calls answered 429", .atMost(0))
         let calls = looks.last?.calls.reduce(0, +) ?? 0
-        figures.add("budget.calls_per_order", Double(calls) / Double(orders), "calls, goal 0.045")
+        figures.add("budget.calls_per_order", Double(calls) / Double(orders), "calls", .atMost(0.045))
         if let first = looks.first, let last = looks.last {
             figures.add("budget.seconds", DrainScenario.seconds(last.at - first.at), "s for the backlog")
         }

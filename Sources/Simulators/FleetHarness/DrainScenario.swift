@@ -23,11 +23,11 @@ struct DrainScenario {
             try await fleet.queue(bodies)
             let (seconds, children) = try await drain(fleet, figures: &figures)
             let rate = Double(orders) / seconds
-            figures.add("drain.orders_per_second", rate, "orders/s")
+            figures.add("drain.orders_per_second", rate, "orders/s", .atLeast(3_000))
             figures.add("drain.raw_per_second", raw, "messages/s over two hops")
-            figures.add("drain.ratio_to_raw", rate / raw, "ratio")
+            figures.add("drain.ratio_to_raw", rate / raw, "ratio", .atLeast(0.3))
             let memory = children.compactMap(\.residentBytes).max() ?? 0
-            figures.add("worker.rss_mb", Double(memory) / 1_048_576, "MB, the largest worker")
+            figures.add("worker.rss_mb", Double(memory) / 1_048_576, "MB, the largest worker", .atMost(60))
         } catch {
             _ = await fleet.stop()
             throw error

@@ -9,7 +9,7 @@ struct MappingScenario {
 
     private static let orders = 5_000
     /// Orders a second that one core is held to, with the example configuration as it is.
-    static let rateMin: Int64 = 20_000
+    static let rateMin = 20_000.0
     /// Where the example's organisations take rules.
     private static let place = "    tracking_category: Venue\n"
 
@@ -26,10 +26,7 @@ struct MappingScenario {
                 throw HarnessError("the mapping with \(count) rules came to \(answer)")
             }
             let name = count == 0 ? "mapping.orders_per_second" : "mapping.ruled_\(count)_per_second"
-            figures.add(name, Double(rate), "orders/s, one core" + (count == 0 ? ", goal \(Self.rateMin)" : ""))
-            if count == 0, rate < Self.rateMin {
-                throw HarnessError("the mapping makes \(rate) orders/s on one core, fewer than \(Self.rateMin)")
-            }
+            figures.add(name, Double(rate), "orders/s, one core", count == 0 ? .atLeast(Self.rateMin) : nil)
             if count == 10 { figures.add("mapping.records_per_second", Double(whole), "records/s, read and written") }
         }
     }

@@ -48,7 +48,9 @@ struct ReplayScenario {
             guard most - before <= Self.growthMax else {
                 throw HarnessError("the handler grew by \(most - before) bytes, more than \(Self.growthMax)")
             }
-            figures.add("replay.per_second", Double(letters) / seconds, "letters/s, from the command to paid invoices")
+            figures.add(
+                "replay.per_second", Double(letters) / seconds, "letters/s, from the command to paid invoices",
+                .atLeast(500))
             figures.add("replay.handler_rss_mb", Double(most) / 1_048_576, "MB, the most while replaying")
             figures.add("replay.handler_rss_empty_mb", Double(empty) / 1_048_576, "MB, before the first letter")
             figures.add("replay.handler_rss_before_mb", Double(before) / 1_048_576, "MB, with all letters on the desk")

@@ -88,12 +88,29 @@ extension Books {
 
     /// What a person does in the vendor's pages; its API restores no contact.
     mutating func restoreContact(_ number: String) throws(SettingsError) {
-        guard let index = contacts.firstIndex(where: { $0.number == number && $0.isArchived }) else {
+        guard let index = contacts.firstIndex(where: { $0.number == number && $0.isArchived && $0.mergedInto == nil })
+        else {
             throw SettingsError("there is no archived contact '\(number)'")
         }
         var contact = contacts[index]
         contact.isArchived = false
         _ = commit(contact, index)
+    }
+
+    /// What a person does in the vendor's pages: everything of the one is the other's from then on.
+    mutating func mergeContact(_ number: String, into other: String) throws(SettingsError) {
+        guard number != other, let index = contactsByNumber[number], let target = contactsByNumber[other] else {
+            throw SettingsError("there are no two active contacts '\(number)' and '\(other)'")
+        }
+        var contact = contacts[index]
+        (contact.isArchived, contact.mergedInto) = (true, contacts[target].id)
+        _ = commit(contact, index)
+        for document in invoices.documents.indices where invoices.documents[document].contact == index {
+            invoices.documents[document].contact = target
+        }
+        for document in creditNotes.documents.indices where creditNotes.documents[document].contact == index {
+            creditNotes.documents[document].contact = target
+        }
     }
 
     mutating func markCustomer(_ index: Int) {

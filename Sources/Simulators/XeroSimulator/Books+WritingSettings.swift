@@ -19,6 +19,7 @@ extension Books {
             if !contact.number.isEmpty { writer.field("ContactNumber", contact.number) }
             if !contact.accountNumber.isEmpty { writer.field("AccountNumber", contact.accountNumber) }
             writer.field("ContactStatus", contact.isArchived ? "ARCHIVED" : "ACTIVE")
+            if let other = contact.mergedInto { writer.field("MergedToContactID", other.text) }
             writer.field("Name", contact.name)
             if !contact.firstName.isEmpty { writer.field("FirstName", contact.firstName) }
             if !contact.lastName.isEmpty { writer.field("LastName", contact.lastName) }

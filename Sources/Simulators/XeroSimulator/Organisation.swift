@@ -117,8 +117,9 @@ actor Organisation {
 
     /// Changes settings, accounts and venues while running: the members of `OrganisationSettings.apply`, and
     /// `archiveAccounts`, `activateAccounts`, `venues`, `archiveVenues`, `activateVenues`, `restoreContacts`,
-    /// `reconcile` (lists; the last of document numbers, whose payments are then reconciled), `rounding: false`
-    /// (takes the mark of the system account away). Throws `SettingsError`; what came before the mistake is done.
+    /// `reconcile` (lists; the last of document numbers, whose payments are then reconciled), `mergeContacts` (an
+    /// object: contact number into contact number), `rounding: false` (takes the mark of the system account away).
+    /// Throws `SettingsError`; what came before the mistake is done.
     func change(_ json: JSON) throws {
         var settings = books.settings
         try settings.apply(json)
@@ -135,6 +136,9 @@ actor Organisation {
             books.tracking[0].options[index].isActive = true
         }
         for number in json["restoreContacts"]?.elements.compactMap(\.string) ?? [] { try books.restoreContact(number) }
+        for pair in json["mergeContacts"]?.members ?? [] {
+            try books.mergeContact(pair.key, into: pair.value.string ?? "")
+        }
         for number in json["reconcile"]?.elements.compactMap(\.string) ?? [] {
             try books.reconcilePayments(of: number)
         }

@@ -11,6 +11,8 @@ struct Contact: Sendable {
     var taxNumber = ""
     var companyNumber = ""
     var isArchived = false
+    /// What a person merged it into; it is archived for good then.
+    var mergedInto: XeroID?
     var isCustomer = false
     /// As JSON, as they came; empty means the vendor's blank lists.
     var phones: [UInt8] = []

@@ -18,6 +18,9 @@ actor ContactBook {
     private let patience: Patience
     private let turn = SoloTurn()
     private var known: [String: String] = [:]
+    /// Numbers whose contact the ledger takes no documents for any more, archived or merged into another: what is
+    /// stored of them is not believed until somebody has looked again.
+    private var doubted: Set<String> = []
     /// Numbers whose creation under the first key did not end well: Xero repeats an answer, also a 500 or a refusal,
     /// for six minutes under its key, so each further attempt has one of its own.
     private var spent: Set<String> = []
@@ -52,6 +55,12 @@ actor ContactBook {
         return try result.get()
     }
 
+    /// The ledger would not have a document for it: whoever needs it next looks it up there.
+    func doubt(_ number: String) {
+        known[number] = nil
+        doubted.insert(number)
+    }
+
     private func find(
         _ number: String, _ customer: ClaimedContact?, holding claims: [Claim]
     ) async throws -> String {
@@ -76,6 +85,7 @@ actor ContactBook {
 
     private func knownID(of number: String) async throws -> String? {
         if let id = known[number] { return id }
+        guard !doubted.contains(number) else { return nil }
         guard let id = try await store.contactID(number, in: organisation) else { return nil }
         known[number] = id
         return id
@@ -119,6 +129,7 @@ actor ContactBook {
             case .found(let id):
                 try await store.link(number, to: id, in: organisation)
                 known[number] = id
+                doubted.remove(number)
                 return id
             case .failed(let failure): outcome = failure
             }

@@ -134,6 +134,9 @@ extension Writing {
                 there.append(element)
             } else {
                 let park = RefusalReading.park(result.errors, document: claim.name)
+                if RefusalReading.saysContactIsArchived(result.errors) {
+                    await tools.contacts.doubt(claim.contactNumber)
+                }
                 self.park(claim, park)
                 outcomes.append(InvoiceResult(claim: claim, state: .refused, cause: park.cause))
             }

@@ -85,6 +85,13 @@ struct DeskClassTests {
                 #expect(try await desk.letters("class").last == ["class": "archived"])
                 // Archived contacts cannot be edited by the API; a person restores them in Xero's pages.
                 try await desk.inXero(#""restoreContacts":["WALKIN-HBR"]"#)
+                try await desk.waitForBooks(ids.map { "HBR-\($0) 12.30 due 0.00" })
+
+                // Two walk-in contacts become one: the other takes the venue's sales from then on.
+                try await hand.call(.put, "/Contacts", #"{"Contacts":[{"Name":"Walk-ins","ContactNumber":"ALL"}]}"#)
+                try await desk.inXero(#""mergeContacts":{"WALKIN-HBR":"ALL"}"#)
+                ids.append("912")
+                try await desk.running.publish([desk.messages.order(id: "912")])
             }
             try await desk.waitForBooks(ids.map { "HBR-\($0) 12.30 due 0.00" })
 
