@@ -60,7 +60,7 @@ enum Rules {
     private static let floatingPointAllowed = [
         "Sources/Clients/Postgres/Backoff.swift": "pauses between attempts",
         "Sources/Simulators/XeroSimulator/Faults.swift": "the share of calls that a fault hits",
-        "Sources/Simulators/FleetHarness/BenchCommand.swift": "figures of benchmarks, to be printed",
+        "Sources/Simulators/FleetHarness/Figures.swift": "figures of benchmarks, to be printed",
         "Sources/Simulators/FleetHarness/BudgetScenario.swift": "calls and seconds of a benchmark",
         "Sources/Simulators/FleetHarness/DrainScenario.swift": "orders a second and megabytes of a benchmark",
         "Sources/Simulators/FleetHarness/Fleet+Watching.swift": "milliseconds of latency in a benchmark",
