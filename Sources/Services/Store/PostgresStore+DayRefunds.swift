@@ -18,7 +18,11 @@ extension PostgresStore {
             guard let sale = refund.givesBack else { continue }
             let key = SourceKey(company: refund.source.company, kind: .order, id: sale.id.text)
             var sum = sums[key] ?? SaleSum()
-            if sum.sold == nil { try sum.addDocuments(of: sale, refund, session) }
+            if sum.sold == nil {
+                try sum.addDocuments(of: sale, refund, session)
+            } else {
+                sum.givenBack += try givenBack(of: [sale.number] + sale.otherNumbers, refund.organisation, session)
+            }
             if let sold = sum.sold {
                 let left = sold - sum.givenBack
                 if refund.givenBack > left { beyond[refund.source] = .beyondSale(sold: sold, left: left) }
@@ -34,11 +38,16 @@ extension PostgresStore {
     private static func sums(
         of refunds: [DayOrder], replacing orders: [DayOrder], _ session: PostgresSession
     ) throws -> [SourceKey: SaleSum] {
-        var keys: Set<SourceKey> = []
-        for refund in refunds {
-            guard let sale = refund.givesBack else { continue }
-            keys.insert(SourceKey(company: refund.source.company, kind: .order, id: sale.id.text))
+        let keys = refunds.compactMap { refund in
+            refund.givesBack.map { SourceKey(company: refund.source.company, kind: .order, id: $0.id.text) }
         }
+        return try sums(of: Set(keys), without: Set(orders.map(\.source)), session)
+    }
+
+    /// What of sales is in summaries, and what refunds in summaries gave back of them.
+    static func sums(
+        of keys: Set<SourceKey>, without left: Set<SourceKey>, _ session: PostgresSession
+    ) throws -> [SourceKey: SaleSum] {
         let sorted = keys.sorted { ($0.company.text, $0.id) < ($1.company.text, $1.id) }
         let places: [PostgresValue] = [.texts(sorted.map(\.company.text)), .texts(sorted.map(\.id))]
         // One refund of a sale after the other, whichever mappers they are with.
@@ -60,12 +69,11 @@ extension PostgresStore {
                 ON e.company = u.company AND e.gives_back = u.source_id
              WHERE e.now IS NOT NULL
             """, places)
-        let replaced = Set(orders.map(\.source))
         var sums = Dictionary(uniqueKeysWithValues: sorted.map { ($0, SaleSum()) })
         for row in rows {
             let company = CompanyKey(try row.text("company"))
             let own = SourceKey(company: company, kind: .order, id: try row.text("own"))
-            if replaced.contains(own) { continue }
+            if left.contains(own) { continue }
             let sale = SourceKey(company: company, kind: .order, id: try row.text("source_id"))
             sums[sale]?.add([try DayEntry(stored: row.bytes("now"))])
         }
@@ -74,7 +82,7 @@ extension PostgresStore {
 }
 
 /// What was sold by an order and given back of it.
-private struct SaleSum {
+struct SaleSum {
     /// Nil: it is in no summary.
     var sold: Money?
     var givenBack = Money.zero

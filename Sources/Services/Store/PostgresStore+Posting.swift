@@ -151,8 +151,12 @@ extension PostgresStore: PostingStore {
         for index in order.documents.indices {
             order.documents[index].credited = try credited(order.documents[index].number, request, session)
         }
-        if let number = request.original, let found = try original(number, request.otherOriginals, request, session) {
-            (order.originalNumber, order.original) = found
+        if let number = request.original {
+            if let found = try original(number, request.otherOriginals, request, session) {
+                (order.originalNumber, order.original) = found
+            } else {
+                order.summarised = try summarised(number, request, session)
+            }
         }
         return order
     }

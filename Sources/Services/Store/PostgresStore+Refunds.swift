@@ -45,16 +45,36 @@ extension PostgresStore {
         guard var original = documents.last(where: { $0.document.slot == .sale && $0.standing != .gone }) else {
             return documents.first.map { (number, $0) }
         }
-        let refunds = try session.query(
-            """
-            SELECT coalesce(sum(total), 0) AS given FROM document
-             WHERE original = $1 AND organisation = $2 AND source_id <> $3 AND slot = 'sale'
-               AND state NOT IN ('withdrawn', 'voided', 'refused')
-            """, [.text(number.text), .text(request.organisation.text), .text(request.source.id)])
-        original.givenBack = try refunds.first.map { try Money(stored: $0.numeric("given")) } ?? .zero
+        original.givenBack = try givenBack(of: [number], request.organisation, except: request.source.id, session)
         for document in documents where document.standing != .gone {
             if case .refund = document.document.slot { original.givenBack += document.document.total }
         }
         return (number, original)
+    }
+
+    /// What credit notes of their own have given back of a sale, whichever of its numbers they name.
+    static func givenBack(
+        of numbers: [DocumentNumber], _ organisation: OrganisationKey, except id: String = "",
+        _ session: PostgresSession
+    ) throws -> Money {
+        let rows = try session.query(
+            """
+            SELECT coalesce(sum(total), 0) AS given FROM document
+             WHERE original = ANY($1) AND organisation = $2 AND source_id <> $3 AND slot = 'sale'
+               AND state NOT IN ('withdrawn', 'voided', 'refused')
+            """, [.texts(numbers.map(\.text)), .text(organisation.text), .text(id)])
+        return try rows.first.map { try Money(stored: $0.numeric("given")) } ?? .zero
+    }
+
+    /// The sale that a refund gives back, where it is inside of a summary; nil where it is in none.
+    static func summarised(
+        _ number: DocumentNumber, _ request: PostingRequest, _ session: PostgresSession
+    ) throws -> SummarisedSale? {
+        guard let sale = request.sale, let sum = try sums(of: [sale], without: [request.source], session)[sale],
+            let sold = sum.sold
+        else { return nil }
+        let numbers = [number] + request.otherOriginals
+        let byDocuments = try givenBack(of: numbers, request.organisation, except: request.source.id, session)
+        return SummarisedSale(number: number, sold: sold, givenBack: sum.givenBack + byDocuments)
     }
 }

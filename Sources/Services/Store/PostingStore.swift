@@ -52,6 +52,8 @@ package struct StandingOrder: Sendable {
     package var original: StandingDocument?
     /// Without any suffix, of the venue that sold it; nil where nothing stands for it.
     package var originalNumber: DocumentNumber?
+    /// Instead of it: that sale inside of a summary.
+    package var summarised: SummarisedSale?
     package var locks = LedgerLocks.none
     /// What the ledger would not do the last time it was asked to, by number.
     package var refusals: [DocumentNumber: String] = [:]

@@ -29,7 +29,7 @@ struct OrderPosting {
     /// that a refusal never leaves a sale booked twice.
     func moves(over standing: StandingOrder) -> (moves: [PostingMove], ending: Ending) {
         let steps = PostingDecision(locks: standing.locks).steps(
-            for: version, standing: standing.documents, original: standing.original)
+            for: version, standing: standing.documents, original: standing.original, summarised: standing.summarised)
         var moves: [PostingMove] = []
         var ending = Ending.done
         func made(_ document: LedgerDocument, _ reason: String) -> NewDocument {

@@ -246,6 +246,16 @@ private enum Before {
         #expect(steps("15.01")[0].reason.contains("15.01") && steps("15.01")[0].reason.contains("15.00"))
     }
 
+    @Test("of a sale inside of a summary no more is given back than is left of it")
+    func beyondSummarised() {
+        let sale = SummarisedSale(
+            number: DocumentNumber("HBR-5000000001"), sold: Money(cents: 2000), givenBack: Money(cents: 1500))
+        for (total, step) in [("5.00", "create credit HBR-5000000009"), ("5.01", "park")] {
+            let steps = PostingDecision().steps(for: refund(total, paid: total), standing: [], summarised: sale)
+            #expect(steps.map(\.description) == [step], "\(total)")
+        }
+    }
+
     @Test("a refund that settles an open sale waits for it, and goes to its present revision")
     func settling() throws {
         let decision = PostingDecision()

@@ -10,12 +10,49 @@ import Testing
 @Suite(.serialized, .enabled(if: Servers.areThere, Servers.absence), .timeLimit(.minutes(8)))
 struct PostingTests {
     private func with(
-        _ name: String, _ work: (RunningFleet, Messages) async throws -> Void
+        _ name: String, configuration: String? = nil, _ work: (RunningFleet, Messages) async throws -> Void
     ) async throws {
-        try await RunningFleet.with(name) { running in
+        try await RunningFleet.with(name, configuration: configuration) { running in
             try await running.fleet.startWorkers(["mapper", "writer", "dead-letter-handler"])
             try await running.fleet.waitUntilReady()
             try await work(running, Messages(run: running.fleet.run))
+        }
+    }
+
+    @Test("a sale inside of a summary is given back once, at its own venue or at one that posts order by order")
+    func refundOfSummarised() async throws {
+        let file = try RunningFleet.configuration {
+            $0.replacing(
+                "        tracking: Harbour Bistro\n",
+                with: "        tracking: Harbour Bistro\n        posting: {mode: daily_summary}\n")
+        }
+        defer { try? FileManager.default.removeItem(at: file) }
+        try await with("refund-summed", configuration: file.path) { running, messages in
+            func refund(_ id: String, of sale: String, at site: String) -> AMQPMessage {
+                messages.order(id: id) {
+                    Sale.refund(of: sale, $0).replacing(#""site_id":923"#, with: #""site_id":\#(site)"#)
+                }
+            }
+            func entries() async throws -> Int {
+                try await running.rows("SELECT 1 FROM \(running.fleet.schema).day_entry").count
+            }
+            try await running.publish([messages.order(id: "941"), messages.order(id: "942")])
+            try await running.wait("the sales' day") { try await entries() == 2 }
+            try await running.publish([refund("943", of: "941", at: "985"), refund("944", of: "942", at: "923")])
+            try await running.wait("the refunds") {
+                let notes = try await running.ledger().creditNotes.map(\.number)
+                let count = try await entries()
+                return notes.contains("PIER-943") && count == 3
+            }
+            try await running.publish([
+                refund("945", of: "941", at: "985"), refund("946", of: "941", at: "923"),
+                refund("947", of: "942", at: "985"),
+            ])
+            try await running.wait("the letters") { try await running.watch.counts().dead == 3 }
+            let letters = try await running.letters()
+            for number in ["PIER-945", "HBR-946", "PIER-947"] {
+                #expect(letters.contains { $0.contains(number) && $0.contains("only 0.00 is left") }, "\(letters)")
+            }
         }
     }
 

@@ -1,6 +1,20 @@
 package import Domain
 package import Money
 
+/// A sale that a refund gives back and that has no document of its own but is inside of a summary.
+package struct SummarisedSale: Sendable, Hashable {
+    /// What a document of its own would be called.
+    package var number: DocumentNumber
+    package var sold: Money
+    package var givenBack: Money
+
+    package init(number: DocumentNumber, sold: Money, givenBack: Money) {
+        self.number = number
+        self.sold = sold
+        self.givenBack = givenBack
+    }
+}
+
 /// Decides what to do in the ledger about a new version of an order, given what already stands there for it.
 ///
 /// Pure, and the only place that decides it. The choices, best first:
@@ -20,9 +34,11 @@ package struct PostingDecision: Sendable {
     /// - Parameters:
     ///   - standing: every document of the order, gone ones too, since their numbers are used up.
     ///   - original: of a refund order, the sale it gives back, as it stands now; nil where the ledger has none.
+    ///   - summarised: the same where it is inside of a summary.
     /// - Returns: at least one step, in the order to be taken.
     package func steps(
-        for version: OrderVersion, standing: [StandingDocument], original: StandingDocument? = nil
+        for version: OrderVersion, standing: [StandingDocument], original: StandingDocument? = nil,
+        summarised: SummarisedSale? = nil
     ) -> [PostingStep] {
         let live = standing.filter { $0.standing != .gone }
         switch version {
@@ -40,6 +56,11 @@ package struct PostingDecision: Sendable {
             if own.isEmpty { return [PostingStep(.nothing, "The order was deleted before it was booked.")] }
             return own.flatMap { takeAway($0, because: "The order was deleted in Kounta") }
         case .documents(let wanted):
+            if let summarised, original == nil, standing.allSatisfy({ $0.standing == .gone }),
+                let step = obstacle(wanted, summarised)
+            {
+                return [step]
+            }
             return steps(for: wanted, standing: standing, original: original)
         }
     }
@@ -93,6 +114,15 @@ package struct PostingDecision: Sendable {
         guard refund.total > left else { return nil }
         let park = Park.beyondSale(
             refund.number, refund.total, of: original.number, over: original.document.total, left: left)
+        return PostingStep(.park(park), park.cause)
+    }
+
+    /// No more can be given back of a sale in a summary than was sold there.
+    private func obstacle(_ wanted: [LedgerDocument], _ sale: SummarisedSale) -> PostingStep? {
+        guard let refund = wanted.first(where: { $0.kind == .creditNote && $0.slot == .sale }) else { return nil }
+        let left = sale.sold - sale.givenBack
+        guard refund.total > left else { return nil }
+        let park = Park.beyondSale(refund.number, refund.total, of: sale.number, over: sale.sold, left: left)
         return PostingStep(.park(park), park.cause)
     }
 
