@@ -16,6 +16,8 @@ package struct MappedReplay: Sendable, Hashable {
         case outdated = "a later version of the order was booked"
         /// What the order says stands in the ledger, or needs no document of its own there.
         case nothingLeft = "dealt with: the order needs nothing more"
+        /// What it says has no place in the books as they are kept now.
+        case needless = "it needs nothing in the books"
     }
 
     package let mark: LetterMark
