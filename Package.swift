@@ -208,8 +208,8 @@ let package = Package(
             crypto, logging,
         ]),
         tests("Workers", "DeadLettersTests", [
-            "AMQP", "DeadLetters", "Domain", "JSON", "Mapping", "Messaging", "Settings", "Store", "Telemetry", "Threads",
-            logging, lifecycle,
+            "AMQP", "DeadLetters", "Domain", "JSON", "Mapping", "Messaging", "Postgres", "Settings", "Store", "Telemetry",
+            "Threads", logging, lifecycle,
         ]),
         tests("Workers", "WritingTests", [
             "AMQP", "Domain", "HTTP", "JSON", "Messaging", "Money", "Postgres", "Setbacks", "Settings", "Store", "Telemetry",
