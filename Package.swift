@@ -134,6 +134,7 @@ let package = Package(
             .embedInCode("Migrations/0022_mapping_edits.sql"),
             .embedInCode("Migrations/0023_room_for_updates.sql"),
             .embedInCode("Migrations/0024_till_customers.sql"),
+            .embedInCode("Migrations/0028_corrections_at_the_desk.sql"),
         ]),
 
         // Books: pure.
@@ -207,8 +208,8 @@ let package = Package(
             crypto, logging,
         ]),
         tests("Workers", "DeadLettersTests", [
-            "AMQP", "DeadLetters", "Domain", "JSON", "Mapping", "Messaging", "Settings", "Store", "Telemetry", "Threads",
-            logging, lifecycle,
+            "AMQP", "DeadLetters", "Domain", "JSON", "Mapping", "Messaging", "Postgres", "Settings", "Store", "Telemetry",
+            "Threads", logging, lifecycle,
         ]),
         tests("Workers", "WritingTests", [
             "AMQP", "Domain", "HTTP", "JSON", "Messaging", "Money", "Postgres", "Setbacks", "Settings", "Store", "Telemetry",

@@ -59,7 +59,7 @@ package struct Notice: Sendable, Hashable {
 /// One change of the books of alerts, with what is to be told of it.
 package enum AlertStep: Sendable, Hashable {
     case open(Concern, [Notice])
-    /// Resolved a short time ago, and here again: the same alert goes on.
+    /// Resolved a short time ago, and here again: the same alert goes on. The time to its escalation begins anew.
     case reopen(Int64, Concern, [Notice])
     case keep(Int64, Concern, [Notice])
     case resolve(Int64, [Notice])
@@ -100,7 +100,7 @@ package enum AlertDecision {
             if let alert = open[concern.key] {
                 steps.append(.keep(alert.id, concern, isMuted ? [] : due(alert, concern, policy, now)))
             } else if let alert = recent[concern.key], let told = alert.lastTold, now.since(told) < policy.period {
-                steps.append(.reopen(alert.id, concern, []))
+                steps.append(.reopen(alert.id, concern, isMuted ? [] : again(alert, concern, policy, now)))
             } else {
                 let notices = isMuted ? [] : first(concern, policy, now)
                 steps.append(.open(concern, notices))
@@ -121,6 +121,19 @@ package enum AlertDecision {
             return [Notice(.escalated, ordinal: 1, notBefore: notBefore, reachesSecondLine: true)]
         }
         return [Notice(.opened, ordinal: 1, notBefore: notBefore)]
+    }
+
+    /// Whoever was told of the end believes that all is well: of a grave matter's return they are told at once, as the
+    /// first time. Of any other they are not, for as long as a period: it would be told each time it comes and goes.
+    private static func again(
+        _ alert: KnownAlert, _ concern: Concern, _ policy: AlertPolicy, _ now: Instant
+    ) -> [Notice] {
+        guard concern.isGrave, !concern.isInHand else { return [] }
+        return [
+            Notice(
+                .escalated, ordinal: alert.notices + 1, notBefore: policy.deliverable(concern.organisation, at: now),
+                reachesSecondLine: true)
+        ]
     }
 
     private static func due(

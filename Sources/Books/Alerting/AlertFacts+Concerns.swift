@@ -6,18 +6,22 @@ extension AlertFacts {
     /// A cause is told once: documents that wait because their connection is dead are told by that connection alone,
     /// and a venue whose poller is silent is not told as a venue without orders.
     package func concerns(_ policy: AlertPolicy, at now: Instant) -> [Concern] {
-        let unreachable = connectionConcerns(policy, now)
-        let held = Set(
-            connections.filter { $0.deadSince != nil }.flatMap(\.organisations) + disconnections.map(\.organisation))
+        let shutOut = connectionConcerns(policy, now)
+        let held = unreachable
         let silent = venues.filter { isUnpolled($0, policy, now) }
         let silentSites = Set(silent.map { "\($0.company)/\($0.site)" })
         let quiet = venues.filter { !silentSites.contains("\($0.company)/\($0.site)") }
-        return unreachable + groups.compactMap { concern($0, policy, now) } + silent.map { unpolled($0, policy) }
-            + quiet.compactMap { withoutOrders($0, policy, now) }
-            + openDays.filter { !held.contains($0.organisation) }.compactMap { notPosted($0, policy, now) }
+        let late = openDays.filter { !held.contains($0.organisation) }
+        return shutOut + groups.compactMap { concern($0, policy, now) } + silent.map { unpolled($0, policy) }
+            + quiet.compactMap { withoutOrders($0, policy, now) } + late.compactMap { notPosted($0, policy, now) }
             + unclosedDays.compactMap { notClosed($0, policy, now) }
             + waiting(policy, now).filter { !held.contains($0.organisation ?? OrganisationKey("")) }
             + budgets.compactMap { concern($0, policy) } + handlerConcerns(policy, now) + idle(policy, now)
+    }
+
+    /// Organisations that no call reaches until a person connects them again.
+    package var unreachable: Set<OrganisationKey> {
+        Set(connections.filter { $0.deadSince != nil }.flatMap(\.organisations) + disconnections.map(\.organisation))
     }
 
     private func money(_ amount: String?, _ organisation: OrganisationKey?) -> String? {
@@ -84,7 +88,8 @@ extension AlertFacts {
             place: "\(venue.name) (\(venue.organisation))", title: "no orders of \(venue.name) in its trading hours",
             cause: "Kounta is read and gives no order of this venue, although it should be trading.",
             remedy: "Ask the venue whether its tills are online; if it is closed today, mute this alert.",
-            command: "tillbridge alerts mute --alert venue_silent:\(venue.company)/\(venue.site) --for 12h --by NAME",
+            command: "tillbridge alerts mute --alert "
+                + "\(ShellWord.bare("venue_silent:\(venue.company)/\(venue.site)")) --for 12h --by NAME",
             since: since)
     }
 
@@ -100,7 +105,8 @@ extension AlertFacts {
             place: "\(day.venue) (\(day.organisation))", title: "\(day.venue) of \(day.day) is not in the ledger",
             cause: "Documents of that day are made but not finished in Xero.",
             remedy: "See the writer's log for what it waits for; the documents go on by themselves.",
-            command: "tillbridge dead-letters list --venue '\(day.venue)' --from \(day.day) --to \(day.day)",
+            command: "tillbridge dead-letters list --venue \(ShellWord.quoted(day.venue)) --from \(day.day) "
+                + "--to \(day.day)",
             since: ended, count: day.count, amount: money(day.amount, day.organisation))
     }
 
@@ -120,7 +126,7 @@ extension AlertFacts {
                 ? "Finalise the takings in Kounta; else the day is closed without them after `takings_within`. Where "
                     + "the till is counted the next morning, set `cut_off` to a time after that."
                 : "See the logs of poller and mapper for what they wait for; the day is closed by itself then.",
-            command: "tillbridge preview --venue '\(day.venue)' --day \(day.day)", since: ended)
+            command: "tillbridge preview --venue \(ShellWord.quoted(day.venue)) --day \(day.day)", since: ended)
     }
 
     private func waiting(_ policy: AlertPolicy, _ now: Instant) -> [Concern] {
@@ -136,7 +142,13 @@ extension AlertFacts {
     }
 
     private func idle(_ policy: AlertPolicy, _ now: Instant) -> [Concern] {
-        idleQueues.filter { !$0.isForDesk && now.since($0.since) >= policy.queueAge }.map { queue in
+        // A writer whose organisation takes no calls for a while lets its queue go, and comes back by itself; what
+        // waits there too long is seen by its documents' age.
+        let resting = unreachable.union(self.resting)
+        return idleQueues.filter { queue in
+            !queue.isForDesk && now.since(queue.since) >= policy.queueAge
+                && !(queue.organisation.map { resting.contains($0) } ?? false)
+        }.map { queue in
             if queue.hasConsumer {
                 return Concern(
                     .queueAge, subject: "reader/\(queue.name)", place: "queue \(queue.name)",
@@ -146,11 +158,11 @@ extension AlertFacts {
                     command: "mapper --config tillbridge.yaml", since: queue.since, count: queue.waiting)
             }
             return Concern(
-                .queueAge, subject: "queue/\(queue.name)", place: "queue \(queue.name)",
-                title: "nobody takes messages from \(queue.name)",
+                .queueAge, subject: "queue/\(queue.name)", organisation: queue.organisation,
+                place: "queue \(queue.name)", title: "nobody takes messages from \(queue.name)",
                 cause: "It holds messages and has no consumer.",
-                remedy: "Start the worker that reads it: see the README.",
-                command: "mapper --config tillbridge.yaml", since: queue.since, count: queue.waiting)
+                remedy: "Start a \(queue.reader), which reads it; where one runs, its log says why it does not.",
+                command: "\(queue.reader) --config tillbridge.yaml", since: queue.since, count: queue.waiting)
         }
     }
 
@@ -172,9 +184,10 @@ extension AlertFacts {
             let place = connection.organisations.isEmpty
                 ? connection.name
                 : "\(connection.name) (\(connection.organisations.map(\.text).joined(separator: ", ")))"
+            let label = connection.name.split(separator: "/").last.map { ShellWord.bare(String($0)) }
             let command = connection.service == "xero"
                 ? "tillbridge connect xero --port 8734"
-                : "tillbridge connect kounta \(connection.name.split(separator: "/").last ?? "COMPANY") --port 8734"
+                : "tillbridge connect kounta \(label ?? "COMPANY") --port 8734"
             if let since = connection.deadSince {
                 return Concern(
                     .connectionDead, subject: connection.name, organisation: connection.organisations.first,
@@ -202,7 +215,7 @@ extension AlertFacts {
                         + "whether it works."
                     : "Connect again and tick that organisation; what waits then goes on by itself.",
                 command: lost.hasOwnCredential
-                    ? "tillbridge mapping check --organisation \(lost.organisation)"
+                    ? "tillbridge mapping check --organisation \(ShellWord.bare(lost.organisation.text))"
                     : "tillbridge connect xero --port 8734",
                 since: lost.since)
         }

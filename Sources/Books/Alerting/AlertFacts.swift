@@ -171,8 +171,17 @@ package struct AlertFacts: Sendable {
         package let waiting: Int
         package let since: Instant
         package let hasConsumer: Bool
+        /// Whose writers read it; nil: it is no writers' queue.
+        package let organisation: OrganisationKey?
 
-        package init(name: String, isForDesk: Bool, waiting: Int, since: Instant, hasConsumer: Bool = false) {
+        /// The worker that reads it.
+        var reader: String { organisation == nil ? "mapper" : "writer" }
+
+        package init(
+            name: String, isForDesk: Bool, waiting: Int, since: Instant, hasConsumer: Bool = false,
+            organisation: OrganisationKey? = nil
+        ) {
+            self.organisation = organisation
             self.name = name
             self.isForDesk = isForDesk
             self.waiting = waiting
@@ -188,6 +197,8 @@ package struct AlertFacts: Sendable {
     package var connections: [Connection] = []
     package var disconnections: [Disconnection] = []
     package var budgets: [Budget] = []
+    /// Organisations whose writers rest as they should: Xero asked for a pause, or the day's calls are used up.
+    package var resting: Set<OrganisationKey> = []
     package var idleQueues: [IdleQueue] = []
     /// Until when some dead-letter handler had said it works; nil where none ever did.
     package var handlerSeen: Instant?

@@ -23,12 +23,15 @@ package struct CalendarDate: Sendable, Hashable, Comparable, CustomStringConvert
         year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
     }
 
-    /// Reads `2026-11-22`; nil for anything else and for days that do not exist.
+    /// The years that every part of the fleet can write down, the database too.
+    package static let years = 1...9999
+
+    /// Reads `2026-11-22`; nil for anything else, for days that do not exist, and for the year 0.
     package init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 3, parts[0].count == 4, parts[1].count == 2, parts[2].count == 2,
-            let year = Int(parts[0]), let month = Int(parts[1]), let day = Int(parts[2]), (1...12).contains(month),
-            (1...31).contains(day)
+            let year = Int(parts[0]), let month = Int(parts[1]), let day = Int(parts[2]), Self.years.contains(year),
+            (1...12).contains(month), (1...31).contains(day)
         else { return nil }
         self.init(year: year, month: month, day: day)
         guard CalendarDate(daysSince1970: daysSince1970) == self else { return nil }

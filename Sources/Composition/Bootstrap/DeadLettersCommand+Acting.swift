@@ -127,7 +127,9 @@ struct EditCommand: AsyncParsableCommand {
             body = Array(text)
         }
         for assignment in assignments { body = try RecordEdit.applying(assignment, to: body) }
-        try RecordEdit.check(body, against: payload.body, order: order, hasDocument: payload.hasDocument)
+        try RecordEdit.check(
+            body, against: payload.body, order: order,
+            booked: payload.isBooked ? payload.accepted ?? payload.body : nil)
         return body
     }
 }

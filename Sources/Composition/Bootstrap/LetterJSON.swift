@@ -67,7 +67,10 @@ enum LetterJSON {
         writer.object { writer in
             writer.key("letter")
             write(file.letter, withBody: true, to: &writer)
-            if let edited = file.editedBody { write(edited, "edited_body", to: &writer) }
+            if let edited = file.editedBody {
+                write(edited, "edited_body", to: &writer)
+                writer.field("is_edit_superseded", file.isEditSuperseded)
+            }
         }
         return String(writer.text.dropFirst().dropLast())
     }

@@ -81,7 +81,11 @@ enum LetterLines {
     /// What stands below them: the message, and what a person made of it.
     static func bodies(_ file: LetterFile) -> [String] {
         section("Message", [body(file.letter.body, isTruncated: file.letter.isTruncated)])
-            + (file.editedBody.map { section("Corrected", [body($0, isTruncated: false)]) } ?? [])
+            + (file.editedBody.map { section(corrected(file), [body($0, isTruncated: false)]) } ?? [])
+    }
+
+    private static func corrected(_ file: LetterFile) -> String {
+        "Corrected" + (file.isEditSuperseded ? ", but the order has a later version since, which is sent instead" : "")
     }
 
     /// A list's end where not all of it is shown.

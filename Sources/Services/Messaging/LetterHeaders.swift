@@ -25,6 +25,19 @@ package enum OriginalHeaders {
     /// A header frame has 128 kB at most, and the letter's own headers need room beside the original's.
     private static let bytesMax = 64_000
 
+    private static let messageID = "amqp-message-id"
+    private static let contentType = "amqp-content-type"
+    /// Under these names a message's own properties stand among its headers.
+    package static let properties: Set<String> = [messageID, contentType]
+
+    /// The headers, with the message's id and content type beside them: those are lost where it is sent on.
+    package static func withProperties(of message: IncomingMessage) -> [String: AMQPField] {
+        var headers = message.headers
+        if let id = message.messageID { headers[messageID] = .string(id) }
+        if let type = message.contentType { headers[contentType] = .string(type) }
+        return headers
+    }
+
     /// What is too large is named, with its size, in place of its value.
     package static func bounded(_ headers: [String: AMQPField]) -> [String: AMQPField] {
         var left = bytesMax

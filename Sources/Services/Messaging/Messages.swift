@@ -11,6 +11,7 @@ package final class IncomingMessage: Sendable {
     package let headers: [String: AMQPField]
     package let queue: String
     package let messageID: String?
+    package let contentType: String?
     package let isRedelivered: Bool
     /// The body was larger than the client keeps; only its beginning is in `body`.
     package let isTruncated: Bool
@@ -25,6 +26,7 @@ package final class IncomingMessage: Sendable {
         envelope = Result { () throws(Unreadable) in try Envelope(headers: delivery.headers) }
         self.queue = queue
         messageID = delivery.messageID
+        contentType = delivery.contentType
         isRedelivered = delivery.redelivered
         isTruncated = delivery.isTruncated
         bodyBytes = delivery.bodyBytes
@@ -32,15 +34,18 @@ package final class IncomingMessage: Sendable {
     }
 
     /// A message made by hand, for tests of a worker without a broker.
+    ///
+    /// - Parameter foreign: headers that are not the fleet's.
     package init(
         body: [UInt8], envelope: Result<Envelope, Unreadable>, queue: String, messageID: String? = nil,
-        isRedelivered: Bool = false
+        contentType: String? = nil, isRedelivered: Bool = false, foreign: [String: AMQPField] = [:]
     ) {
         self.body = body
         self.envelope = envelope
-        headers = (try? envelope.get())?.headers ?? [:]
+        headers = ((try? envelope.get())?.headers ?? [:]).merging(foreign) { $1 }
         self.queue = queue
         self.messageID = messageID
+        self.contentType = contentType
         self.isRedelivered = isRedelivered
         isTruncated = false
         bodyBytes = UInt64(body.count)

@@ -67,7 +67,7 @@ package struct Postbox: Sendable {
 
     private func dead(_ message: IncomingMessage, _ envelope: Envelope, to queue: QueueName) -> OutgoingMessage {
         var envelope = envelope
-        envelope.original = OriginalHeaders.bounded(message.headers)
+        envelope.original = OriginalHeaders.bounded(OriginalHeaders.withProperties(of: message))
         return OutgoingMessage(queue: queue, envelope: envelope, body: message.body, messageID: message.messageID)
     }
 }

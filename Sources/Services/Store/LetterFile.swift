@@ -31,6 +31,8 @@ package struct LetterFile: Sendable {
 
     package let letter: Letter
     package let editedBody: [UInt8]?
+    /// The till has sent a later version of the order than the one that was corrected: that one is sent.
+    package let isEditSuperseded: Bool
     /// How many there are.
     package let arrivals: Int
     package let events: Int

@@ -15,6 +15,8 @@ package protocol AlertFactStore: Sendable {
     func closedOrganisations() async throws -> [ClosedOrganisation]
     /// Calls of today (UTC), by organisation.
     func callsToday(_ today: CalendarDate) async throws -> [OrganisationKey: Int]
+    /// Organisations whose calls are held back at `now`: by a pause that Xero asked for, or by the breaker.
+    func restingOrganisations(at now: Instant) async throws -> Set<OrganisationKey>
     /// When each venue's cursor moved last.
     func cursorMoves() async throws -> [CompanyKey: [SiteID: Instant]]
     /// When each venue's last order became a document or a letter, by company and venue's name.
@@ -161,6 +163,19 @@ extension PostgresStore: AlertFactStore {
                 .reduce(into: [:]) { counts, row in
                     counts[OrganisationKey(try row.text("organisation"))] = Int(try row.int("day_calls"))
                 }
+        }
+    }
+
+    package func restingOrganisations(at now: Instant) async throws -> Set<OrganisationKey> {
+        try await pool.withSession { session in
+            // Where a writer is at work, an open breaker is tried again each minute at least: one that nobody has
+            // tried for longer tells of no rest.
+            let rows = try session.query(
+                """
+                SELECT organisation FROM budget
+                 WHERE parked_until > $1 OR breaker <> 'closed' AND breaker_until > $1 - interval '2 minutes'
+                """, [now.parameter])
+            return Set(try rows.map { OrganisationKey(try $0.text("organisation")) })
         }
     }
 

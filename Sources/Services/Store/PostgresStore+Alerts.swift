@@ -188,10 +188,13 @@ extension PostgresStore: AlertStore {
                 ])
             return (try rows[0].int("id"), concern, try rows[0].instant("opened_at"))
         case .reopen(let id, let concern, _), .keep(let id, let concern, _):
+            // Opened again, it is as late as it has stood since then, and nobody of the second line knows of it.
             let rows = try session.query(
                 """
                 UPDATE alert SET place = $1, title = $2, cause = $3, remedy = $4, command = $5, since = $6, count = $7,
-                                 amount = $8, last_seen = $9, resolved_at = NULL
+                                 amount = $8, last_seen = $9, resolved_at = NULL,
+                                 first_told = CASE WHEN resolved_at IS NULL THEN first_told ELSE $9 END,
+                                 escalated_at = CASE WHEN resolved_at IS NULL THEN escalated_at END
                  WHERE id = $10 RETURNING opened_at
                 """, concern.parameters(now) + [.int(id)])
             return (id, concern, try rows.first?.instant("opened_at") ?? now)

@@ -97,7 +97,8 @@ extension PostgresStore: DeadLetterStore {
             ON CONFLICT (class, fingerprint, organisation) DO UPDATE
                SET last_seen = now(), remedy = excluded.remedy, closed_at = NULL,
                    opened_at = CASE WHEN g.closed_at IS NULL THEN g.opened_at ELSE now() END,
-                   probes = CASE WHEN g.closed_at IS NULL THEN g.probes ELSE 0 END
+                   probes = CASE WHEN g.closed_at IS NULL THEN g.probes ELSE 0 END,
+                   assignee = CASE WHEN g.closed_at IS NULL THEN g.assignee END
             RETURNING id, class, fingerprint, organisation
             """,
             [

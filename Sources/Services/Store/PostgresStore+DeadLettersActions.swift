@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 import Postgres
 
 /// What a person does at the desk. Every action leaves an event with its author, which is never changed.
@@ -38,7 +38,13 @@ package struct LetterPayload: Sendable {
     package let body: [UInt8]
     package let edits: Int
     package let isRecord: Bool
-    package let hasDocument: Bool
+    /// The order is in the books, by a document of its own or in its day's summary: another site would give it a second
+    /// number.
+    package let isBooked: Bool
+    /// A version of the order that was accepted; nil where there is none.
+    package let accepted: [UInt8]?
+    /// When the fleet first saw the version that `body` is or was made of.
+    package let firstSeen: Instant
 }
 
 package struct DeskRefusal: Error, Sendable, CustomStringConvertible {
@@ -184,21 +190,36 @@ extension PostgresStore: DeskActions {
         try await pool.withSession { session in
             try session.query(
                 """
-                SELECT l.id, l.edits, l.document_id IS NOT NULL AS has_document,
+                SELECT l.id, l.edits,
                        s.hash IS NOT NULL OR (l.document_id IS NULL AND l.source_id IS NOT NULL) AS is_record,
-                       coalesce(l.edited_body, s.body, l.body) AS body
+                       coalesce(e.body, s.body, l.body) AS body, coalesce(e.seen, s.first_seen, l.first_seen) AS seen,
+                       l.document_id IS NOT NULL OR a.body IS NOT NULL
+                           OR EXISTS (SELECT FROM posting_claim AS c
+                                       WHERE c.company = l.company AND c.source_id = l.source_id)
+                           OR EXISTS (SELECT FROM document AS x
+                                       WHERE x.organisation = l.organisation AND x.number = l.number) AS is_booked,
+                       a.body AS accepted
                   FROM dead_letter AS l
                   LEFT JOIN document AS d ON d.id = l.document_id
                   LEFT JOIN LATERAL (
-                      SELECT hash, body FROM source_record AS r
+                      SELECT hash, body, first_seen FROM source_record AS r
                        WHERE r.company = d.company AND r.kind = d.source_kind AND r.id = d.source_id
                        ORDER BY r.first_seen DESC LIMIT 1) AS s ON true
+                  LEFT JOIN LATERAL (\(Self.usableEdit("l"))) AS e ON true
+                  LEFT JOIN LATERAL (
+                      SELECT r.body FROM source_record AS r
+                       WHERE r.company = l.company AND r.kind = l.source_kind AND r.id = l.source_id
+                       UNION ALL
+                      SELECT t.body FROM takings AS t
+                       WHERE l.source_kind = 'takings' AND t.company = l.company AND t.id = l.source_id
+                       LIMIT 1) AS a ON true
                  WHERE l.id = $1
                 """, [.int(letter)]
             ).first.map { row in
                 LetterPayload(
                     letter: try row.int("id"), body: try row.bytes("body"), edits: Int(try row.int("edits")),
-                    isRecord: try row.bool("is_record"), hasDocument: try row.bool("has_document"))
+                    isRecord: try row.bool("is_record"), isBooked: try row.bool("is_booked"),
+                    accepted: try row.bytesOrNil("accepted"), firstSeen: try row.instant("seen"))
             }
         }
     }
@@ -209,9 +230,10 @@ extension PostgresStore: DeskActions {
         try await pool.transaction { session in
             let changed = try session.execute(
                 """
-                UPDATE dead_letter SET edited_body = $3, edits = edits + 1, is_truncated = false
+                UPDATE dead_letter
+                   SET edited_body = $3, edited_from = $4, edits = edits + 1, is_truncated = false
                  WHERE id = $1 AND edits = $2 AND state = 'open'
-                """, [.int(payload.letter), .int(Int64(payload.edits)), .bytes(body)])
+                """, [.int(payload.letter), .int(Int64(payload.edits)), .bytes(body), payload.firstSeen.parameter])
             guard changed == 1 else {
                 throw DeskRefusal(
                     "letter \(payload.letter) was changed or sent by somebody else meanwhile; look at it again")

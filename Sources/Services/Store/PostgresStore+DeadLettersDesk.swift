@@ -82,8 +82,9 @@ extension PostgresStore: DeskReading {
             let condition = LetterCondition(filter, after: [.int(after), .int(Int64(limit))])
             return try session.query(
                 """
-                SELECT \(Self.columns), \(withBodies ? "coalesce(l.edited_body, l.body)" : "''::bytea") AS body
-                  FROM dead_letter AS l WHERE l.id > $1 AND \(condition.sql)
+                SELECT \(Self.columns), \(withBodies ? "coalesce(e.body, l.body)" : "''::bytea") AS body
+                  FROM dead_letter AS l LEFT JOIN LATERAL (\(Self.usableEdit("l"))) AS e ON true
+                 WHERE l.id > $1 AND \(condition.sql)
                  ORDER BY l.id LIMIT $2
                 """, condition.parameters
             ).map { try Letter($0) }
@@ -116,7 +117,7 @@ extension PostgresStore: DeskReading {
         try await pool.withSession { session in
             let rows = try session.query(
                 """
-                SELECT \(Self.columns), l.body, l.edited_body,
+                SELECT \(Self.columns), l.body, l.edited_body, \(Self.isEditSuperseded("l")) AS is_superseded,
                        (SELECT count(*) FROM dead_letter_arrival AS a WHERE a.letter_id = l.id) AS arrivals,
                        (SELECT count(*) FROM dead_letter_event AS e WHERE e.letter_id = l.id) AS events,
                        (SELECT count(*) \(Self.callsOf("l.document_id"))) AS calls
@@ -125,6 +126,7 @@ extension PostgresStore: DeskReading {
             guard let row = rows.first else { return nil }
             return LetterFile(
                 letter: try Letter(row), editedBody: try row.bytesOrNil("edited_body"),
+                isEditSuperseded: try row.bool("is_superseded"),
                 arrivals: Int(try row.int("arrivals")), events: Int(try row.int("events")),
                 calls: Int(try row.int("calls")))
         }

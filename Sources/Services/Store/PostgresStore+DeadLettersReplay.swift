@@ -16,6 +16,8 @@ package struct MappedReplay: Sendable, Hashable {
         case outdated = "a later version of the order was booked"
         /// What the order says stands in the ledger, or needs no document of its own there.
         case nothingLeft = "dealt with: the order needs nothing more"
+        /// What it says has no place in the books as they are kept now.
+        case needless = "it needs nothing in the books"
     }
 
     package let mark: LetterMark
@@ -138,24 +140,51 @@ extension PostgresStore: ReplayStore {
             """
             UPDATE dead_letter AS l
                SET state = 'resolved', closed_at = now(), outcome = \(outdatedOutcome)
-             WHERE l.id = ANY($1::bigint[]) AND l.edited_body IS NULL AND \(isOutdated) RETURNING l.id
+             WHERE l.id = ANY($1::bigint[]) AND \(isOutdated) RETURNING l.id
             """, [.ints(letters.map { $0 })]
         ).map { try $0.int("id") }
     }
+
+    /// As which age a person's correction counts: just newer than the version it was made of, and older than whatever
+    /// the till sends after that. SQL for a letter called `name`.
+    private static func correctedAt(_ name: String) -> String {
+        "(\(name).edited_from + \(name).edits * interval '1 microsecond')"
+    }
+
+    /// Whether a version of the order was accepted that is later than the one a person corrected: the correction knows
+    /// nothing of what has changed since, and is not sent.
+    static func isEditSuperseded(_ name: String) -> String {
+        """
+        (\(name).edited_body IS NOT NULL AND EXISTS (
+            SELECT FROM source_record AS r
+             WHERE r.company = \(name).company AND r.kind = \(name).source_kind AND r.id = \(name).source_id
+               AND r.first_seen > \(correctedAt(name))))
+        """
+    }
+
+    /// The correction with the age it counts as, where it is to be sent.
+    static func usableEdit(_ name: String) -> String {
+        """
+        SELECT \(name).edited_body AS body, \(correctedAt(name)) AS seen
+         WHERE \(name).edited_body IS NOT NULL AND NOT \(isEditSuperseded(name))
+        """
+    }
+
+    private static let age = "coalesce(CASE WHEN l.edits > 0 THEN \(correctedAt("l")) END, l.first_seen)"
 
     /// Of a record only: a document's letter is about the version that the document was made of.
     static let isOutdated = """
         (l.document_id IS NULL AND l.source_id IS NOT NULL AND l.company IS NOT NULL AND (
             EXISTS (SELECT FROM source_record AS s
                      WHERE s.company = l.company AND s.kind = l.source_kind AND s.id = l.source_id
-                       AND s.first_seen > l.first_seen AND s.hash <> sha256(l.body))
+                       AND s.first_seen > \(age) AND s.hash <> sha256(l.body))
             OR EXISTS (SELECT FROM takings AS t
                         WHERE l.source_kind = 'takings' AND t.company = l.company AND t.id = l.source_id
-                          AND t.first_seen > l.first_seen AND t.hash <> sha256(l.body))
+                          AND t.first_seen > \(age) AND t.hash <> sha256(l.body))
             OR EXISTS (SELECT FROM dead_letter AS n
                         WHERE n.source_id = l.source_id AND n.company = l.company AND n.source_kind = l.source_kind
                           AND n.id <> l.id AND n.document_id IS NULL AND n.state <> 'discarded'
-                          AND n.first_seen > l.first_seen)))
+                          AND n.first_seen > \(age))))
         """
 
     /// Begins with ``laterVersion``.
@@ -164,8 +193,8 @@ extension PostgresStore: ReplayStore {
         || ' takes its place'
         """
 
-    /// A document's letter sends the latest record of its order, so that today's mapping is applied; where the record
-    /// is gone, the document as it is.
+    /// A document's letter sends the latest record of its order, so that today's mapping is applied, or what a person
+    /// made of that; where the record is gone, the document as it is.
     private static let take = """
         UPDATE dead_letter AS l SET state = 'replaying', taken_at = now(), published_at = NULL, mapped_at = NULL
           FROM dead_letter AS o
@@ -174,11 +203,12 @@ extension PostgresStore: ReplayStore {
               SELECT hash, body, first_seen FROM source_record AS r
                WHERE r.company = d.company AND r.kind = d.source_kind AND r.id = d.source_id
                ORDER BY r.first_seen DESC LIMIT 1) AS s ON true
+          LEFT JOIN LATERAL (\(usableEdit("o"))) AS e ON true
          WHERE l.id = o.id AND o.id = ANY($1::bigint[])
         RETURNING l.id, l.replays, l.origin, l.queue, l.organisation, l.venue, l.source_kind, l.company, l.source_id,
-                  l.document_id, l.edited_body IS NOT NULL AS is_edited, s.hash IS NOT NULL AS has_record,
-                  coalesce(l.edited_body, s.body, l.body) AS body, l.headers::text AS headers,
-                  coalesce(s.first_seen, l.first_seen) + l.edits * interval '1 microsecond' AS seen, l.lacks
+                  l.document_id, e.body IS NOT NULL AS is_edited, s.hash IS NOT NULL AS has_record,
+                  coalesce(e.body, s.body, l.body) AS body, l.headers::text AS headers,
+                  coalesce(e.seen, s.first_seen, l.first_seen) AS seen, l.lacks
         """
 
     /// Documents that go straight to their writers are ready again; refused payments are looked for in the ledger

@@ -8,6 +8,8 @@ package protocol SettlingStore: Sendable {
     func settleReplays() async throws -> Settlement
     /// Closes letters that were dealt with by another way: the document was booked, or a later version of the order.
     func settleOpen() async throws -> Int
+    /// Closes groups whose letters are all dealt with. Who looked after one looked after this occurrence of its cause:
+    /// the next is nobody's again.
     func closeGroups() async throws -> [ClosedGroup]
     /// Sends probes ahead, and after a probe that went through the rest of its group.
     ///
@@ -118,7 +120,7 @@ extension PostgresStore: SettlingStore {
                 """
                 UPDATE dead_letter AS l
                    SET state = 'resolved', closed_at = now(), outcome = \(Self.outdatedOutcome)
-                 WHERE l.state = 'open' AND l.edited_body IS NULL AND \(Self.isOutdated) RETURNING l.id
+                 WHERE l.state = 'open' AND \(Self.isOutdated) RETURNING l.id
                 """)
             let gone = try session.query(
                 """
@@ -141,7 +143,7 @@ extension PostgresStore: SettlingStore {
             ).map { try $0.int("id") }
             return try session.query(
                 """
-                UPDATE dead_letter_group AS g SET closed_at = now(), probe = NULL, probes = 0
+                UPDATE dead_letter_group AS g SET closed_at = now(), probe = NULL, probes = 0, assignee = NULL
                  WHERE g.id = ANY($1::bigint[]) AND NOT EXISTS (
                        SELECT FROM dead_letter AS l
                         WHERE l.group_id = g.id AND l.state IN ('open', 'queued', 'replaying'))
@@ -164,6 +166,8 @@ extension PostgresStore: SettlingStore {
     private static let healing = DeadLetterClass.allCases.filter(\.canHeal).map { "'\($0.rawValue)'" }
         .joined(separator: ", ")
 
+    /// Of each group the letter that was sent least often goes ahead: where the cause is gone for some of its letters
+    /// only (a lock date that was moved by a month), those are found.
     package func probe(_ interval: Duration) async throws -> [Probing] {
         try await pool.transaction { session in
             var probings = try Self.judgeProbes(interval, session)
@@ -174,7 +178,7 @@ extension PostgresStore: SettlingStore {
                  CROSS JOIN LATERAL (
                        SELECT o.id FROM dead_letter AS o
                         WHERE o.group_id = g.id AND o.state = 'open' AND \(Self.isReplayable("o"))
-                        ORDER BY o.id LIMIT 1) AS l
+                        ORDER BY o.replays, o.id LIMIT 1) AS l
                  WHERE g.closed_at IS NULL AND g.probe IS NULL AND g.class IN (\(Self.healing))
                    AND greatest(g.next_probe, g.opened_at + $1 * interval '1 millisecond') <= now()
                  ORDER BY g.id LIMIT 100 FOR UPDATE OF g SKIP LOCKED

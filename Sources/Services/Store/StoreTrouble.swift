@@ -22,6 +22,8 @@ package enum StoreTrouble: Sendable, Hashable {
         case .checkViolation where error.constraint == "order_posted_once": self = .conflict("\(error)")
         case .invalidText, .uniqueViolation, .foreignKeyViolation, .checkViolation, .notNullViolation:
             self = .refused("\(error)")
+        // A value that breaks a rule of its type, or a bound of the server's such as the size of an index's entry.
+        case .other where ["22", "54"].contains(error.sqlState?.prefix(2)): self = .refused("\(error)")
         case .badURL, .cannotConnect, .loginRefused, .connectionLost, .undefinedObject, .insufficientPrivilege,
             .tooManyConnections, .shuttingDown, .cancelled, .timedOut, .poolExhausted, .decoding, .other:
             self = .away

@@ -45,9 +45,12 @@ package struct AlertLook: Sendable {
             AlertFacts.Budget(organisation: $0.key, used: calls[$0.key] ?? 0, limit: $0.limits.callsPerDay)
         }
         try await addConnections(&facts)
+        let spent = facts.budgets.filter { $0.limit > 0 && $0.used >= $0.limit }.map(\.organisation)
+        facts.resting = try await store.restingOrganisations(at: now).union(spent)
         do {
             let mapped = facts.venues.compactMap(\.lastOrder).max()
-            facts.idleQueues = try await idleQueues(&memory, lastMapped: mapped, now)
+            let closed = facts.resting.union(facts.unreachable)
+            facts.idleQueues = try await idleQueues(&memory, lastMapped: mapped, closed: closed, now)
             return (facts, nil)
         } catch {
             facts.blindTo = [.handlerDown, .queueAge]
@@ -112,15 +115,20 @@ package struct AlertLook: Sendable {
     }
 
     /// A backlog that is worked off is none: of the mapper's queue, when the last order became a document or a letter
-    /// tells the two apart. What waits for a writer is seen by its document's age.
+    /// tells the two apart. What waits for a writer is seen by its document's age; of an organisation that takes no
+    /// calls (`closed`) nobody need read the queue, and the time in which nobody did does not count.
     private func idleQueues(
-        _ memory: inout Memory, lastMapped: Instant?, _ now: Instant
+        _ memory: inout Memory, lastMapped: Instant?, closed: Set<OrganisationKey>, _ now: Instant
     ) async throws -> [AlertFacts.IdleQueue] {
+        let owners = Dictionary(organisations.map { (QueueName.write($0.key), $0.key) }) { first, _ in first }
         let queues = [QueueName.dead, .unreadable, .map] + organisations.map { .write($0.key) }
         let states = try await broker.look(at: queues)
         var idle: [AlertFacts.IdleQueue] = []
         for queue in queues {
-            guard let state = states[queue], state.waiting > 0, state.consumers == 0 else {
+            let owner = owners[queue]
+            guard let state = states[queue], state.waiting > 0, state.consumers == 0,
+                !(owner.map { closed.contains($0) } ?? false)
+            else {
                 memory.idleSince[queue] = nil
                 continue
             }
@@ -129,7 +137,7 @@ package struct AlertLook: Sendable {
             idle.append(
                 AlertFacts.IdleQueue(
                     name: broker.name(of: queue), isForDesk: queue == .dead || queue == .unreadable,
-                    waiting: state.waiting, since: since))
+                    waiting: state.waiting, since: since, organisation: owner))
         }
         guard let state = states[.map], state.waiting > 0, state.consumers > 0 else {
             memory.busySince = nil

@@ -32,7 +32,7 @@ struct ArchivedAccount: Sendable {
             with: ArchivedAccountWords.mapElsewhere(listed))
         // An account is archived for all of the organisation's venues.
         return remedy
-            + " By command: `tillbridge mapping set --organisation \(organisation) account.\(account) CODE "
-            + "--reason WHY`."
+            + " By command: `tillbridge mapping set --organisation \(organisation) "
+            + "\(ShellWord.bare("account.\(account)")) CODE --reason WHY`."
     }
 }

@@ -21,7 +21,7 @@ struct DeadLetterReading: Sendable {
         let envelope = try? message.envelope.get()
         let failure = envelope?.failure ?? Self.defaultFailure(message)
         // Of a dead letter the headers of the message it was made of; of one the broker gave up on its own.
-        var headers = message.headers
+        var headers = OriginalHeaders.withProperties(of: message)
         if case .table(let original) = message.headers["tb-original"] { headers = original }
         let subject = Self.subject(envelope, headers)
         let mark = LetterMark(headers: message.headers)
@@ -33,7 +33,7 @@ struct DeadLetterReading: Sendable {
             queue: message.queue, deadLetterClass: failure.deadLetterClass, cause: failure.cause,
             remedy: failure.remedy, fingerprint: CauseFingerprint.of(failure.cause, own: own),
             attempts: envelope?.attempt ?? 0, headers: HeaderText.json(headers), body: message.body,
-            firstSeen: envelope?.firstSeen ?? now)
+            firstSeen: Self.firstSeen(envelope, now))
         letter.mark = mark
         letter.origin = origin
         letter.organisation = subject.organisation ?? matter.organisation
@@ -55,7 +55,16 @@ struct DeadLetterReading: Sendable {
         if let subject = envelope?.subject, subject != Envelope.Subject() { return subject }
         return Envelope.Subject(
             company: headers["tb-company"]?.stringValue.map { CompanyKey($0) },
-            kind: headers["tb-kind"]?.stringValue, id: headers["tb-id"]?.stringValue)
+            kind: headers["tb-kind"]?.stringValue, id: headers["tb-id"]?.stringValue,
+            document: headers["tb-document"]?.intValue)
+    }
+
+    /// Clocks differ by moments; what is older than any clock, or a day ahead, somebody made up.
+    private static func firstSeen(_ envelope: Envelope?, _ now: Instant) -> Instant {
+        guard let seen = envelope?.firstSeen, seen.microseconds >= 0, seen <= now.adding(.seconds(86_400)) else {
+            return now
+        }
+        return seen
     }
 
     private static func defaultFailure(_ message: IncomingMessage) -> Envelope.Failure {

@@ -7,7 +7,8 @@ package import Store
 package import Telemetry
 
 /// Takes dead letters and unreadable messages into the database and says so in the log. Nothing is dropped: a letter is
-/// acknowledged only after it is stored, and storing it twice is storing it once.
+/// acknowledged only after it is stored, and storing it twice is storing it once. One that the database refuses is
+/// stored without what may be refused of it.
 package struct DeadLetterService: Service {
     private let inbox: any Inbox
     private let store: any DeadLetterStore
@@ -52,23 +53,53 @@ package struct DeadLetterService: Service {
         pass(.handlerReceived)
         let reading = await books.reading
         let letters = batch.map { reading.letter(from: $0, now: clock.now()) }
+        let kept = try await keep(letters)
+        pass(.handlerKept)
+        await inbox.acknowledge(zip(batch, kept).filter(\.1).map(\.0))
+        tell(zip(letters, kept).filter(\.1).map(\.0))
+    }
+
+    /// One letter that the database refuses holds up no other: it is looked for, and kept without what may be refused.
+    ///
+    /// - Returns: of each letter whether it is kept.
+    private func keep(_ letters: [DeadLetter]) async throws -> [Bool] {
+        if try await store(letters) { return letters.map { _ in true } }
+        var kept: [Bool] = []
+        for letter in letters {
+            if try await store([letter]) { kept.append(true) } else {
+                let isKept = try await store([letter.bare(seen: clock.now())])
+                logger.error(
+                    isKept
+                        ? "a dead letter is kept without what the database refuses of it"
+                        : "a dead letter is refused by the database in any form: it stays in the broker",
+                    metadata: ["id": "\(letter.sourceID?.prefix(60) ?? "?")"])
+                kept.append(isKept)
+            }
+        }
+        return kept
+    }
+
+    /// Waits while the database is away: the letters wait in hand and in the queue, where the broker keeps them.
+    ///
+    /// - Returns: false where the database is there and refuses them.
+    private func store(_ letters: [DeadLetter]) async throws -> Bool {
         var pause = Self.pause
         while true {
             do {
                 let kept = try await store.keep(letters)
                 metrics.count("tillbridge_dead_letters_kept_total", by: kept.new)
                 metrics.count("tillbridge_dead_letter_replays_total", ["outcome": "came_back"], by: kept.returned)
-                break
+                return true
             } catch {
-                // The database is away: the letters wait in hand and in the queue, where the broker keeps them.
+                if case .refused(let why) = StoreTrouble(error) {
+                    logger.warning("dead letters are refused: \(why)", metadata: ["letters": "\(letters.count)"])
+                    return false
+                }
                 logger.warning("dead letters wait: \(error)", metadata: ["letters": "\(letters.count)"])
                 try await clock.sleep(pause)
                 pause = min(pause * 2, Self.pauseMax)
             }
         }
-        pass(.handlerKept)
-        await inbox.acknowledge(batch)
-        tell(letters)
     }
 
     /// One line a cause: ten thousand letters of one cause are told by a few lines a second, not by ten thousand.

@@ -43,7 +43,9 @@ struct MatterReading: Sendable {
         {
             matter.organisation = books.organisation
             matter.venue = books.name
-            matter.date = moment.map { books.timeZone.date(at: $0) }
+            matter.date = moment.map { books.timeZone.date(at: $0) }.flatMap {
+                CalendarDate.years.contains($0.year) ? $0 : nil
+            }
             matter.number = subject.id.map { DocumentNumber(prefix: books.numberPrefix, order: OrderID($0)).text }
         } else {
             // The day as the till wrote it: whose venue it is, nobody knows.

@@ -22,24 +22,27 @@ package enum RecordEdit {
         return result
     }
 
-    /// The order's id stays, and the site of an order that has a document: a document's number is made of both, and
+    /// The order's id stays, and the site of an order that is in the books: a document's number is made of both, and
     /// under another number one sale could be booked twice.
     ///
-    /// - Parameter order: the letter's own id of the order, where its message said it.
+    /// - Parameters:
+    ///   - order: the letter's own id of the order, where its message said it.
+    ///   - booked: the version that the books have, whose site counts; nil where the order is not in the books.
     package static func check(
-        _ body: [UInt8], against before: [UInt8], order: String?, hasDocument: Bool
+        _ body: [UInt8], against before: [UInt8], order: String?, booked: [UInt8]?
     ) throws(Problem) {
         let new: JSON
         do { new = try JSON(parsing: body) } catch { throw Problem("the corrected record is \(error)") }
         guard new.kind == .object, let id = identifier(new) else {
             throw Problem("the corrected record is no order: it has no `id`")
         }
-        let old = try? JSON(parsing: before)
-        if let wanted = order ?? old.flatMap(identifier), wanted != id {
+        if let wanted = order ?? (try? JSON(parsing: before)).flatMap(identifier), wanted != id {
             throw Problem("the order's `id` is \(wanted) and must stay so, not \(id)")
         }
-        if hasDocument, let site = old?["site_id"]?.raw, !site.elementsEqual(new["site_id"]?.raw ?? []) {
-            throw Problem("the order's `site_id` must stay: its document's number is made of the venue's prefix")
+        if let site = booked.flatMap({ try? JSON(parsing: $0) }).flatMap(site), site != Self.site(new) {
+            throw Problem(
+                "the order is in the books of site \(site), and its `site_id` must be that: its document's number is "
+                    + "made of the venue's prefix")
         }
         guard body != before else { throw Problem("nothing is changed") }
     }
@@ -52,6 +55,8 @@ package enum RecordEdit {
     private static func identifier(_ json: JSON) -> String? {
         (json["id_str"] ?? json["id"]).flatMap { $0.string ?? $0.numberText }
     }
+
+    private static func site(_ json: JSON) -> String? { json["site_id"].flatMap { $0.string ?? $0.numberText } }
 
     /// The bytes of the value at a path such as `payments[0].amount`.
     private static func find(_ path: String, in json: JSON) throws(Problem) -> Range<Int> {

@@ -100,7 +100,7 @@ extension RecordReader {
                 }
             }
             guard books.booksTakings(of: day) else {
-                return .needless(warnings { taking in
+                return .needless(envelope.mark, warnings { taking in
                     "takings \(record.id): the variance of \(taking.variance) by \"\(taking.method)\" on \(day) is "
                         + "not booked, since the day is posted order by order and `accounts.variance` is not set"
                 })

@@ -7,16 +7,25 @@ struct DecidedOrder {
     let mapped: MappedMessage
     let announced: [DocumentID]
     let verdict: Verdict
+
+    func isAbout(_ other: MappedMessage) -> Bool {
+        mapped.key == other.key && mapped.record.hash == other.record.hash
+    }
 }
 
 extension MapperService {
-    /// What became of the records that were sent from the desk; those that are parked again tell it by their letters,
-    /// and those that wait for something are told when it has come.
+    /// What became of the records that were sent from the desk.
+    ///
+    /// - Parameter readings: those that are dealt with. Those that are parked again tell it by their letters, and those
+    ///   that wait for something are told when it has come.
     static func replays(
         _ readings: [Reading], _ outcomes: [DocumentKey: AcceptedDocument], _ decided: [DecidedOrder]
     ) -> [MappedReplay] {
         let decisions = Dictionary(decided.map { ($0.mapped.key, $0) }) { first, _ in first }
         return readings.compactMap { reading in
+            if case .needless(let mark?, _) = reading {
+                return MappedReplay(mark: mark, document: nil, ending: .needless)
+            }
             guard case .mapped(let mapped) = reading, let mark = mapped.mark else { return nil }
             if let decision = decisions[mapped.key] { return replay(mapped, mark, decision) }
             guard let outcome = outcomes[mapped.key] else {

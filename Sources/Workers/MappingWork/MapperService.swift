@@ -146,6 +146,9 @@ package struct MapperService: Service {
                 let posted = try await post(mapped, attempt: (try? message.envelope.get())?.attempt ?? 0)
                 (ids, verdict) = (posted.announced, posted.verdict)
                 decided.append(DecidedOrder(mapped: mapped, announced: ids, verdict: verdict))
+            } else if let first = decided.first(where: { $0.isAbout(mapped) }) {
+                // The same once more, perhaps from the desk: what waits or is parked keeps its letter's mark.
+                verdict = first.verdict
             }
             verdicts.append((message, verdict))
             for id in ids where announced.insert(id).inserted {
@@ -154,7 +157,8 @@ package struct MapperService: Service {
         }
         try await versions.keepBases(Self.bases(readings.map(\.reading), outcomes, version: current.version))
         try await keepSkips(latest, version: current.version)
-        try await store.noteMapped(Self.replays(readings.map(\.reading), outcomes, decided))
+        let done = zip(readings, verdicts).filter { $0.1.verdict == .done }.map { $0.0.reading }
+        try await store.noteMapped(Self.replays(done, outcomes, decided))
         try await postbox.settle(verdicts, following: following) { pass(.mapperPublished) }
         pass(.mapperAcknowledged)
         report(verdicts, created: following.count, took: .now - start)

@@ -14,7 +14,7 @@ enum Reading {
     /// What was counted in a till.
     case takings(TakingsMessage)
     /// Nothing is to be done about it: what it says has no place in the books.
-    case needless([RecordWarning])
+    case needless(LetterMark?, [RecordWarning])
     case parked(Park, Envelope.Subject)
     case unreadable(String)
 
@@ -22,7 +22,7 @@ enum Reading {
         switch self {
         case .mapped(let mapped): !mapped.warnings.isEmpty
         case .takings(let takings): !takings.warnings.isEmpty
-        case .needless(let warnings): !warnings.isEmpty
+        case .needless(_, let warnings): !warnings.isEmpty
         case .parked, .unreadable: false
         }
     }
@@ -37,7 +37,7 @@ enum Reading {
                     order: mapped.subject.id ?? "?", sentence: sentence)
             }
         case .takings(let takings): takings.warnings
-        case .needless(let warnings): warnings
+        case .needless(_, let warnings): warnings
         case .parked, .unreadable: []
         }
     }

@@ -34,6 +34,44 @@ struct AlertDecisionTests {
         #expect(story.known.count == 2)
     }
 
+    @Test("that is grave and comes back after its end was told is told at once, to both lines")
+    func graveAgain() {
+        var story = Story()
+        #expect(story.look(at(0), [group(grave: true)]) == ["escalated+"])
+        #expect(story.look(at(1), []) == ["resolved+"])
+        #expect(story.look(at(2), [group(grave: true)]) == ["escalated+"], "whoever was told of the end believes it")
+        #expect(story.look(at(2, 1), [group(grave: true)]) == [])
+        #expect(story.look(at(3), []) == ["resolved+"])
+        #expect(story.look(at(4), [group(grave: true, inHand: true)]) == [], "somebody has it")
+        #expect(story.known.count == 1)
+    }
+
+    @Test("that comes back harmless without a word is escalated when it turns grave, or has stood long since then")
+    func harmlessAgain() {
+        for grave in [true, false] {
+            var story = Story()
+            #expect(story.look(at(0), [group(grave: true)]) == ["escalated+"])
+            #expect(story.look(at(1), []) == ["resolved+"])
+            #expect(story.look(at(2), [group()]) == [])
+            #expect(story.look(at(5, 59), [group()]) == [], "four hours since it was told first, not since it is back")
+            if grave { #expect(story.look(at(5, 59), [group(grave: true)]) == ["escalated+"]) }
+            #expect(story.look(at(6), [group()]) == (grave ? [] : ["escalated+"]))
+        }
+    }
+
+    @Test("that is grave and comes back under a mute, or in quiet hours, is told when they end")
+    func graveAgainLater() {
+        var story = Story()
+        #expect(story.look(at(0), [group(grave: true)]) == ["escalated+"])
+        #expect(story.look(at(1), []) == ["resolved+"])
+        story.mutes = [Mute(until: at(3))]
+        #expect(story.look(at(2), [group(grave: true)]) == [])
+        #expect(story.look(at(3), [group(grave: true)]) == ["escalated+"])
+        #expect(story.look(at(4), []) == ["resolved+"])
+        story.policy.quietHours = WeeklyHours("05:00-07:00")
+        #expect(story.look(at(6), [group(grave: true)]) == ["escalated+@11-25T07:00"])
+    }
+
     @Test("of each group is its own, and two looks at one group are one")
     func groups() {
         var story = Story()

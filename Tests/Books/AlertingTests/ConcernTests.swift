@@ -1,5 +1,6 @@
 import Alerting
 import Domain
+import Foundation
 import Testing
 
 /// From facts to what a person is needed for: each bound from both sides.
@@ -173,6 +174,72 @@ struct ConcernTests {
         }
         #expect(kinds { $0.idleQueues = [stuck(at(23, 31))] } == [])
         #expect(kinds { $0.idleQueues = [stuck(at(23, 30))] } == [.queueAge])
+    }
+
+    @Test("a writers' queue that nobody reads, with the writer's command; not while its organisation takes no calls")
+    func writersQueue() throws {
+        func facts(_ change: (inout AlertFacts) -> Void = { _ in }) -> AlertFacts {
+            var facts = AlertFacts(watchingSince: at(0))
+            facts.idleQueues = [
+                .init(
+                    name: "tillbridge.write.harbour", isForDesk: false, waiting: 9, since: at(20),
+                    organisation: harbour)
+            ]
+            change(&facts)
+            return facts
+        }
+        let told = try #require(facts().concerns(AlertPolicy(), at: at(24)).first)
+        #expect(told.command == "writer --config tillbridge.yaml" && told.organisation == harbour)
+        #expect(told.remedy.hasPrefix("Start a writer"))
+        var map = facts()
+        map.idleQueues = [.init(name: "tillbridge.map", isForDesk: false, waiting: 9, since: at(20))]
+        #expect(map.concerns(AlertPolicy(), at: at(24)).map(\.command) == ["mapper --config tillbridge.yaml"])
+        #expect(kinds { $0 = facts { $0.resting = [OrganisationKey("lakeside")] } } == [.queueAge])
+        // It rests as designed; how long documents may wait for it is told by itself.
+        #expect(kinds { $0 = facts { $0.resting = [harbour] } } == [])
+        #expect(kinds { $0 = facts { $0.connections = [grant(dead: at(1))] } } == [.connectionDead])
+        #expect(kinds {
+            $0 = facts { $0.disconnections = [.init(organisation: harbour, since: at(1), why: "403")] }
+        } == [.connectionDead])
+    }
+
+    @Test("what a command names is one word of a shell, whatever a venue is called")
+    func quoting() throws {
+        let name = "Joe's Bar; $(rm -rf ~) \"x\""
+        var facts = AlertFacts(watchingSince: at(0))
+        facts.openDays = [
+            AlertFacts.OpenDay(
+                organisation: harbour, venue: name, day: CalendarDate(year: 2026, month: 11, day: 23), count: 1,
+                amount: "1.00", oldest: at(-30))
+        ]
+        facts.unclosedDays = [
+            AlertFacts.UnclosedDay(
+                organisation: harbour, venue: name, day: CalendarDate(year: 2026, month: 11, day: 22), metAt: at(-50),
+                waitsForTakings: false)
+        ]
+        let commands = facts.concerns(AlertPolicy(), at: at(24)).filter { $0.kind == .dayNotPosted }.map(\.command)
+        #expect(commands.count == 2)
+        for command in commands {
+            let words = try words(of: command)
+            #expect(words.first == "tillbridge" && words.contains(name), "\(command)")
+        }
+        for text in ["plain", "a b", "", "it's", "''", "-x", "a\\", "*", "Café"] {
+            #expect(try words(of: "x " + ShellWord.bare(text)) == ["x", text])
+            #expect(try words(of: "x " + ShellWord.quoted(text)) == ["x", text])
+        }
+    }
+
+    /// As a shell reads it.
+    private func words(of command: String) throws -> [String] {
+        let shell = Process()
+        shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+        shell.arguments = ["-c", "printf '%s\\n' \(command)"]
+        let pipe = Pipe()
+        shell.standardOutput = pipe
+        try shell.run()
+        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        shell.waitUntilExit()
+        return text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
     }
 
     @Test("nothing, where all is well")

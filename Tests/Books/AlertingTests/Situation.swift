@@ -65,6 +65,7 @@ struct Story {
         case .reopen(let id, _, _), .keep(let id, _, _):
             let index = place(of: id)
             known[index].lastSeen = now
+            if known[index].resolvedAt != nil { (known[index].firstTold, known[index].escalatedAt) = (now, nil) }
             known[index].resolvedAt = nil
             return index
         case .resolve(let id, _):

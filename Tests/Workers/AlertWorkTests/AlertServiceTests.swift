@@ -54,11 +54,15 @@ struct AlertServiceTests {
     /// The broker's queues as the test says they are.
     private struct MemoryBroker: QueueLook {
         let map: Locked<QueueState>
+        /// Harbour's writers'.
+        let write: Locked<QueueState>
 
         func name(of queue: QueueName) -> String { queue.text(prefix: "t") }
         func look(at queues: [QueueName]) async throws -> [QueueName: QueueState] {
-            let state = map.withLock { $0 }
-            return queues.reduce(into: [:]) { $0[$1] = $1 == .map ? state : QueueState(waiting: 0, consumers: 0) }
+            let states = [
+                QueueName.map: map.withLock { $0 }, .write(OrganisationKey("harbour")): write.withLock { $0 },
+            ]
+            return queues.reduce(into: [:]) { $0[$1] = states[$1] ?? QueueState(waiting: 0, consumers: 0) }
         }
     }
 
@@ -70,6 +74,7 @@ struct AlertServiceTests {
         let receiver: NoticeReceiver
         let now: Locked<Instant>
         let map: Locked<QueueState>
+        let write: Locked<QueueState>
         let metrics: Metrics
         var memory: AlertLook.Memory
 
@@ -136,19 +141,21 @@ struct AlertServiceTests {
         try await store.mute(
             Mute(kind: .syncSilent, until: start.adding(seconds: 86_400 * 9)), author: "Ana", reason: "a test")
         let (now, map) = (Locked(start), Locked(QueueState(waiting: 0, consumers: 1)))
+        let write = Locked(QueueState(waiting: 0, consumers: 1))
         let metrics = Metrics()
         let channel = WebhookChannel(
             name: "duty", url: Secret("https://127.0.0.1:\(receiver.port)/hook"),
             form: .signed(Secret("0123456789abcdef")), http: http)
         let service = AlertService(
             settings: settings.alerts, isSpare: false, store: store,
-            look: AlertLook(settings: settings, store: store, broker: MemoryBroker(map: map)), channels: [channel],
+            look: AlertLook(settings: settings, store: store, broker: MemoryBroker(map: map, write: write)),
+            channels: [channel],
             clock: WorkClock(now: { now.withLock { $0 } }, sleep: { _ in }, randomInteger: { $0.lowerBound }),
             metrics: metrics, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         return Watch(
             pool: pool, store: store, service: service,
             lease: try #require(try await store.acquire("alerts", for: .seconds(3600))), receiver: receiver, now: now,
-            map: map, metrics: metrics, memory: AlertLook.Memory(watchingSince: start))
+            map: map, write: write, metrics: metrics, memory: AlertLook.Memory(watchingSince: start))
     }
 
     private static let letter = """
@@ -177,6 +184,75 @@ struct AlertServiceTests {
             #expect(try await known(watch) == 1)
             try await watch.look("30T14:01")
             #expect(try await known(watch) == 0)
+        }
+    }
+
+    @Test("whoever is assigned to a group has it in hand until it closes: its next time is escalated again")
+    func assignee() async throws {
+        try await with("whose") { watch in
+            try await watch.pool.withSession { try $0.script(Self.letter) }
+            var filter = LetterFilter()
+            filter.group = 1
+            try await watch.look("26T08:00")
+            #expect(try watch.heard().last == "opened: 1 letter on the desk: archived")
+            #expect(try await watch.store.assign(filter, to: "ben", by: "ana").count == 1)
+            #expect(try await watch.store.groupFacts().map(\.assignee) == ["ben"])
+            // A day old by now, and grave: Ben has it.
+            try await watch.look("27T07:59")
+            #expect(try watch.heard().count == 1)
+            try await watch.pool.withSession {
+                try $0.script("UPDATE dead_letter SET state = 'resolved', closed_at = now()")
+            }
+            #expect(try await watch.store.closeGroups().count == 1)
+            try await watch.look("27T09:00")
+            try await watch.look("27T09:06")
+            #expect(try watch.heard().last == "resolved: 1 letter on the desk: archived")
+            // Back later, as by a letter of the same cause: nobody's.
+            try await watch.pool.withSession {
+                try $0.script(
+                    """
+                    UPDATE dead_letter_group SET closed_at = NULL, opened_at = '2026-11-29T12:00:00Z';
+                    UPDATE dead_letter SET state = 'open', closed_at = NULL;
+                    """)
+            }
+            #expect(try await watch.store.groupFacts().map(\.assignee) == [nil])
+            try await watch.look("29T12:02")
+            #expect(try watch.heard().last == "opened: 1 letter on the desk: archived")
+            try await watch.look("29T16:03")
+            #expect(try watch.heard().last == "escalated: 1 letter on the desk: archived")
+        }
+    }
+
+    @Test("a grave group whose end was told is told at once when it is back; a harmless one when it has stood for long")
+    func graveAgain() async throws {
+        try await with("again") { watch in
+            func close(_ isClosed: Bool) async throws {
+                let closed = isClosed ? "now()" : "NULL"
+                try await watch.pool.withSession { try $0.script("UPDATE dead_letter_group SET closed_at = \(closed)") }
+            }
+            try await watch.pool.withSession { try $0.script(Self.letter) }
+            try await watch.look("27T08:00")
+            try await close(true)
+            try await watch.look("27T08:10")
+            try await close(false)
+            try await watch.look("27T09:00")
+            try await watch.look("27T09:01")
+            try await close(true)
+            try await watch.look("27T09:10")
+            // Harmless this time: without a word, until it has stood for four hours.
+            try await close(false)
+            try await watch.pool.withSession {
+                try $0.script("UPDATE dead_letter_group SET opened_at = '2026-11-27T09:50:00Z'")
+            }
+            try await watch.look("27T10:00")
+            let moment = try #require(Instant(iso8601: "2026-11-27T10:00:00Z"))
+            let known = try await watch.store.knownAlerts(resolvedSince: moment)
+            #expect(known.filter { $0.kind == .deadLetterGroup }.map(\.firstTold) == [moment])
+            try await watch.look("27T13:59")
+            let heard = ["escalated", "resolved", "escalated", "resolved"]
+            #expect(try watch.heard().compactMap { $0.split(separator: ":").first.map(String.init) } == heard)
+            try await watch.look("27T14:00")
+            #expect(try watch.heard().last == "escalated: 1 letter on the desk: archived")
         }
     }
 
@@ -267,6 +343,37 @@ struct AlertServiceTests {
             try await watch.look("26T10:10")
             #expect(try watch.heard().last == "resolved: messages of t.map do not get on")
             #expect(try watch.heard().count == 4)
+        }
+    }
+
+    @Test("a writer's queue is read by nobody while its organisation rests as designed: that is told of no one")
+    func restingWriter() async throws {
+        try await with("rest") { watch in
+            func inBudget(_ assignment: String) async throws {
+                try await watch.pool.withSession { try $0.script("UPDATE budget SET \(assignment)") }
+            }
+            try await watch.pool.withSession { try $0.script("INSERT INTO budget (organisation) VALUES ('harbour')") }
+            watch.write.withLock { $0 = QueueState(waiting: 7, consumers: 0) }
+            // Xero asked for a pause until two; then the day's calls are used up; then the breaker is open and tried
+            // again and again.
+            try await inBudget("parked_until = '2026-11-25T14:00:00Z'")
+            try await watch.look("25T12:00")
+            try await watch.look("25T13:59")
+            try await inBudget("parked_until = NULL, day = '2026-11-25', day_calls = 5000")
+            try await watch.look("25T15:00")
+            try await watch.look("25T19:00")
+            try await inBudget("day_calls = 0, breaker = 'open', breaker_until = '2026-11-25T19:01:00Z'")
+            try await watch.look("25T19:02")
+            #expect(try watch.heard().filter { $0.contains("nobody takes") }.isEmpty)
+            // Nobody has tried it since: there is no writer. From here on it counts.
+            try await watch.look("25T19:04")
+            try await watch.look("25T19:33")
+            #expect(try watch.heard().filter { $0.contains("nobody takes") }.isEmpty)
+            try await watch.look("25T19:34")
+            #expect(try watch.heard().last == "opened: nobody takes messages from t.write.harbour")
+            let alert = try #require(
+                try await watch.store.listedAlerts(closedToo: false).first { $0.concern.kind == .queueAge })
+            #expect(alert.concern.command == "writer --config tillbridge.yaml")
         }
     }
 }

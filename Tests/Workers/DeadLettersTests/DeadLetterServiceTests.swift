@@ -185,6 +185,27 @@ import Testing
         ])
     }
 
+    @Test("headers come back of the kind they were, out of the desk too; message id and content type are kept")
+    func kinds() throws {
+        let foreign: [String: AMQPField] = [
+            "bytes": .bytes([0, 255]), "when": .timestamp(1_790_000_000), "price": .decimal(places: 2, digits: 1230),
+            "ratio": .double(0.1), "none": .null, "list": .array([.int(1), .bool(false), .string("x")]),
+            "table": .table(["$bytes": .int(1), "in": .bytes([1])]),
+        ]
+        #expect(HeaderText.headers(HeaderText.json(foreign)) == foreign)
+        let message = IncomingMessage(
+            body: [1], envelope: .failure(Unreadable("x")), queue: "t.unreadable", messageID: "m-1",
+            contentType: "text/csv", foreign: foreign)
+        let letter = DeadLetterReading(books: [:]).letter(from: message, now: Instant(secondsSince1970: 5))
+        let kept = HeaderText.headers(letter.headers)
+        #expect(kept["amqp-message-id"] == .string("m-1") && kept["amqp-content-type"] == .string("text/csv"))
+        var replay = replay(.raw)
+        replay = Replay(
+            mark: replay.mark, route: .raw, origin: replay.origin, organisation: nil, venue: nil, body: [1],
+            headers: letter.headers, firstSeen: replay.firstSeen)
+        #expect(try self.message(replay).rawHeaders == foreign.merging(replay.mark.headers) { $1 })
+    }
+
     @Test("nothing is sent to a queue that is not the fleet's, or to an organisation that is gone")
     func strangers() {
         #expect(throws: NotSendable.self) { try message(replay(.raw, origin: "somebody.else")) }

@@ -30,8 +30,9 @@ import Testing
         #expect(throws: RecordEdit.Problem.self) { try edited(assignment) }
     }
 
-    private func check(_ new: String, order: String? = "7", hasDocument: Bool = false) throws {
-        try RecordEdit.check(Array(new.utf8), against: Array(record.utf8), order: order, hasDocument: hasDocument)
+    private func check(_ new: String, order: String? = "7", booked: String? = nil) throws {
+        try RecordEdit.check(
+            Array(new.utf8), against: Array(record.utf8), order: order, booked: booked.map { Array($0.utf8) })
     }
 
     @Test("the order's id stays, so that no sale is booked under two numbers")
@@ -43,6 +44,14 @@ import Testing
         #expect(throws: RecordEdit.Problem.self) { try check(record) }
         let moved = record.replacing("923", with: "924")
         try check(moved)
-        #expect(throws: RecordEdit.Problem.self) { try check(moved, hasDocument: true) }
+        #expect(throws: RecordEdit.Problem.self) { try check(moved, booked: record) }
+    }
+
+    @Test("what counts is the site the order was booked under: a record that came with another is put right to it")
+    func bookedSite() throws {
+        let moved = record.replacing("923", with: "924")
+        try check(moved, booked: moved.replacing("924", with: "\"924\""))
+        #expect(throws: RecordEdit.Problem.self) { try check(record.replacing("21.30", with: "1"), booked: moved) }
+        #expect(throws: RecordEdit.Problem.self) { try check(record.replacing("site_id", with: "x"), booked: record) }
     }
 }

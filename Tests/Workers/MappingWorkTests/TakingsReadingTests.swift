@@ -14,7 +14,9 @@ import Testing
 @Suite("Reading takings") struct TakingsReadingTests {
     private let company = CompanyKey("harbour")
 
-    private func read(_ mode: PostingMode, counted: String, account: String? = "870") -> Reading {
+    private func read(
+        _ mode: PostingMode, counted: String, account: String? = "870", mark: LetterMark? = nil
+    ) -> Reading {
         var books = VenueBooks(
             company: company, organisation: OrganisationKey("harbour"), site: SiteID("923"), name: "Harbour Bistro",
             numberPrefix: "HBR", currency: "AUD", timeZone: .utc, contactNumber: "W", tracking: nil,
@@ -30,7 +32,8 @@ import Testing
         let body = #"{"id":7,"site":{"id":923},"created_at":"2026-07-01T20:00:00Z","reconciliations":["#
             + tender("Cash", "9.50") + "," + tender("Barter", counted) + "]}"
         let subject = Envelope.Subject(company: company, kind: "takings", id: "7")
-        let envelope = Envelope(firstSeen: Instant(secondsSince1970: 0), subject: subject)
+        var envelope = Envelope(firstSeen: Instant(secondsSince1970: 0), subject: subject)
+        envelope.mark = mark
         return reader.read(IncomingMessage(body: Array(body.utf8), envelope: .success(envelope), queue: "map"))
     }
 
@@ -76,7 +79,7 @@ import Testing
             return
         }
         #expect(booked.takings.mode == .perOrder && booked.takings.key.day == CalendarDate("2026-07-01"))
-        guard case .needless(let warnings) = read(.perOrder, counted: "10", account: nil) else {
+        guard case .needless(_, let warnings) = read(.perOrder, counted: "10", account: nil) else {
             Issue.record("without an account they belong in no document")
             return
         }
@@ -84,6 +87,17 @@ import Testing
             "takings 7: the variance of -0.50 by \"Cash\" on 2026-07-01 is not booked, since the day is posted order "
                 + "by order and `accounts.variance` is not set"
         ])
+    }
+
+    @Test("takings from the desk that turn out to need nothing settle their letter, which else stayed on its way")
+    func needlessReplay() {
+        let mark = LetterMark(letter: 17, replay: 2)
+        let reading = read(.perOrder, counted: "10", account: nil, mark: mark)
+        #expect(reading.verdict == .done)
+        #expect(MapperService.replays([reading], [:], []) == [
+            MappedReplay(mark: mark, document: nil, ending: .needless)
+        ])
+        #expect(MapperService.replays([read(.perOrder, counted: "10", account: nil)], [:], []).isEmpty)
     }
 }
 
