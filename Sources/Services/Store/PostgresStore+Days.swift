@@ -101,10 +101,10 @@ extension PostgresStore: DayStore {
         _ = try session.execute(
             """
             INSERT INTO source_record (company, kind, id, hash, body, first_seen)
-            SELECT c, k, i, h, b, coalesce(f, clock_timestamp())
+            SELECT DISTINCT ON (c, k, i, h) c, k, i, h, b, coalesce(f, clock_timestamp())
               FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::timestamptz[])
                 AS u (c, k, i, h, b, f)
-            ON CONFLICT DO NOTHING
+             ORDER BY c, k, i, h, f DESC \(readAgain(at: "ANY($6::timestamptz[])"))
             """,
             [
                 .texts(orders.map(\.source.company.text)), .texts(orders.map(\.source.kind.rawValue)),

@@ -16,7 +16,7 @@ package struct MappedRecord: Sendable {
     package var hash: ContentHash
     package var body: [UInt8]
     package var document: NewDocument?
-    /// When the fleet first saw this version, not when it was mapped: a version that lay on the desk is older than one
+    /// When the till was asked for it, not when it was mapped: a version that lay on the desk is older than one
     /// that came later and went through, and must not win over it.
     package var firstSeen: Instant?
     /// Of a named customer: whom the document is made out to.
@@ -139,10 +139,10 @@ extension PostgresStore: MappingStore {
     private static func insertSources(_ meeting: Meeting) -> String {
         """
         INSERT INTO source_record (company, kind, id, hash, body, first_seen)
-        SELECT c, k, i, h, b, coalesce(f, clock_timestamp())
+        SELECT\(meeting == .meetKnown ? " DISTINCT ON (c, k, i, h)" : "") c, k, i, h, b, coalesce(f, clock_timestamp())
           FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::timestamptz[])
             AS u (c, k, i, h, b, f)
-        \(meeting == .meetKnown ? "ON CONFLICT DO NOTHING" : "")
+        \(meeting == .meetKnown ? "ORDER BY c, k, i, h, f DESC \(readAgain(at: "ANY($6::timestamptz[])"))" : "")
         """
     }
 

@@ -7,10 +7,13 @@ package protocol PollingStore: LeaseStore {
     /// Of these list rows, the ids whose row is new or has changed since its details were published.
     func unseen(company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)]) async throws -> Set<OrderID>
     /// The details of these rows are published and confirmed.
-    func markSeen(company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)]) async throws
+    ///
+    /// - Throws: ``LeaseLost``: another poller may know better by now.
+    func markSeen(company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)], lease: Lease) async throws
     /// The orders that stood in the list of open accounts when it was last read.
     func openAccounts(company: CompanyKey, site: SiteID) async throws -> Set<OrderID>
-    func setOpenAccounts(_ ids: Set<OrderID>, company: CompanyKey, site: SiteID) async throws
+    /// - Throws: ``LeaseLost``.
+    func setOpenAccounts(_ ids: Set<OrderID>, company: CompanyKey, site: SiteID, lease: Lease) async throws
     /// Moves the cursor; refused when the lease was lost.
     func move(_ position: PollPosition, company: CompanyKey, site: SiteID, lease: Lease) async throws
 }
@@ -58,10 +61,13 @@ extension PostgresStore: PollingStore {
         }
     }
 
-    package func markSeen(company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)]) async throws {
+    package func markSeen(
+        company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)], lease: Lease
+    ) async throws {
         guard !rows.isEmpty else { return }
         let parameters = Self.parameters(company, rows.sorted { $0.id < $1.id })
-        _ = try await pool.withSession { session in
+        try await pool.transaction { session in
+            try Self.requireHeld(lease, session)
             try session.execute(
                 """
                 INSERT INTO poll_seen (company, id, row_hash)
@@ -80,11 +86,14 @@ extension PostgresStore: PollingStore {
         }
     }
 
-    package func setOpenAccounts(_ ids: Set<OrderID>, company: CompanyKey, site: SiteID) async throws {
+    package func setOpenAccounts(
+        _ ids: Set<OrderID>, company: CompanyKey, site: SiteID, lease: Lease
+    ) async throws {
         let parameters: [PostgresValue] = [
             .text(company.text), .text(site.text), .texts(ids.map(\.text).sorted()),
         ]
         try await pool.transaction { session in
+            try Self.requireHeld(lease, session)
             _ = try session.query(
                 "DELETE FROM poll_open_account WHERE company = $1 AND site = $2 AND NOT id = ANY($3::text[])",
                 parameters)
@@ -96,6 +105,14 @@ extension PostgresStore: PollingStore {
         }
     }
 
+    /// Locks the lease's row: nobody can take it over between the look and what this transaction changes.
+    private static func requireHeld(_ lease: Lease, _ session: PostgresSession) throws {
+        let held = try session.query(
+            "SELECT fence FROM lease WHERE name = $1 AND fence = $2 AND until > now() FOR SHARE",
+            [.text(lease.name), .int(lease.fence)])
+        guard held.count == 1 else { throw LeaseLost(count: 1) }
+    }
+
     private static func parameters(
         _ company: CompanyKey, _ rows: [(id: OrderID, hash: ContentHash)]
     ) -> [PostgresValue] {
@@ -104,11 +121,7 @@ extension PostgresStore: PollingStore {
 
     package func move(_ position: PollPosition, company: CompanyKey, site: SiteID, lease: Lease) async throws {
         try await pool.transaction { session in
-            // Locks the lease's row: nobody can take it over between the look and the move.
-            let held = try session.query(
-                "SELECT fence FROM lease WHERE name = $1 AND fence = $2 AND until > now() FOR SHARE",
-                [.text(lease.name), .int(lease.fence)])
-            guard held.count == 1 else { throw LeaseLost(count: 1) }
+            try Self.requireHeld(lease, session)
             try session.execute(
                 """
                 INSERT INTO poll_cursor (company, site, position, rescanned, fence, side_lists_read)

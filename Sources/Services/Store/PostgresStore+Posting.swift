@@ -17,7 +17,7 @@ extension PostgresStore: PostingStore {
             _ = try session.query(
                 "INSERT INTO source_record (company, kind, id, hash, body, first_seen) "
                     + "VALUES ($1, $2, $3, $4, $5, coalesce($6::timestamptz, clock_timestamp())) "
-                    + "ON CONFLICT DO NOTHING",
+                    + Self.readAgain(at: "$6::timestamptz"),
                 key + [
                     .bytes(request.hash.bytes), .bytes(request.body),
                     request.firstSeen.map { .timestamp(microsecondsSince1970: $0.microseconds) } ?? .null,

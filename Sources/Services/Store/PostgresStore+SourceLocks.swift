@@ -20,6 +20,17 @@ extension PostgresStore {
             ])
     }
 
+    /// Ends an INSERT into `source_record`: a version that the till shows once more, at a later look, is what it says now,
+    /// whatever was read in between. A message that comes a second time carries the time it had, and changes nothing.
+    ///
+    /// - Parameter given: the time or times that the caller gave; one that was made up here is no look at the till.
+    static func readAgain(at given: String) -> String {
+        """
+        ON CONFLICT (company, kind, id, hash) DO UPDATE SET first_seen = excluded.first_seen
+         WHERE excluded.first_seen > source_record.first_seen AND excluded.first_seen = \(given)
+        """
+    }
+
     /// So often it is decided anew where somebody else made a document of the same number meanwhile.
     private static let decisionsMax = 3
 

@@ -18,7 +18,7 @@ package struct PostingRequest: Sendable {
     package var source: SourceKey
     package var hash: ContentHash
     package var body: [UInt8]
-    /// When the version first left the till's side: what tells the newer of two.
+    /// When the version was last read at the till: what tells the newer of two.
     package var firstSeen: Instant?
     package var organisation: OrganisationKey
     /// Of the order's first document.

@@ -75,7 +75,7 @@ package struct CompanyPoller: Service {
             if let writingBack { group.addTask { await writingBack.run() } }
             for venue in company.venues {
                 group.addTask { await poll(venue, lease) }
-                if venue.needsTakings { group.addTask { await count(venue) } }
+                if venue.needsTakings { group.addTask { await count(venue, lease) } }
             }
             // The first to end is the renewal (the lease is lost) or a venue (the process ends): all end with it.
             await group.next()
@@ -120,14 +120,14 @@ package struct CompanyPoller: Service {
     }
 
     /// Reads what was counted in the venue's tills. Nothing else waits for it.
-    private func count(_ venue: VenueSettings) async {
+    private func count(_ venue: VenueSettings, _ lease: Lease) async {
         // All of them once; then what may have come since.
         var since: Instant?
         while !Task.isCancelled {
             do {
                 let start = clock.now()
                 try await currency.check()
-                try await scanner.readTakings(of: venue, in: at(venue), since: since)
+                try await scanner.readTakings(of: venue, in: at(venue), since: since, lease: lease)
                 since = start.adding(.zero - settings.rescanWindow)
             } catch {
                 if Task.isCancelled { return }

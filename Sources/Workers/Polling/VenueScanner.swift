@@ -48,9 +48,10 @@ package struct VenueScanner: Sendable {
         var late = try await lateness {
             // The next poll reads the overlap again; what lies before it nobody would see again for days, or ever.
             if start.since(position.readUntil) <= settings.overlap {
-                try await read(.complete, venue, of: company, from: from, until: until, priority: .newOrders)
+                try await read(
+                    .complete, venue, of: company, from: from, until: until, priority: .newOrders, lease)
             } else {
-                try await readWhole(venue, of: company, from: from, until: until)
+                try await readWhole(venue, of: company, from: from, until: until, lease)
             }
         }
         if late == nil { position.readUntil = start }
@@ -62,8 +63,8 @@ package struct VenueScanner: Sendable {
         if position.sideListsRead.map({ start.since($0) >= settings.correctionsInterval }) ?? true {
             // Short lists: mostly a call each.
             let sideLists = try await lateness {
-                _ = try await readIfThere(.deleted, venue, of: company, from: lastDays, until: start)
-                try await followAccounts(venue, of: company, until: start)
+                _ = try await readIfThere(.deleted, venue, of: company, from: lastDays, until: start, lease)
+                try await followAccounts(venue, of: company, until: start, lease)
             }
             if sideLists == nil { position.sideListsRead = start }
             late = late ?? sideLists
@@ -71,7 +72,7 @@ package struct VenueScanner: Sendable {
         }
         if isRescanDue {
             let lastDaysAgain = try await lateness {
-                try await read(.complete, venue, of: company, from: lastDays, until: start, priority: .rescan)
+                try await read(.complete, venue, of: company, from: lastDays, until: start, priority: .rescan, lease)
             }
             if lastDaysAgain == nil { position.rescanned = start }
             late = late ?? lastDaysAgain
@@ -96,12 +97,12 @@ package struct VenueScanner: Sendable {
     ///
     /// - Throws: ``UnsteadyList`` after so many readings: the cursor stays, and the next scan begins anew.
     private func readWhole(
-        _ venue: VenueSettings, of company: CompanySettings, from: Instant, until: Instant
+        _ venue: VenueSettings, of company: CompanySettings, from: Instant, until: Instant, _ lease: Lease
     ) async throws {
-        var last = try await read(.complete, venue, of: company, from: from, until: until, priority: .newOrders)
+        var last = try await read(.complete, venue, of: company, from: from, until: until, priority: .newOrders, lease)
         guard last.pages > 1 else { return }
         for _ in 0..<Self.rereadingsMax {
-            let again = try await read(.complete, venue, of: company, from: from, until: until, priority: .rescan)
+            let again = try await read(.complete, venue, of: company, from: from, until: until, priority: .rescan, lease)
             if last.ids.isSubset(of: again.ids) { return }
             last = again
         }
@@ -113,10 +114,10 @@ package struct VenueScanner: Sendable {
     /// - Returns: nil where it does not have it.
     private func readIfThere(
         _ list: KountaClient.OrderList, _ venue: VenueSettings, of company: CompanySettings, from: Instant,
-        until: Instant
+        until: Instant, _ lease: Lease
     ) async throws -> Set<OrderID>? {
         do {
-            return try await read(list, venue, of: company, from: from, until: until, priority: .rescan).ids
+            return try await read(list, venue, of: company, from: from, until: until, priority: .rescan, lease).ids
         } catch KountaError.notFound {
             metrics.count(
                 "tillbridge_poll_lists_missing_total", ["company": company.key.text, "list": list.rawValue])
@@ -127,23 +128,24 @@ package struct VenueScanner: Sendable {
     /// What no longer stands among the open accounts was paid meanwhile; it may be weeks old, and keeps the time of its
     /// creation, so that no poll for new orders would see it.
     private func followAccounts(
-        _ venue: VenueSettings, of company: CompanySettings, until: Instant
+        _ venue: VenueSettings, of company: CompanySettings, until: Instant, _ lease: Lease
     ) async throws {
         guard let open = try await readIfThere(
-            .openAccounts, venue, of: company, from: company.startFrom, until: until)
+            .openAccounts, venue, of: company, from: company.startFrom, until: until, lease)
         else { return }
         let known = try await store.openAccounts(company: company.key, site: venue.site)
         var records: [FetchedOrder] = []
         for id in known.subtracting(open).sorted() {
+            let start = clock.now()
             guard let body = try await client.order(id, priority: .rescan), OpenAccountOrder.isSale(body) else {
                 continue
             }
-            records.append(FetchedOrder(id: id, record: body))
+            records.append(FetchedOrder(id: id, record: body, readAt: start))
         }
         let (messages, late) = try await messages(of: records, venue, company)
-        try await outbox.publish(messages)
+        try await publish(messages, lease)
         // Only now: a crash before publishes them once more, which the mapper recognises by the hash.
-        try await store.setOpenAccounts(open.union(late.keys), company: company.key, site: venue.site)
+        try await store.setOpenAccounts(open.union(late.keys), company: company.key, site: venue.site, lease: lease)
         metrics.count("tillbridge_orders_published_total", ["company": company.key.text], by: messages.count)
         if let unread = late.values.first { throw unread }
     }
@@ -152,7 +154,7 @@ package struct VenueScanner: Sendable {
     @discardableResult
     private func read(
         _ list: KountaClient.OrderList, _ venue: VenueSettings, of company: CompanySettings, from: Instant,
-        until: Instant, priority: KountaBudget.Priority
+        until: Instant, priority: KountaBudget.Priority, _ lease: Lease
     ) async throws -> (ids: Set<OrderID>, pages: Int) {
         var ids: Set<OrderID> = []
         var path: String? = client.firstPagePath(list, site: venue.site, from: from, until: until)
@@ -166,7 +168,7 @@ package struct VenueScanner: Sendable {
                 throw KountaError.unexpectedShape(path: current, "the list has more than \(Self.pagesMax) pages")
             }
             metrics.count("tillbridge_poll_rows_total", ["company": company.key.text], by: page.rows.count)
-            late = try await take(page.rows, of: list, venue, company, priority) ?? late
+            late = try await take(page.rows, of: list, venue, company, priority, lease) ?? late
             ids.formUnion(page.rows.map(\.id))
             path = page.next
         }
@@ -177,7 +179,7 @@ package struct VenueScanner: Sendable {
     /// - Returns: why some of the rows must wait; they count as unseen.
     private func take(
         _ rows: [KountaClient.Row], of list: KountaClient.OrderList, _ venue: VenueSettings,
-        _ company: CompanySettings, _ priority: KountaBudget.Priority
+        _ company: CompanySettings, _ priority: KountaBudget.Priority, _ lease: Lease
     ) async throws -> UnreadCustomer? {
         let hashes = rows.map { (id: $0.id, hash: Self.hash($0.bytes)) }
         let unseen = try await store.unseen(company: company.key, rows: hashes)
@@ -186,10 +188,10 @@ package struct VenueScanner: Sendable {
         let (messages, late) = try await messages(of: records, venue, company)
         let wanted = hashes.filter { unseen.contains($0.id) && late[$0.id] == nil }
         pass(.pollerFetched)
-        try await outbox.publish(messages)
+        try await publish(messages, lease)
         pass(.pollerPublished)
         // Only now: a crash before publishes them once more, which the mapper recognises by the hash.
-        try await store.markSeen(company: company.key, rows: wanted)
+        try await store.markSeen(company: company.key, rows: wanted, lease: lease)
         pass(.pollerNoted)
         metrics.count("tillbridge_orders_published_total", ["company": company.key.text], by: messages.count)
         return late.values.first
@@ -205,13 +207,15 @@ package struct VenueScanner: Sendable {
             func addNext() {
                 guard let (index, row) = waiting.next() else { return }
                 group.addTask {
+                    // Before it is asked for: whoever asks later knows it no worse.
+                    let start = clock.now()
                     var body = try await client.order(row.id, priority: priority)
                     switch list {
                     case .complete: break
                     case .deleted: body = DeletedOrder.record(body, row: row.bytes)
                     case .openAccounts: body = body.flatMap { OpenAccountOrder.isSale($0) ? $0 : nil }
                     }
-                    return (index, body.map { FetchedOrder(id: row.id, record: $0) })
+                    return (index, body.map { FetchedOrder(id: row.id, record: $0, readAt: start) })
                 }
             }
             for _ in 0..<settings.concurrency { addNext() }
@@ -221,6 +225,14 @@ package struct VenueScanner: Sendable {
             }
             return results.sorted { $0.0 < $1.0 }.compactMap(\.1)
         }
+    }
+
+    /// A poller that was stopped in its tracks finds that another has taken over, and leaves it to that one. One that is
+    /// stopped in the middle of this publishes what bears the time at which it was read.
+    func publish(_ messages: [OutgoingMessage], _ lease: Lease) async throws {
+        if messages.isEmpty { return }
+        guard try await store.renew(lease, for: settings.leaseDuration) else { throw LeaseLost(count: 1) }
+        try await outbox.publish(messages)
     }
 
     /// What is published of the records, with their customers' where a rule asks, and what must wait for them.
@@ -250,7 +262,7 @@ package struct VenueScanner: Sendable {
             organisation: company.organisation, company: company.key, venue: venue.name,
             kind: SourceKind.order.rawValue, id: id.text, hash: hash)
         return OutgoingMessage(
-            queue: .map, envelope: Envelope(firstSeen: clock.now(), subject: subject), body: body,
+            queue: .map, envelope: Envelope(firstSeen: order.readAt, subject: subject), body: body,
             messageID: "\(company.key)/order/\(id)/\(hash.prefix(16))")
     }
 
@@ -266,6 +278,8 @@ package struct VenueScanner: Sendable {
 private struct FetchedOrder: Sendable {
     let id: OrderID
     let record: [UInt8]
+    /// When the reading began: of two versions the one that was read later is what the till says now.
+    let readAt: Instant
 }
 
 /// Whenever it was read, a list had lost some of its orders since.

@@ -129,6 +129,25 @@ struct CorrectionStoreTests {
         }
     }
 
+    @Test("a version that the till shows again is decided about as what it says now; an older one that comes is not")
+    func readAgain() async throws {
+        try await Database.with("read_again_posting") { _, store in
+            var made = record("1")
+            made.document?.body = body("HBR-1")
+            made.firstSeen = Instant(secondsSince1970: 1_795_000_060)
+            _ = try await store.accept([made])
+            func isDecided(_ hash: ContentHash, seen: Int64) async throws -> Bool {
+                var request = request("1")
+                (request.hash, request.firstSeen) = (hash, Instant(secondsSince1970: 1_795_000_000 + seen))
+                return try await store.post(request) { _ in (moves: [], ending: true) } != nil
+            }
+            #expect(try await !isDecided(hash("later"), seen: 40))
+            #expect(try await isDecided(hash("later"), seen: 80))
+            #expect(try await isDecided(hash("later"), seen: 40), "its message, once more")
+            #expect(try await !isDecided(made.hash, seen: 60))
+        }
+    }
+
     @Test("a writer that lost its claim sends no change, and stores nothing of what it did")
     func fenced() async throws {
         try await Database.with("fenced_task") { pool, store in

@@ -260,6 +260,12 @@ struct DayStoreTests {
             #expect(try rows.map { try $0.date("day") } == ["2026-11-20", "2026-11-21"])
             #expect(try rows.map { try $0.bool("there") } == [false, true])
             #expect(try rows.map { try $0.bool("booked") } == [true, false])
+            // The till shows the old version once more, and its message comes again.
+            var again = order("1", 900, seen: 4)
+            #expect(try await store.takeIn([again], at: noon).values.first == .stale)
+            again.firstSeen = noon.adding(seconds: 7)
+            #expect(try await store.takeIn([again], at: noon).values.first == .taken)
+            #expect(try await store.takeIn([again], at: noon).values.first == .taken)
         }
     }
 

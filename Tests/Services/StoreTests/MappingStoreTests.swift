@@ -48,6 +48,31 @@ struct MappingStoreTests {
         }
     }
 
+    @Test("a version that the till shows again counts as of then; a message that comes again as of when it was read")
+    func readAgain() async throws {
+        try await Database.with("read_again") { pool, store in
+            func version(_ content: String, _ cents: Int64, seen: Int64) -> MappedRecord {
+                var made = record("1", cents: cents, content: content)
+                made.firstSeen = Instant(secondsSince1970: 1_795_000_000 + seen)
+                return made
+            }
+            #expect(try await store.accept([version("first", 1000, seen: 0)]).map(\.outcome) == [.created])
+            // One that was read earlier and stamped too late.
+            #expect(try await store.accept([version("old", 900, seen: 40)]).map(\.outcome) == [.replaced])
+            #expect(try await store.accept([version("first", 1000, seen: 20)]).map(\.outcome) == [.stale])
+            // The next look shows what the till says, and the old message comes once more, also beside it.
+            let both = [version("first", 1000, seen: 60), version("first", 1000, seen: 60)]
+            #expect(try await store.accept(both).map(\.outcome).first == .replaced)
+            #expect(try await store.accept([version("old", 900, seen: 40)]).map(\.outcome) == [.stale])
+            #expect(try await store.accept([version("first", 1000, seen: 60)]).map(\.outcome) == [.known(.ready)])
+            let rows = try await pool.withSession { session in
+                try session.query("SELECT total, (SELECT count(*) FROM source_record) AS versions FROM document")
+            }
+            #expect(try rows.map { try $0.numeric("total") } == ["10.00"])
+            #expect(try rows.map { try $0.int("versions") } == [2])
+        }
+    }
+
     @Test("what Xero refused becomes ready again when its record is replayed, changed or not")
     func replay() async throws {
         try await Database.with("replay") { _, store in

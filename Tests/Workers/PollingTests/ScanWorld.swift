@@ -24,6 +24,8 @@ struct ScanWorld: Sendable {
     var settings: PollingSettings
     /// What rules ask of customers; a site that is not there asks nothing.
     var questions: [SiteID: CustomerQuestion] = [:]
+    /// What happens between the reading of orders and their publication.
+    var onRead: @Sendable () async throws -> Void = {}
 
     static let bistro = SiteID("923")
     static let pier = SiteID("985")
@@ -56,17 +58,23 @@ struct ScanWorld: Sendable {
     /// - Parameters:
     ///   - callsPerMinute: a call beyond them ends the scan with ``NoCallLeft``: no test waits a minute.
     ///   - store: nil: the real one.
-    func scanner(callsPerMinute: Int = 0, store: (any PollingStore)? = nil) -> VenueScanner {
+    ///   - outbox: nil: the world's.
+    func scanner(
+        callsPerMinute: Int = 0, store: (any PollingStore)? = nil, outbox: RecordingOutbox? = nil
+    ) -> VenueScanner {
         let client = client(callsPerMinute)
         return VenueScanner(
-            client: client, customers: customers(client), store: store ?? till.store, outbox: outbox,
+            client: client, customers: customers(client), store: store ?? till.store, outbox: outbox ?? self.outbox,
             settings: settings, clock: clock(), metrics: till.metrics)
     }
 
     func customers(_ client: KountaClient, keeps: Bool = true) -> CustomerReading {
         CustomerReading(
             company: company.key, client: client, store: till.store, settings: settings,
-            questions: { [questions] in questions }, keeps: keeps, clock: clock(), metrics: till.metrics)
+            questions: { [questions, onRead] in
+                try await onRead()
+                return questions
+            }, keeps: keeps, clock: clock(), metrics: till.metrics)
     }
 
     func client(_ callsPerMinute: Int) -> KountaClient {
@@ -174,9 +182,13 @@ actor RecordingOutbox: Outbox {
 
     private(set) var published: [OutgoingMessage] = []
     private var left: Int?
+    private var onPublished: @Sendable () async throws -> Void = {}
 
     /// The n-th publication from now on is not confirmed.
     func fail(at number: Int) { left = number }
+
+    /// What happens after each publication.
+    func afterwards(_ work: @escaping @Sendable () async throws -> Void) { onPublished = work }
 
     /// The orders in the order in which they were confirmed.
     var ids: [Int] { published.compactMap { $0.envelope.subject.id.flatMap { Int($0) } } }
@@ -188,6 +200,7 @@ actor RecordingOutbox: Outbox {
             if left == 1 { throw Unconfirmed() }
         }
         published += messages
+        try await onPublished()
     }
 }
 

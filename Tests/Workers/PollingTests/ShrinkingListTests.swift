@@ -101,14 +101,14 @@ private actor ShrinkingTill: PollingStore {
     func position(company: CompanyKey, site: SiteID) async throws -> PollPosition? {
         try await store.position(company: company, site: site)
     }
-    func markSeen(company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)]) async throws {
-        try await store.markSeen(company: company, rows: rows)
+    func markSeen(company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)], lease: Lease) async throws {
+        try await store.markSeen(company: company, rows: rows, lease: lease)
     }
     func openAccounts(company: CompanyKey, site: SiteID) async throws -> Set<OrderID> {
         try await store.openAccounts(company: company, site: site)
     }
-    func setOpenAccounts(_ ids: Set<OrderID>, company: CompanyKey, site: SiteID) async throws {
-        try await store.setOpenAccounts(ids, company: company, site: site)
+    func setOpenAccounts(_ ids: Set<OrderID>, company: CompanyKey, site: SiteID, lease: Lease) async throws {
+        try await store.setOpenAccounts(ids, company: company, site: site, lease: lease)
     }
     func move(_ position: PollPosition, company: CompanyKey, site: SiteID, lease: Lease) async throws {
         try await store.move(position, company: company, site: site, lease: lease)
