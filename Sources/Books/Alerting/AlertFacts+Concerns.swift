@@ -12,8 +12,9 @@ extension AlertFacts {
         let silentSites = Set(silent.map { "\($0.company)/\($0.site)" })
         let quiet = venues.filter { !silentSites.contains("\($0.company)/\($0.site)") }
         let late = openDays.filter { !held.contains($0.organisation) }
-        return shutOut + groups.compactMap { concern($0, policy, now) } + silent.map { unpolled($0, policy) }
-            + quiet.compactMap { withoutOrders($0, policy, now) } + late.compactMap { notPosted($0, policy, now) }
+        return unreachable + groups.compactMap { concern($0, policy, now) } + silent.map { unpolled($0, policy) }
+            + quiet.compactMap { unrevised($0, policy, now) } + quiet.compactMap { withoutOrders($0, policy, now) }
+            + late.compactMap { notPosted($0, policy, now) }
             + unclosedDays.compactMap { notClosed($0, policy, now) }
             + waiting(policy, now).filter { !held.contains($0.organisation ?? OrganisationKey("")) }
             + budgets.compactMap { concern($0, policy) } + handlerConcerns(policy, now) + idle(policy, now)
@@ -76,6 +77,28 @@ extension AlertFacts {
                 ? "It was never read to the end." : "Its orders were not read to the end since then.",
             remedy: "See the poller's log: whether one runs, and why this venue stopped. No order is lost meanwhile.",
             command: "poller --config tillbridge.yaml", since: venue.lastPolled)
+    }
+
+    /// New sales are booked, and what becomes of them later is not.
+    private func unrevised(_ venue: Venue, _ policy: AlertPolicy, _ now: Instant) -> Concern? {
+        let rescanned = venue.lastRescanned ?? watchingSince
+        let listed = venue.sideListsRead ?? watchingSince
+        let isRescanLate = now.since(rescanned) >= policy.rereadSilent
+        let areListsLate = now.since(listed) >= policy.rereadSilent
+        guard isRescanLate || areListsLate else { return nil }
+        let what = [
+            isRescanLate ? "the orders of the last days" : nil,
+            areListsLate ? "the lists of deleted orders and of open customers' accounts" : nil,
+        ].compactMap(\.self).joined(separator: ", and ")
+        return Concern(
+            .syncSilent, subject: "\(venue.company)/\(venue.site)/again", organisation: venue.organisation,
+            place: "\(venue.name) (\(venue.organisation))", title: "corrections of \(venue.name) are not read",
+            cause: "New orders are read, but since then not \(what): what was changed, deleted or paid late in Kounta "
+                + "is not in the ledger.",
+            remedy: "See what the poller's log says Kounta answers to them, and mend that; a first reading of long "
+                + "history may also just take longer. What was missed is read then.",
+            command: "poller --config tillbridge.yaml",
+            since: min(isRescanLate ? rescanned : now, areListsLate ? listed : now))
     }
 
     private func withoutOrders(_ venue: Venue, _ policy: AlertPolicy, _ now: Instant) -> Concern? {

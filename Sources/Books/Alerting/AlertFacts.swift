@@ -49,6 +49,10 @@ package struct AlertFacts: Sendable {
         package let lastOrder: Instant?
         /// When its cursor moved last; nil where it never did.
         package let lastPolled: Instant?
+        /// When the last days were last read again; nil where they never were.
+        package var lastRescanned: Instant?
+        /// When the deleted orders and the open accounts were last listed; nil where they never were.
+        package var sideListsRead: Instant?
 
         package init(
             company: CompanyKey, organisation: OrganisationKey, site: SiteID, name: String, hours: WeeklyHours?,

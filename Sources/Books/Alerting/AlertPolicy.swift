@@ -27,6 +27,8 @@ package struct AlertPolicy: Sendable {
     /// More notices at once than these are one message: a person who gets fifty reads none.
     package var digestAfter = 5
     package var syncSilent: Duration = .seconds(900)
+    /// Without the last days, or the lists of deleted orders and open accounts, having been read again.
+    package var rereadSilent: Duration = .seconds(6 * 3600)
 
     package init() {}
 

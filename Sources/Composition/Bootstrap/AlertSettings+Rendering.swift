@@ -11,7 +11,7 @@ extension AlertSettings {
             ("keep_resolved", keepResolved), ("group_after", policy.groupAfter),
             ("group_age", policy.groupAge), ("venue_silent", policy.venueSilent), ("day_late", policy.dayLate),
             ("refresh_token_age", policy.refreshTokenAge), ("handler_down", policy.handlerDown),
-            ("queue_age", policy.queueAge), ("sync_silent", policy.syncSilent),
+            ("queue_age", policy.queueAge), ("sync_silent", policy.syncSilent), ("reread_silent", policy.rereadSilent),
         ]
         lines += durations.map { "  \($0.0): \(DurationText.render($0.1))" }
         lines += ["  group_count: \(policy.groupCount)", "  budget_percent: \(policy.budgetPercent)",

@@ -53,9 +53,11 @@ extension AlertSettings {
 
     init(
         reading section: SettingsSection, _ environment: Environment, _ organisations: [OrganisationSettings],
-        _ readTimeZone: (String) -> TimeZoneRules?
+        _ readTimeZone: (String) -> TimeZoneRules?, rereading slowest: Duration
     ) {
         var policy = AlertPolicy()
+        // Who reads again once a day is not late after six hours.
+        policy.rereadSilent = max(policy.rereadSilent, slowest * 3)
         interval = section.duration("interval", default: .seconds(30))
         policy.period = section.duration("period", default: policy.period)
         policy.escalateAfter = section.duration("escalate_after", default: policy.escalateAfter)
@@ -74,6 +76,7 @@ extension AlertSettings {
         policy.queueAge = section.duration("queue_age", default: policy.queueAge)
         policy.digestAfter = section.integer("digest_after", in: 1...1000, default: policy.digestAfter)
         policy.syncSilent = section.duration("sync_silent", default: policy.syncSilent)
+        policy.rereadSilent = section.duration("reread_silent", default: policy.rereadSilent)
         timeZoneName = section.text("timezone")
         let zone = timeZoneName.flatMap(readTimeZone)
         if let timeZoneName, zone == nil {

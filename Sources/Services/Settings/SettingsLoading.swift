@@ -65,7 +65,8 @@ extension Settings {
         writing = WritingSettings(reading: root.optionalSection("writing"))
         desk = DeskSettings(reading: root.optionalSection("desk"))
         alerts = AlertSettings(
-            reading: root.optionalSection("alerts"), environment, organisations, sources.readTimeZone)
+            reading: root.optionalSection("alerts"), environment, organisations, sources.readTimeZone,
+            rereading: max(polling.rescanInterval, polling.correctionsInterval))
         connections = ConnectionSettings(reading: environment)
         apps = AppSettings(reading: environment)
         let simulation = root.optionalSection("simulation")

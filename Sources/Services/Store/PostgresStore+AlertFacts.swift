@@ -17,12 +17,19 @@ package protocol AlertFactStore: Sendable {
     func callsToday(_ today: CalendarDate) async throws -> [OrganisationKey: Int]
     /// Organisations whose calls are held back at `now`: by a pause that Xero asked for, or by the breaker.
     func restingOrganisations(at now: Instant) async throws -> Set<OrganisationKey>
-    /// When each venue's cursor moved last.
-    func cursorMoves() async throws -> [CompanyKey: [SiteID: Instant]]
+    /// When each venue was last read.
+    func venueReadings() async throws -> [CompanyKey: [SiteID: VenueReadings]]
     /// When each venue's last order became a document or a letter, by company and venue's name.
     func lastOrders(of companies: [CompanyKey]) async throws -> [CompanyKey: [String: Instant]]
     /// Until when a dead-letter handler had said that it works; nil where none ever did.
     func handlerSeen() async throws -> Instant?
+}
+
+package struct VenueReadings: Sendable {
+    /// When its cursor moved last.
+    package let polled: Instant
+    package let rescanned: Instant?
+    package let sideLists: Instant?
 }
 
 package struct StoredOpenDay: Sendable {
@@ -179,11 +186,15 @@ extension PostgresStore: AlertFactStore {
         }
     }
 
-    package func cursorMoves() async throws -> [CompanyKey: [SiteID: Instant]] {
+    package func venueReadings() async throws -> [CompanyKey: [SiteID: VenueReadings]] {
         try await pool.withSession { session in
-            try session.query("SELECT company, site, updated_at FROM poll_cursor").reduce(into: [:]) { moves, row in
+            try session.query(
+                "SELECT company, site, updated_at, rescanned, side_lists_read FROM poll_cursor"
+            ).reduce(into: [:]) { readings, row in
                 let company = CompanyKey(try row.text("company"))
-                moves[company, default: [:]][SiteID(try row.text("site"))] = try row.instant("updated_at")
+                readings[company, default: [:]][SiteID(try row.text("site"))] = VenueReadings(
+                    polled: try row.instant("updated_at"), rescanned: try row.instantOrNil("rescanned"),
+                    sideLists: try row.instantOrNil("side_lists_read"))
             }
         }
     }

@@ -2,10 +2,13 @@ package import Domain
 import Postgres
 
 /// What the poller remembers.
-package protocol PollingStore: LeaseStore {
+package protocol PollingStore: LeaseStore, UnreadOrderStore {
     func position(company: CompanyKey, site: SiteID) async throws -> PollPosition?
-    /// Of these list rows, the ids whose row is new or has changed since its details were published.
-    func unseen(company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)]) async throws -> Set<OrderID>
+    /// Of these list rows, the ids whose row is new or has changed since its details were published; and of what lies
+    /// on the desk because Kounta does not show it, what is to be asked for again by `now`.
+    func unseen(
+        company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)], at now: Instant
+    ) async throws -> Set<OrderID>
     /// The details of these rows are published and confirmed.
     ///
     /// - Throws: ``LeaseLost``: another poller may know better by now.
@@ -14,8 +17,11 @@ package protocol PollingStore: LeaseStore {
     func openAccounts(company: CompanyKey, site: SiteID) async throws -> Set<OrderID>
     /// - Throws: ``LeaseLost``.
     func setOpenAccounts(_ ids: Set<OrderID>, company: CompanyKey, site: SiteID, lease: Lease) async throws
-    /// Moves the cursor; refused when the lease was lost.
+    /// Moves the cursor, and says that what was sold lately is read; refused when the lease was lost. No part of a
+    /// position ever goes back: whoever knows less of it than another changes nothing.
     func move(_ position: PollPosition, company: CompanyKey, site: SiteID, lease: Lease) async throws
+    /// As ``move(_:company:site:lease:)``, of what is read beside: it does not say that what was sold lately is read.
+    func note(_ position: PollPosition, company: CompanyKey, site: SiteID, lease: Lease) async throws
 }
 
 package struct PollPosition: Sendable, Equatable {
@@ -47,15 +53,19 @@ extension PostgresStore: PollingStore {
         }
     }
 
-    package func unseen(company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)]) async throws -> Set<OrderID> {
+    package func unseen(
+        company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)], at now: Instant
+    ) async throws -> Set<OrderID> {
         guard !rows.isEmpty else { return [] }
-        let parameters = Self.parameters(company, rows)
+        let parameters = Self.parameters(company, rows) + [now.parameter]
         return try await pool.withSession { session in
             let new = try session.query(
                 """
                 SELECT u.id FROM unnest($2::text[], $3::bytea[]) AS u (id, row_hash)
                  WHERE NOT EXISTS (SELECT FROM poll_seen AS s
                                     WHERE s.company = $1 AND s.id = u.id AND s.row_hash = u.row_hash)
+                    OR EXISTS (SELECT FROM poll_unread AS n
+                                WHERE n.company = $1 AND n.id = u.id AND n.told_at IS NOT NULL AND n.next_try <= $4)
                 """, parameters)
             return Set(try new.map { OrderID(try $0.text("id")) })
         }
@@ -106,7 +116,7 @@ extension PostgresStore: PollingStore {
     }
 
     /// Locks the lease's row: nobody can take it over between the look and what this transaction changes.
-    private static func requireHeld(_ lease: Lease, _ session: PostgresSession) throws {
+    static func requireHeld(_ lease: Lease, _ session: PostgresSession) throws {
         let held = try session.query(
             "SELECT fence FROM lease WHERE name = $1 AND fence = $2 AND until > now() FOR SHARE",
             [.text(lease.name), .int(lease.fence)])
@@ -120,6 +130,16 @@ extension PostgresStore: PollingStore {
     }
 
     package func move(_ position: PollPosition, company: CompanyKey, site: SiteID, lease: Lease) async throws {
+        try await keep(position, ofLook: true, company, site, lease)
+    }
+
+    package func note(_ position: PollPosition, company: CompanyKey, site: SiteID, lease: Lease) async throws {
+        try await keep(position, ofLook: false, company, site, lease)
+    }
+
+    private func keep(
+        _ position: PollPosition, ofLook isLook: Bool, _ company: CompanyKey, _ site: SiteID, _ lease: Lease
+    ) async throws {
         try await pool.transaction { session in
             try Self.requireHeld(lease, session)
             try session.execute(
@@ -127,8 +147,10 @@ extension PostgresStore: PollingStore {
                 INSERT INTO poll_cursor (company, site, position, rescanned, fence, side_lists_read)
                 VALUES ($1, $2, $3, $4, $5, $6)
                 ON CONFLICT (company, site) DO UPDATE
-                   SET position = greatest(poll_cursor.position, excluded.position), rescanned = excluded.rescanned,
-                       fence = excluded.fence, side_lists_read = excluded.side_lists_read, updated_at = now()
+                   SET position = greatest(poll_cursor.position, excluded.position),
+                       rescanned = greatest(poll_cursor.rescanned, excluded.rescanned), fence = excluded.fence,
+                       side_lists_read = greatest(poll_cursor.side_lists_read, excluded.side_lists_read),
+                       updated_at = CASE WHEN $7 THEN now() ELSE poll_cursor.updated_at END
                 """,
                 [
                     .text(company.text), .text(site.text),
@@ -136,6 +158,7 @@ extension PostgresStore: PollingStore {
                     position.rescanned.map { .timestamp(microsecondsSince1970: $0.microseconds) } ?? .null,
                     .int(lease.fence),
                     position.sideListsRead.map { .timestamp(microsecondsSince1970: $0.microseconds) } ?? .null,
+                    .bool(isLook),
                 ])
         }
     }

@@ -20,8 +20,9 @@ extension PostgresStore {
             ])
     }
 
-    /// Ends an INSERT into `source_record`: a version that the till shows once more, at a later look, is what it says now,
-    /// whatever was read in between. A message that comes a second time carries the time it had, and changes nothing.
+    /// Ends an INSERT into `source_record`: a version that the till shows once more, at a later look, is what it says
+    /// now, whatever was read in between. A message that comes a second time carries the time it had, and changes
+    /// nothing.
     ///
     /// - Parameter given: the time or times that the caller gave; one that was made up here is no look at the till.
     static func readAgain(at given: String) -> String {

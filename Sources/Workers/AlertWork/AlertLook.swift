@@ -75,14 +75,16 @@ package struct AlertLook: Sendable {
     }
 
     private func venues() async throws -> [AlertFacts.Venue] {
-        let moves = try await store.cursorMoves()
+        let readings = try await store.venueReadings()
         let orders = try await store.lastOrders(of: companies.map(\.key))
         return companies.flatMap { company in
             company.venues.map { venue in
                 var facts = AlertFacts.Venue(
                     company: company.key, organisation: company.organisation, site: venue.site, name: venue.name,
                     hours: venue.tradingHours, lastOrder: orders[company.key]?[venue.name],
-                    lastPolled: moves[company.key]?[venue.site])
+                    lastPolled: readings[company.key]?[venue.site]?.polled)
+                facts.lastRescanned = readings[company.key]?[venue.site]?.rescanned
+                facts.sideListsRead = readings[company.key]?[venue.site]?.sideLists
                 facts.zone = venue.timeZone
                 return facts
             }

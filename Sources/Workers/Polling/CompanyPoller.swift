@@ -12,18 +12,19 @@ package import Telemetry
 /// Any number of these run; one is active, the one that holds the lease. The others ask for it every second, so a
 /// killed poller is replaced when its lease ends.
 package struct CompanyPoller: Service {
-    private let company: CompanySettings
-    private let settings: PollingSettings
+    let company: CompanySettings
+    let settings: PollingSettings
     private let store: any PollingStore
-    private let scanner: VenueScanner
+    let scanner: VenueScanner
     /// Nil where nobody needs the products.
     private let catalogue: CatalogueReading?
     /// Nil where nothing can be written back.
     private let writingBack: WritingBack?
-    private let currency: CurrencyCheck
-    private let clock: WorkClock
-    private let metrics: Metrics
-    private let logger: Logger
+    let currency: CurrencyCheck
+    let clock: WorkClock
+    let metrics: Metrics
+    let logger: Logger
+    let stops = StoppedVenues()
 
     /// How often a poller without the lease asks for it.
     private static let standbyInterval = Duration.seconds(1)
@@ -74,7 +75,7 @@ package struct CompanyPoller: Service {
             if let catalogue { group.addTask { await catalogue.run() } }
             if let writingBack { group.addTask { await writingBack.run() } }
             for venue in company.venues {
-                group.addTask { await poll(venue, lease) }
+                for reading in VenueReading.allCases { group.addTask { await keep(reading, venue, lease) } }
                 if venue.needsTakings { group.addTask { await count(venue, lease) } }
             }
             // The first to end is the renewal (the lease is lost) or a venue (the process ends): all end with it.
@@ -101,24 +102,6 @@ package struct CompanyPoller: Service {
         }
     }
 
-    private func poll(_ venue: VenueSettings, _ lease: Lease) async {
-        var failures = 0
-        while !Task.isCancelled {
-            do {
-                try await currency.check()
-                try await scanner.scan(venue, of: at(venue), lease: lease)
-                if failures > 0 { logger.notice("reading the venue works again", metadata: ["venue": "\(venue.name)"]) }
-                failures = 0
-                setStopped(venue, false)
-            } catch {
-                if Task.isCancelled { return }
-                failures += 1
-                report(error, venue)
-            }
-            do { try await clock.sleep(pause(afterFailures: failures)) } catch { return }
-        }
-    }
-
     /// Reads what was counted in the venue's tills. Nothing else waits for it.
     private func count(_ venue: VenueSettings, _ lease: Lease) async {
         // All of them once; then what may have come since.
@@ -131,7 +114,7 @@ package struct CompanyPoller: Service {
                 since = start.adding(.zero - settings.rescanWindow)
             } catch {
                 if Task.isCancelled { return }
-                report(error, venue)
+                await report(error, nil, venue)
             }
             let pause = max(settings.interval, min(settings.interval * 12, .seconds(60)))
             do { try await clock.sleep(pause) } catch { return }
@@ -139,37 +122,9 @@ package struct CompanyPoller: Service {
     }
 
     /// Orders are read from the first day's midnight where the venue is.
-    private func at(_ venue: VenueSettings) -> CompanySettings {
+    func at(_ venue: VenueSettings) -> CompanySettings {
         var company = company
         company.startFrom = venue.startFrom
         return company
-    }
-
-    private func report(_ error: any Error, _ venue: VenueSettings) {
-        let metadata: Logger.Metadata = ["venue": "\(venue.name)", "site": "\(venue.site)"]
-        if let error = error as? KountaError, case .unexpectedShape = error {
-            setStopped(venue, true)
-            logger.error("this venue is STOPPED, its cursor stays where it was: \(error)", metadata: metadata)
-        } else if error is ForeignCurrency {
-            setStopped(venue, true)
-            logger.error("this venue is STOPPED, nothing of it is read: \(error)", metadata: metadata)
-        } else if error is UnreadCustomer {
-            setStopped(venue, false)
-            logger.warning("everything else of the venue was read: \(error)", metadata: metadata)
-        } else {
-            logger.warning("the venue could not be read, it is tried again: \(error)", metadata: metadata)
-        }
-        metrics.count("tillbridge_poll_failures_total", ["company": company.key.text, "site": venue.site.text])
-    }
-
-    private func setStopped(_ venue: VenueSettings, _ isStopped: Bool) {
-        metrics.set(
-            "tillbridge_venue_stopped", ["company": company.key.text, "site": venue.site.text], to: isStopped ? 1 : 0)
-    }
-
-    /// The interval with a tenth of jitter; doubled with each failure, up to five minutes.
-    private func pause(afterFailures failures: Int) -> Duration {
-        let base = min(settings.interval * (1 << min(failures, 8)), max(.seconds(300), settings.interval))
-        return base + base * clock.random(in: -100...100) / 1000
     }
 }

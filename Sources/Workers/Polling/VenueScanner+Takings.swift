@@ -19,7 +19,7 @@ extension VenueScanner {
         let takings = try await client.takings(site: venue.site, since: day)
         // Beside the orders' ids, which have no slash.
         let rows = takings.map { (id: OrderID("takings/\($0.id)"), hash: Self.hash($0.body)) }
-        let unseen = try await store.unseen(company: company.key, rows: rows)
+        let unseen = try await store.unseen(company: company.key, rows: rows, at: readAt)
         let new = zip(takings, rows).filter { unseen.contains($0.1.id) }
         if new.isEmpty { return }
         let messages = new.map { takings, row in

@@ -1,4 +1,3 @@
-import Crypto
 import Domain
 package import Kounta
 package import Messaging
@@ -6,8 +5,12 @@ package import Settings
 package import Store
 package import Telemetry
 
-/// Reads one venue's orders of a span of time, page by page: what is new or changed is fetched whole and published; the
-/// cursor moves only when every page of the span is confirmed.
+/// Reads one venue's orders, page by page: what is new or changed is fetched whole and published; the cursor moves only
+/// when every page of the span is confirmed.
+///
+/// Four readings go on beside each other, so that none waits for another: the look for what is new spends of the whole
+/// allowance and stops where it meets what is known; what is left of the overlap, what lies further back and the lists
+/// beside get what new orders leave.
 package struct VenueScanner: Sendable {
     let client: KountaClient
     /// Nil where nobody asks for customers' records.
@@ -17,11 +20,12 @@ package struct VenueScanner: Sendable {
     let settings: PollingSettings
     let clock: WorkClock
     let metrics: Metrics
+    private let remainders = Remainders()
 
-    /// A list longer than this is cut short by an error: a page that leads to itself would never end.
-    private static let pagesMax = 200_000
-    /// So often a list is read again that loses orders while it is read, before the scan begins anew.
-    private static let rereadingsMax = 5
+    /// A venue whose cursor is no further back is read by the look for new orders, however short the overlap.
+    private static let reachMin = Duration.seconds(600)
+    /// So often at least it is looked whether anything lies further back.
+    private static let olderRest = Duration.seconds(60)
 
     package init(
         client: KountaClient, customers: CustomerReading? = nil, store: any PollingStore, outbox: any Outbox,
@@ -36,256 +40,140 @@ package struct VenueScanner: Sendable {
         self.metrics = metrics
     }
 
-    /// New orders first; when it is time, also what was deleted or left on an account, and the last days once more,
-    /// from what is left of the budget.
-    package func scan(_ venue: VenueSettings, of company: CompanySettings, lease: Lease) async throws {
+    /// What one look is about.
+    private struct Span: Sendable {
+        let start: Instant
+        let from: Instant
+        let until: Instant
+        var position: PollPosition
+        /// Whether what is read reaches back to where the cursor is, so that it may move.
+        let isCaughtUp: Bool
+    }
+
+    private func span(of venue: VenueSettings, _ company: CompanySettings) async throws -> Span {
         let start = clock.now()
-        var position =
+        let position =
             try await store.position(company: company.key, site: venue.site)
             ?? PollPosition(readUntil: company.startFrom, rescanned: start)
-        let from = max(company.startFrom, position.readUntil.adding(.zero - settings.overlap))
-        let until = start.adding(seconds: 1)
-        var late = try await lateness {
-            // The next poll reads the overlap again; what lies before it nobody would see again for days, or ever.
-            if start.since(position.readUntil) <= settings.overlap {
-                try await read(
-                    .complete, venue, of: company, from: from, until: until, priority: .newOrders, lease)
-            } else {
-                try await readWhole(venue, of: company, from: from, until: until, lease)
-            }
+        let isCaughtUp = start.since(position.readUntil) <= max(settings.overlap, Self.reachMin)
+        let from = (isCaughtUp ? position.readUntil : start).adding(.zero - settings.overlap)
+        return Span(
+            start: start, from: max(company.startFrom, from), until: start.adding(seconds: 1), position: position,
+            isCaughtUp: isCaughtUp)
+    }
+
+    /// The newest orders, down to a page on which everything is known; what is left of the span is for
+    /// ``readOverlap(of:in:lease:)``.
+    ///
+    /// - Throws: why some orders must wait, after all others are published. The cursor stays then, so that the next
+    ///   look meets them again.
+    package func lookForNew(_ venue: VenueSettings, of company: CompanySettings, lease: Lease) async throws {
+        let span = try await span(of: venue, company)
+        let path = client.firstPagePath(.complete, site: venue.site, from: span.from, until: span.until)
+        let reading = try await read(
+            .complete, venue, of: company, path: path, priority: .newOrders, stopsAtKnown: true, lease)
+        guard let next = reading.next else {
+            await remainders.leave(nil, at: venue.site)
+            try await move(span, late: reading.late, venue, company, lease)
+            return
         }
-        if late == nil { position.readUntil = start }
-        let isRescanDue = start.since(position.rescanned ?? start.adding(.zero - settings.rescanInterval))
-            >= settings.rescanInterval
+        await remainders.leave(Remainder(span: span, path: next, late: reading.late), at: venue.site)
+        if let late = reading.late { throw late }
+    }
+
+    /// What the last look for new orders left of its span: an order completed late stands where it was opened.
+    package func readOverlap(of venue: VenueSettings, in company: CompanySettings, lease: Lease) async throws {
+        guard let left = await remainders.take(at: venue.site) else { return }
+        let reading = try await read(.complete, venue, of: company, path: left.path, priority: .rescan, lease)
+        try await move(left.span, late: left.late ?? reading.late, venue, company, lease)
+    }
+
+    private func move(
+        _ span: Span, late: (any Error)?, _ venue: VenueSettings, _ company: CompanySettings, _ lease: Lease
+    ) async throws {
+        var position = span.position
+        if late == nil, span.isCaughtUp { position.readUntil = span.start }
         try await store.move(position, company: company.key, site: venue.site, lease: lease)
         pass(.pollerMoved)
-        let lastDays = max(company.startFrom, start.adding(.zero - settings.rescanWindow))
-        if position.sideListsRead.map({ start.since($0) >= settings.correctionsInterval }) ?? true {
-            // Short lists: mostly a call each.
-            let sideLists = try await lateness {
-                _ = try await readIfThere(.deleted, venue, of: company, from: lastDays, until: start, lease)
-                try await followAccounts(venue, of: company, until: start, lease)
-            }
-            if sideLists == nil { position.sideListsRead = start }
-            late = late ?? sideLists
-            try await store.move(position, company: company.key, site: venue.site, lease: lease)
-        }
-        if isRescanDue {
-            let lastDaysAgain = try await lateness {
-                try await read(.complete, venue, of: company, from: lastDays, until: start, priority: .rescan, lease)
-            }
-            if lastDaysAgain == nil { position.rescanned = start }
-            late = late ?? lastDaysAgain
-            try await store.move(position, company: company.key, site: venue.site, lease: lease)
-        }
         if let late { throw late }
     }
 
-    /// - Returns: why orders of what was read must wait: all others are published. What the cursor says of the list
-    ///   stays, so that the next poll meets them again.
-    private func lateness(_ reading: () async throws -> Void) async throws -> UnreadCustomer? {
-        do { try await reading() } catch let unread as UnreadCustomer { return unread }
-        return nil
-    }
-
-    /// Reads a span until it is certain that no order fell between two pages.
+    /// What lies between the cursor and what is read for new orders, where nobody read for long or ever; else, from
+    /// time to time, the last days once more.
     ///
-    /// Pages are counted from the newest order: where one of those already read is deleted, the rest moves up, and the
-    /// first of the next page is now the last of the page before. Such a list lacks in the next reading what it had in
-    /// this one. So a reading whose every order is in the next one was whole. What was published is not asked for
-    /// again: another reading costs a call for each 25 orders, from what new orders leave.
+    /// - Returns: when to look again.
+    package func readOlder(
+        of venue: VenueSettings, in company: CompanySettings, lease: Lease
+    ) async throws -> Duration {
+        var span = try await span(of: venue, company)
+        guard span.isCaughtUp else {
+            // Half of what is read for new orders as well, so that the cursor ends up within its reach.
+            let reached = span.start.adding(.zero - settings.overlap / 2)
+            try await readWhole(
+                venue, of: company,
+                from: max(company.startFrom, span.position.readUntil.adding(.zero - settings.overlap)),
+                until: reached.adding(seconds: 1), lease)
+            span.position.readUntil = reached
+            try await store.note(span.position, company: company.key, site: venue.site, lease: lease)
+            return .zero
+        }
+        let left = span.position.rescanned.map { settings.rescanInterval - span.start.since($0) } ?? .zero
+        guard left <= .zero else { return min(left, Self.olderRest) }
+        let lastDays = max(company.startFrom, span.start.adding(.zero - settings.rescanWindow))
+        let path = client.firstPagePath(.complete, site: venue.site, from: lastDays, until: span.start)
+        let reading = try await read(.complete, venue, of: company, path: path, priority: .rescan, lease)
+        if let late = reading.late { throw late }
+        span.position.rescanned = span.start
+        try await store.note(span.position, company: company.key, site: venue.site, lease: lease)
+        return min(settings.rescanInterval, Self.olderRest)
+    }
+
+    /// What was deleted, or left on an account, or paid of what was. Short lists: mostly a call each. Neither waits for
+    /// the other's trouble.
     ///
-    /// - Throws: ``UnsteadyList`` after so many readings: the cursor stays, and the next scan begins anew.
-    private func readWhole(
-        _ venue: VenueSettings, of company: CompanySettings, from: Instant, until: Instant, _ lease: Lease
-    ) async throws {
-        var last = try await read(.complete, venue, of: company, from: from, until: until, priority: .newOrders, lease)
-        guard last.pages > 1 else { return }
-        for _ in 0..<Self.rereadingsMax {
-            let again = try await read(.complete, venue, of: company, from: from, until: until, priority: .rescan, lease)
-            if last.ids.isSubset(of: again.ids) { return }
-            last = again
+    /// - Returns: when to look again.
+    /// - Throws: the first trouble, when all is read that can be.
+    package func readSideLists(
+        of venue: VenueSettings, in company: CompanySettings, lease: Lease
+    ) async throws -> Duration {
+        var span = try await span(of: venue, company)
+        let left = span.position.sideListsRead.map { settings.correctionsInterval - span.start.since($0) } ?? .zero
+        guard left <= .zero else { return left }
+        let lastDays = max(company.startFrom, span.start.adding(.zero - settings.rescanWindow))
+        let deleted = try await outcome {
+            _ = try await readIfThere(.deleted, venue, of: company, from: lastDays, until: span.start, lease)
         }
-        throw UnsteadyList(readings: Self.rereadingsMax + 1)
+        let accounts = try await outcome {
+            try await followAccounts(venue, of: company, until: span.start, lease)
+        }
+        try deleted.get()
+        try accounts.get()
+        span.position.sideListsRead = span.start
+        try await store.note(span.position, company: company.key, site: venue.site, lease: lease)
+        return settings.correctionsInterval
     }
 
-    /// A list that Kounta does not have stops no venue: sales go on.
-    ///
-    /// - Returns: nil where it does not have it.
-    private func readIfThere(
-        _ list: KountaClient.OrderList, _ venue: VenueSettings, of company: CompanySettings, from: Instant,
-        until: Instant, _ lease: Lease
-    ) async throws -> Set<OrderID>? {
-        do {
-            return try await read(list, venue, of: company, from: from, until: until, priority: .rescan, lease).ids
-        } catch KountaError.notFound {
-            metrics.count(
-                "tillbridge_poll_lists_missing_total", ["company": company.key.text, "list": list.rawValue])
-            return nil
-        }
-    }
-
-    /// What no longer stands among the open accounts was paid meanwhile; it may be weeks old, and keeps the time of its
-    /// creation, so that no poll for new orders would see it.
-    private func followAccounts(
-        _ venue: VenueSettings, of company: CompanySettings, until: Instant, _ lease: Lease
-    ) async throws {
-        guard let open = try await readIfThere(
-            .openAccounts, venue, of: company, from: company.startFrom, until: until, lease)
-        else { return }
-        let known = try await store.openAccounts(company: company.key, site: venue.site)
-        var records: [FetchedOrder] = []
-        for id in known.subtracting(open).sorted() {
-            let start = clock.now()
-            guard let body = try await client.order(id, priority: .rescan), OpenAccountOrder.isSale(body) else {
-                continue
-            }
-            records.append(FetchedOrder(id: id, record: body, readAt: start))
-        }
-        let (messages, late) = try await messages(of: records, venue, company)
-        try await publish(messages, lease)
-        // Only now: a crash before publishes them once more, which the mapper recognises by the hash.
-        try await store.setOpenAccounts(open.union(late.keys), company: company.key, site: venue.site, lease: lease)
-        metrics.count("tillbridge_orders_published_total", ["company": company.key.text], by: messages.count)
-        if let unread = late.values.first { throw unread }
-    }
-
-    /// - Returns: the orders of the list, and on how many pages they were.
-    @discardableResult
-    private func read(
-        _ list: KountaClient.OrderList, _ venue: VenueSettings, of company: CompanySettings, from: Instant,
-        until: Instant, priority: KountaBudget.Priority, _ lease: Lease
-    ) async throws -> (ids: Set<OrderID>, pages: Int) {
-        var ids: Set<OrderID> = []
-        var path: String? = client.firstPagePath(list, site: venue.site, from: from, until: until)
-        var pages = 0
-        var late: UnreadCustomer?
-        while let current = path {
+    /// - Throws: only where this task is to end.
+    private func outcome(_ reading: () async throws -> Void) async throws -> Result<Void, any Error> {
+        do { return .success(try await reading()) } catch {
             try Task.checkCancellation()
-            let page = try await client.page(current, priority: priority)
-            pages += 1
-            guard pages <= Self.pagesMax else {
-                throw KountaError.unexpectedShape(path: current, "the list has more than \(Self.pagesMax) pages")
-            }
-            metrics.count("tillbridge_poll_rows_total", ["company": company.key.text], by: page.rows.count)
-            late = try await take(page.rows, of: list, venue, company, priority, lease) ?? late
-            ids.formUnion(page.rows.map(\.id))
-            path = page.next
-        }
-        if let late { throw late }
-        return (ids, pages)
-    }
-
-    /// - Returns: why some of the rows must wait; they count as unseen.
-    private func take(
-        _ rows: [KountaClient.Row], of list: KountaClient.OrderList, _ venue: VenueSettings,
-        _ company: CompanySettings, _ priority: KountaBudget.Priority, _ lease: Lease
-    ) async throws -> UnreadCustomer? {
-        let hashes = rows.map { (id: $0.id, hash: Self.hash($0.bytes)) }
-        let unseen = try await store.unseen(company: company.key, rows: hashes)
-        guard !unseen.isEmpty else { return nil }
-        let records = try await details(of: rows.filter { unseen.contains($0.id) }, in: list, priority)
-        let (messages, late) = try await messages(of: records, venue, company)
-        let wanted = hashes.filter { unseen.contains($0.id) && late[$0.id] == nil }
-        pass(.pollerFetched)
-        try await publish(messages, lease)
-        pass(.pollerPublished)
-        // Only now: a crash before publishes them once more, which the mapper recognises by the hash.
-        try await store.markSeen(company: company.key, rows: wanted, lease: lease)
-        pass(.pollerNoted)
-        metrics.count("tillbridge_orders_published_total", ["company": company.key.text], by: messages.count)
-        return late.values.first
-    }
-
-    /// The whole records, some at a time, in the order of the rows. One that is gone meanwhile is left out.
-    private func details(
-        of rows: [KountaClient.Row], in list: KountaClient.OrderList, _ priority: KountaBudget.Priority
-    ) async throws -> [FetchedOrder] {
-        try await withThrowingTaskGroup(of: (Int, FetchedOrder?).self) { group in
-            var waiting = rows.enumerated().makeIterator()
-            var results: [(Int, FetchedOrder?)] = []
-            func addNext() {
-                guard let (index, row) = waiting.next() else { return }
-                group.addTask {
-                    // Before it is asked for: whoever asks later knows it no worse.
-                    let start = clock.now()
-                    var body = try await client.order(row.id, priority: priority)
-                    switch list {
-                    case .complete: break
-                    case .deleted: body = DeletedOrder.record(body, row: row.bytes)
-                    case .openAccounts: body = body.flatMap { OpenAccountOrder.isSale($0) ? $0 : nil }
-                    }
-                    return (index, body.map { FetchedOrder(id: row.id, record: $0, readAt: start) })
-                }
-            }
-            for _ in 0..<settings.concurrency { addNext() }
-            while let result = try await group.next() {
-                results.append(result)
-                addNext()
-            }
-            return results.sorted { $0.0 < $1.0 }.compactMap(\.1)
+            return .failure(error)
         }
     }
 
-    /// A poller that was stopped in its tracks finds that another has taken over, and leaves it to that one. One that is
-    /// stopped in the middle of this publishes what bears the time at which it was read.
-    func publish(_ messages: [OutgoingMessage], _ lease: Lease) async throws {
-        if messages.isEmpty { return }
-        guard try await store.renew(lease, for: settings.leaseDuration) else { throw LeaseLost(count: 1) }
-        try await outbox.publish(messages)
+    /// What is left of a look for new orders that stopped where it met what is known.
+    private struct Remainder: Sendable {
+        let span: Span
+        let path: String
+        /// Why some of the orders before it must wait.
+        let late: (any Error)?
     }
 
-    /// What is published of the records, with their customers' where a rule asks, and what must wait for them.
-    private func messages(
-        of orders: [FetchedOrder], _ venue: VenueSettings, _ company: CompanySettings
-    ) async throws -> (messages: [OutgoingMessage], late: [OrderID: UnreadCustomer]) {
-        let records = orders.map(\.record)
-        let completed = try await customers?.complete(records, at: venue.site)
-        var late: [OrderID: UnreadCustomer] = [:]
-        var messages: [OutgoingMessage] = []
-        for (order, body) in zip(orders, completed ?? records.map { .success($0) }) {
-            switch body {
-            case .success(let body): messages.append(message(body, order, venue, company))
-            case .failure(let unread): late[order.id] = unread
-            }
-        }
-        return (messages, late)
-    }
+    /// Of each venue the remainder of its last look: one that nobody came to is part of the next.
+    private actor Remainders {
+        private var waiting: [SiteID: Remainder] = [:]
 
-    private func message(
-        _ body: [UInt8], _ order: FetchedOrder, _ venue: VenueSettings, _ company: CompanySettings
-    ) -> OutgoingMessage {
-        let id = order.id
-        // What was added of the customer makes no other version of the order.
-        let hash = Self.hash(order.record).description
-        let subject = Envelope.Subject(
-            organisation: company.organisation, company: company.key, venue: venue.name,
-            kind: SourceKind.order.rawValue, id: id.text, hash: hash)
-        return OutgoingMessage(
-            queue: .map, envelope: Envelope(firstSeen: order.readAt, subject: subject), body: body,
-            messageID: "\(company.key)/order/\(id)/\(hash.prefix(16))")
-    }
-
-    static func hash(_ bytes: [UInt8]) -> ContentHash {
-        guard let hash = ContentHash(bytes: Array(SHA256.hash(data: bytes))) else {
-            preconditionFailure("SHA-256 has 32 bytes")
-        }
-        return hash
-    }
-}
-
-/// An order's record as Kounta sent it.
-private struct FetchedOrder: Sendable {
-    let id: OrderID
-    let record: [UInt8]
-    /// When the reading began: of two versions the one that was read later is what the till says now.
-    let readAt: Instant
-}
-
-/// Whenever it was read, a list had lost some of its orders since.
-struct UnsteadyList: Error, CustomStringConvertible {
-    let readings: Int
-    var description: String {
-        "orders were deleted from the list during each of \(readings) readings, so that some may not have been seen"
+        func leave(_ remainder: Remainder?, at site: SiteID) { waiting[site] = remainder }
+        func take(at site: SiteID) -> Remainder? { waiting.removeValue(forKey: site) }
     }
 }

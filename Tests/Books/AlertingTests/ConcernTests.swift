@@ -20,11 +20,14 @@ struct ConcernTests {
     }
 
     private func venue(
-        hours: String? = "09:00-17:00", order: Instant? = nil, polled: Instant? = at(24)
+        hours: String? = "09:00-17:00", order: Instant? = nil, polled: Instant? = at(24),
+        rescanned: Instant? = at(23), listed: Instant? = at(23)
     ) -> AlertFacts.Venue {
-        AlertFacts.Venue(
+        var venue = AlertFacts.Venue(
             company: CompanyKey("harbour"), organisation: harbour, site: SiteID("923"), name: "Harbour Bistro",
             hours: hours.flatMap { WeeklyHours($0) }, lastOrder: order, lastPolled: polled)
+        (venue.lastRescanned, venue.sideListsRead) = (rescanned, listed)
+        return venue
     }
 
     private func day(_ oldest: Instant, day: Int = 24) -> AlertFacts.OpenDay {
@@ -95,6 +98,22 @@ struct ConcernTests {
         #expect(kinds({ $0.venues = [venue(polled: at(12, 46))] }, now: at(13)) == [.venueSilent])
         #expect(kinds({ $0.venues = [venue(hours: nil, polled: nil)] }, now: at(0, 14)) == [])
         #expect(kinds({ $0.venues = [venue(hours: nil, polled: nil)] }, now: at(0, 15)) == [.syncSilent])
+    }
+
+    @Test("a venue whose new orders are read, and not what was changed, deleted or paid later")
+    func unrevised() throws {
+        #expect(kinds { $0.venues = [venue(hours: nil, rescanned: at(18, 1), listed: at(18, 1))] } == [])
+        #expect(kinds { $0.venues = [venue(hours: nil, rescanned: at(18))] } == [.syncSilent])
+        #expect(kinds { $0.venues = [venue(hours: nil, listed: at(18))] } == [.syncSilent])
+        #expect(kinds { $0.venues = [venue(hours: nil, polled: at(18), rescanned: at(18))] } == [.syncSilent])
+        #expect(kinds({ $0.venues = [venue(hours: nil, rescanned: nil)] }, now: at(5, 59)) == [], "just begun")
+        #expect(kinds { $0.venues = [venue(hours: nil, rescanned: nil)] } == [.syncSilent])
+        var facts = AlertFacts(watchingSince: at(0))
+        facts.venues = [venue(hours: nil, rescanned: at(17), listed: at(18))]
+        let told = try #require(facts.concerns(AlertPolicy(), at: at(24)).first)
+        #expect(told.key == "sync_silent:harbour/923/again" && told.since == at(17))
+        #expect(told.cause.contains("the last days, and the lists of deleted orders"), "\(told.cause)")
+        #expect(told.title == "corrections of Harbour Bistro are not read")
     }
 
     @Test("a day that is not in the ledger long after its end")

@@ -144,6 +144,7 @@ enum FullConfiguration {
           queue_age: 16m
           digest_after: 6
           sync_silent: 62m
+          reread_silent: 63m
           timezone: Australia/Sydney
           channels:
             - name: duty

@@ -38,6 +38,8 @@ import Testing
         #expect(alerts.policy.quietHours == nil)
         #expect(alerts.policy.groupAfter == .seconds(60) && alerts.policy.groupCount == 100)
         #expect(alerts.policy.refreshTokenAge == .seconds(50 * 86_400) && alerts.policy.budgetPercent == 80)
+        #expect(alerts.policy.rereadSilent == .seconds(6 * 3600))
+        #expect(try load("polling: {rescan_interval: 1d}").policy.rereadSilent == .seconds(3 * 86_400))
     }
 
     @Test("each key is read, and a variable wins over the file")
@@ -46,7 +48,7 @@ import Testing
             ("period", \.period), ("escalate_after", \.escalateAfter), ("resolve_after", \.resolveAfter),
             ("group_after", \.groupAfter), ("group_age", \.groupAge), ("venue_silent", \.venueSilent),
             ("day_late", \.dayLate), ("refresh_token_age", \.refreshTokenAge), ("handler_down", \.handlerDown),
-            ("queue_age", \.queueAge), ("sync_silent", \.syncSilent),
+            ("queue_age", \.queueAge), ("sync_silent", \.syncSilent), ("reread_silent", \.rereadSilent),
         ]
         let file = keys.enumerated().map { "  \($1.key): \($0 + 11)m" }.joined(separator: "\n")
         let alerts = try load(

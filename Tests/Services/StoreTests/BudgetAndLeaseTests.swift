@@ -124,20 +124,21 @@ struct BudgetAndLeaseTests {
     func seen() async throws {
         try await Database.with("seen") { _, store in
             let company = CompanyKey("harbour")
+            let now = Instant(secondsSince1970: 1_795_000_000)
             let rows = ["1", "2", "3"].map { (id: OrderID($0), hash: hash($0)) }
-            #expect(try await store.unseen(company: company, rows: rows).count == 3)
+            #expect(try await store.unseen(company: company, rows: rows, at: now).count == 3)
             let lost = try #require(try await store.acquire("poller/harbour", for: .seconds(60)))
             try await store.giveBack(lost)
             let lease = try #require(try await store.acquire("poller/harbour", for: .seconds(60)))
             try await store.markSeen(company: company, rows: Array(rows[..<2]) + [rows[0]], lease: lease)
-            #expect(try await store.unseen(company: company, rows: rows) == [OrderID("3")])
+            #expect(try await store.unseen(company: company, rows: rows, at: now) == [OrderID("3")])
             let changed = [(id: OrderID("1"), hash: hash("changed"))]
-            #expect(try await store.unseen(company: company, rows: changed) == [OrderID("1")])
+            #expect(try await store.unseen(company: company, rows: changed, at: now) == [OrderID("1")])
             // Whoever lost the lease knows no better than whoever has it.
             await #expect(throws: LeaseLost.self) {
                 try await store.markSeen(company: company, rows: changed, lease: lost)
             }
-            #expect(try await store.unseen(company: company, rows: changed) == [OrderID("1")])
+            #expect(try await store.unseen(company: company, rows: changed, at: now) == [OrderID("1")])
             let site = SiteID("1")
             try await store.setOpenAccounts([OrderID("1")], company: company, site: site, lease: lease)
             await #expect(throws: LeaseLost.self) {

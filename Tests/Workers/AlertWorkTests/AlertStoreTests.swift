@@ -344,7 +344,10 @@ struct AlertStoreTests {
             #expect(
                 try await store.callsToday(CalendarDate(year: 2026, month: 11, day: 25))
                     == [OrganisationKey("harbour"): 4100])
-            #expect(try await store.cursorMoves()[CompanyKey("harbour")]?.keys.map(\.text) == ["923"])
+            let readings = try #require(try await store.venueReadings()[CompanyKey("harbour")])
+            #expect(readings.keys.map(\.text) == ["923"])
+            #expect(readings[SiteID("923")]?.rescanned?.description == "2026-11-25T01:00:00Z")
+            #expect(readings[SiteID("923")]?.sideLists?.description == "2026-11-25T01:30:00Z")
             #expect(try await store.handlerSeen()?.description == "2026-11-25T05:00:00Z")
         }
     }
@@ -367,7 +370,8 @@ struct AlertStoreTests {
         VALUES ('xero', 'xero', 'c', 'k', decode(repeat('00', 40), 'hex'), 1, now(), now(), now(), now(), 'withdrawn');
         INSERT INTO credential_tenant VALUES ('t1', 'xero', 'l', 'Harbour', now(), '403');
         INSERT INTO budget (organisation, day, day_calls) VALUES ('harbour', '2026-11-25', 4100);
-        INSERT INTO poll_cursor (company, site, position, fence) VALUES ('harbour', '923', now(), 1);
+        INSERT INTO poll_cursor (company, site, position, fence, rescanned, side_lists_read)
+        VALUES ('harbour', '923', now(), 1, '2026-11-25T01:00:00Z', '2026-11-25T01:30:00Z');
         INSERT INTO venue_day (company, site, day, organisation, venue, mode, state, closed_at)
         VALUES ('harbour', '923', '2026-11-22', 'harbour', 'Harbour Bistro', 'daily_summary', 'closed', now()),
                ('harbour', '923', '2026-11-23', 'harbour', 'Harbour Bistro', 'daily_summary', 'open', NULL),

@@ -40,10 +40,18 @@ struct ScanWorld: Sendable {
             var pier = world.venue
             (pier.site, pier.name, pier.prefix) = (Self.pier, "Pier Cafe", "PIE")
             world.company.venues.append(pier)
+            // All of it lies within the reach of a look for new orders.
+            world.start(from: world.time.now.adding(.seconds(1800) - settings.polling.overlap))
             // Nobody takes it over while a test looks.
             world.settings.leaseDuration = .seconds(3600)
             return try await work(world)
         }
+    }
+
+    /// From when on its orders are read.
+    mutating func start(from moment: Instant) {
+        company.startFrom = moment
+        for index in company.venues.indices { company.venues[index].startFrom = moment }
     }
 
     /// The bistro.
@@ -57,12 +65,14 @@ struct ScanWorld: Sendable {
 
     /// - Parameters:
     ///   - callsPerMinute: a call beyond them ends the scan with ``NoCallLeft``: no test waits a minute.
+    ///   - waiting: where such a call waits instead, as it does in earnest.
     ///   - store: nil: the real one.
     ///   - outbox: nil: the world's.
     func scanner(
-        callsPerMinute: Int = 0, store: (any PollingStore)? = nil, outbox: RecordingOutbox? = nil
+        callsPerMinute: Int = 0, waiting: Pauses? = nil, store: (any PollingStore)? = nil,
+        outbox: RecordingOutbox? = nil
     ) -> VenueScanner {
-        let client = client(callsPerMinute)
+        let client = client(callsPerMinute, waiting: waiting)
         return VenueScanner(
             client: client, customers: customers(client), store: store ?? till.store, outbox: outbox ?? self.outbox,
             settings: settings, clock: clock(), metrics: till.metrics)
@@ -77,23 +87,30 @@ struct ScanWorld: Sendable {
             }, keeps: keeps, clock: clock(), metrics: till.metrics)
     }
 
-    func client(_ callsPerMinute: Int) -> KountaClient {
+    func client(_ callsPerMinute: Int, waiting: Pauses? = nil) -> KountaClient {
         let budget = KountaBudget(
-            callsPerMinute: callsPerMinute, now: { [time] in time.now }, sleep: { _ in throw NoCallLeft() })
+            callsPerMinute: callsPerMinute, now: { [time] in time.now },
+            sleep: { duration in
+                guard let waiting else { throw NoCallLeft() }
+                try await waiting.sleep(duration)
+            })
         return KountaClient(
             http: till.http, base: till.base, company: "162",
             access: .basic(ClientCredential(id: "a", secret: Secret("b"))), budget: budget)
     }
 
     /// Runs a whole poller beside `work`.
+    ///
+    /// - Parameter scanner: nil: one that has no limit.
     func polling(
-        chance: @escaping @Sendable (ClosedRange<Int>) -> Int = { _ in 0 }, _ work: () async throws -> Void
+        chance: @escaping @Sendable (ClosedRange<Int>) -> Int = { _ in 0 }, scanner: VenueScanner? = nil,
+        _ work: () async throws -> Void
     ) async throws {
         let lines = till.lines
         var logger = Logger(label: "tests") { _ in lines }
         logger.logLevel = .debug
         let poller = CompanyPoller(
-            company: company, settings: settings, store: till.store, scanner: scanner(),
+            company: company, settings: settings, store: till.store, scanner: scanner ?? self.scanner(),
             currency: CurrencyCheck(
                 company: company, base: "AUD", client: client(0), clock: clock(), logger: logger),
             clock: clock(chance: chance), metrics: till.metrics, logger: logger)
@@ -159,9 +176,15 @@ struct ScanWorld: Sendable {
         _ = try await till.call(.post, "/_control/faults", #"{"match":\#(match),"action":\#(action)}"#)
     }
 
+    /// Until it is taken away, an order's record is answered so; and those of all whose ids begin so.
+    func fault(_ action: String, ofOrder order: String) async throws {
+        let match = #"{"method":"GET","path":"/companies/162/orders/\#(order)"}"#
+        _ = try await till.call(.post, "/_control/faults", #"{"match":\#(match),"action":\#(action)}"#)
+    }
+
     /// Until it is taken away, the lists of a site's orders are answered so.
-    func fault(_ action: String, at site: SiteID = bistro) async throws {
-        let match = #"{"method":"GET","path":"/companies/162/sites/\#(site)/orders/complete"}"#
+    func fault(_ action: String, at site: SiteID = bistro, list: String = "complete") async throws {
+        let match = #"{"method":"GET","path":"/companies/162/sites/\#(site)/orders/\#(list)"}"#
         _ = try await till.call(.post, "/_control/faults", #"{"match":\#(match),"action":\#(action)}"#)
     }
 
@@ -175,6 +198,21 @@ struct ScanWorld: Sendable {
 }
 
 struct NoCallLeft: Error {}
+
+extension VenueScanner {
+    /// All that a poller reads of a venue, one after the other; the first trouble is thrown when all was tried.
+    func scan(_ venue: VenueSettings, of company: CompanySettings, lease: Lease) async throws {
+        var trouble: (any Error)?
+        func attempt(_ reading: () async throws -> Void) async {
+            do { try await reading() } catch { trouble = trouble ?? error }
+        }
+        await attempt { try await lookForNew(venue, of: company, lease: lease) }
+        await attempt { try await readOverlap(of: venue, in: company, lease: lease) }
+        await attempt { _ = try await readOlder(of: venue, in: company, lease: lease) }
+        await attempt { _ = try await readSideLists(of: venue, in: company, lease: lease) }
+        if let trouble { throw trouble }
+    }
+}
 
 /// Keeps what was published, and fails once where a test says.
 actor RecordingOutbox: Outbox {
@@ -191,7 +229,10 @@ actor RecordingOutbox: Outbox {
     func afterwards(_ work: @escaping @Sendable () async throws -> Void) { onPublished = work }
 
     /// The orders in the order in which they were confirmed.
-    var ids: [Int] { published.compactMap { $0.envelope.subject.id.flatMap { Int($0) } } }
+    var ids: [Int] { published.filter { $0.queue == .map }.compactMap { $0.envelope.subject.id.flatMap { Int($0) } } }
+
+    /// What was sent to the desk.
+    var letters: [OutgoingMessage] { published.filter { $0.queue == .dead } }
 
     func publish(_ messages: [OutgoingMessage]) async throws {
         if messages.isEmpty { return }
@@ -242,6 +283,9 @@ actor Pauses {
         }
         return asleep.values.map(\.duration).sorted()
     }
+
+    /// How many sleep.
+    var count: Int { asleep.count }
 
     func wakeAll() {
         let ends = asleep.values.map(\.end)

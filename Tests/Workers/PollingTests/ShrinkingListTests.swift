@@ -11,16 +11,21 @@ import Testing
 /// Kounta counts pages from the newest order: while a list is read, orders may be deleted from pages already read.
 @Suite(.enabled(if: Database.isThere, Database.absence), .timeLimit(.minutes(3)))
 struct ShrinkingListTests {
+    /// Seconds ago: no look for new orders reaches so far.
+    private static let beforeOverlap: Int64 = 7 * 3600
+
     @Test("an order is deleted between two pages of a first read: the one that moves up a page is not lost")
     func between() async throws {
         try await ScanWorld.with("between") { world in
+            var world = world
+            world.start(from: world.time.now.adding(seconds: -86_400))
             let newest = 60
-            for id in 1...newest { try await world.enter(id, ago: Int64(100 - id)) }
+            for id in 1...newest { try await world.enter(id, ago: Self.beforeOverlap - Int64(id)) }
             let store = ShrinkingTill(store: world.till.store, world: world, newest: newest, deletions: 1)
             try await world.scanner(store: store).scan(world.venue, of: world.company, lease: world.lease())
             #expect(await store.deleted == [60])
             #expect(Set(await world.outbox.ids) == Set(1...60))
-            #expect(try await world.position()?.readUntil == world.time.now)
+            #expect(try await world.position()?.readUntil == world.time.now.adding(seconds: -3 * 3600))
             // Each was asked for once, the deleted one a second time: as deleted.
             #expect(await world.outbox.ids.sorted() == Array(1...60) + [60])
         }
@@ -29,7 +34,9 @@ struct ShrinkingListTests {
     @Test("a list that shrinks each time it is read does not move the cursor; when it rests, the next scan does")
     func unsteady() async throws {
         try await ScanWorld.with("unsteady") { world in
-            for id in 1...60 { try await world.enter(id, ago: Int64(100 - id)) }
+            var world = world
+            world.start(from: world.time.now.adding(seconds: -86_400))
+            for id in 1...60 { try await world.enter(id, ago: Self.beforeOverlap - Int64(id)) }
             let lease = try await world.lease()
             let store = ShrinkingTill(store: world.till.store, world: world, newest: 60, deletions: 6)
             let scanner = world.scanner(store: store)
@@ -37,7 +44,10 @@ struct ShrinkingListTests {
                 try await scanner.scan(world.venue, of: world.company, lease: lease)
             }
             #expect(await store.deleted == [60, 59, 58, 57, 56, 55])
-            #expect(try await world.position() == nil)
+            #expect(try await world.position()?.readUntil == world.company.startFrom)
+            try await scanner.scan(world.venue, of: world.company, lease: lease)
+            #expect(try await world.position()?.readUntil == world.time.now.adding(seconds: -3 * 3600))
+            // From there on it is within reach.
             try await scanner.scan(world.venue, of: world.company, lease: lease)
             #expect(try await world.position()?.readUntil == world.time.now)
             #expect(Set(await world.outbox.ids) == Set(1...60))
@@ -56,15 +66,17 @@ struct ShrinkingListTests {
             for id in 1...30 { try await world.enter(id) }
             let (scanner, lease) = (world.scanner(), try await world.lease())
             try await scanner.scan(world.venue, of: world.company, lease: lease)
-            #expect(try await pages() == 4)
+            #expect(try await pages() == 2)
             world.time.advance(seconds: 5)
             try await scanner.scan(world.venue, of: world.company, lease: lease)
-            #expect(try await pages() == 6)
-            // Nobody polled for longer than the overlap.
-            world.time.advance(seconds: 6 * 3600 + 1)
-            for id in 31...60 { try await world.enter(id) }
+            #expect(try await pages() == 4)
+            // Nobody polled for longer than the overlap: of 55 orders 25 lie before what a look for new ones reads.
+            for id in 31...55 { try await world.enter(id) }
+            world.time.advance(seconds: 7 * 3600)
+            for id in 56...80 { try await world.enter(id) }
             try await scanner.scan(world.venue, of: world.company, lease: lease)
-            #expect(try await pages() == 6 + 2 * 3)
+            #expect(try await pages() == 4 + 1 + 2 * 3)
+            #expect(Set(await world.outbox.ids) == Set(1...80))
         }
     }
 }
@@ -81,14 +93,16 @@ private actor ShrinkingTill: PollingStore {
         (self.store, self.world, self.newest, self.deletions) = (store, world, newest, deletions)
     }
 
-    func unseen(company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)]) async throws -> Set<OrderID> {
+    func unseen(
+        company: CompanyKey, rows: [(id: OrderID, hash: ContentHash)], at now: Instant
+    ) async throws -> Set<OrderID> {
         if deletions > 0, rows.first?.id == OrderID("\(newest)") {
             deletions -= 1
             deleted.append(newest)
             _ = try await world.till.call(.post, "/_control/delete/\(newest)")
             newest -= 1
         }
-        return try await store.unseen(company: company, rows: rows)
+        return try await store.unseen(company: company, rows: rows, at: now)
     }
 
     func acquire(_ name: String, for duration: Duration) async throws -> Lease? {
@@ -112,5 +126,19 @@ private actor ShrinkingTill: PollingStore {
     }
     func move(_ position: PollPosition, company: CompanyKey, site: SiteID, lease: Lease) async throws {
         try await store.move(position, company: company, site: site, lease: lease)
+    }
+    func note(_ position: PollPosition, company: CompanyKey, site: SiteID, lease: Lease) async throws {
+        try await store.note(position, company: company, site: site, lease: lease)
+    }
+    func unreadOrders(_ ids: [OrderID], of company: CompanyKey) async throws -> [OrderID: UnreadOrder] {
+        try await store.unreadOrders(ids, of: company)
+    }
+    func unreadOrdersTold(of company: CompanyKey) async throws -> Int {
+        try await store.unreadOrdersTold(of: company)
+    }
+    func keepUnread(
+        _ orders: [UnreadOrder], forgetting read: [OrderID], of company: CompanyKey, lease: Lease
+    ) async throws {
+        try await store.keepUnread(orders, forgetting: read, of: company, lease: lease)
     }
 }
