@@ -12,7 +12,7 @@ extension AlertFacts {
         let silentSites = Set(silent.map { "\($0.company)/\($0.site)" })
         let quiet = venues.filter { !silentSites.contains("\($0.company)/\($0.site)") }
         let late = openDays.filter { !held.contains($0.organisation) }
-        return unreachable + groups.compactMap { concern($0, policy, now) } + silent.map { unpolled($0, policy) }
+        return shutOut + groups.compactMap { concern($0, policy, now) } + silent.map { unpolled($0, policy) }
             + quiet.compactMap { unrevised($0, policy, now) } + quiet.compactMap { withoutOrders($0, policy, now) }
             + late.compactMap { notPosted($0, policy, now) }
             + unclosedDays.compactMap { notClosed($0, policy, now) }

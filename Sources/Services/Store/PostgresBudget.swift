@@ -5,7 +5,7 @@ package import Settings
 package import Xero
 
 /// Shares each organisation's allowance of Xero calls among all writers, through rows in PostgreSQL: the functions
-/// `take_permit` and `return_permit` of migration 0008 hold the rules.
+/// `take_permit` and `return_permit` of migrations 0026 and 0018 hold the rules.
 ///
 /// Whoever must wait asks again, at the moment the database named: that is exact for a used-up minute, a park and an
 /// open breaker. Who waits for a place in flight, or for somebody of a higher priority, is woken when a permit comes
@@ -54,14 +54,10 @@ package struct PostgresBudget: CallBudget {
         var waiter: Int64?
         do {
             while true {
-                let kept = limits.kept(from: purpose, isRead: isRead)
                 let rings = await bell.rings(organisation)
-                let answer = try await ask(purpose, kept, limits, organisation, waiter)
+                let answer = try await ask(purpose, isRead, limits, organisation, waiter)
                 onEvent(organisation, .breaker(answer.breaker))
-                if let permit = answer.permit {
-                    let percent = limits.callsPerMinute > 0 ? 100 * answer.left / limits.callsPerMinute : nil
-                    return CallPermit(organisation: organisation, id: permit, percentLeft: percent)
-                }
+                if let permit = answer.permit(of: organisation, limits) { return permit }
                 onEvent(organisation, .waited(answer.reason))
                 waiter = answer.waiter
                 if answer.isOthers {
@@ -78,10 +74,21 @@ package struct PostgresBudget: CallBudget {
         }
     }
 
+    package func takeAtOnce(
+        _ purpose: CallPurpose, isRead: Bool, for organisation: OrganisationKey
+    ) async throws -> CallPermit? {
+        guard let limits = limits[organisation], limits.isLimited else {
+            return CallPermit(organisation: organisation, id: nil)
+        }
+        let answer = try await ask(purpose, isRead, limits, organisation, nil)
+        onEvent(organisation, .breaker(answer.breaker))
+        if let waiter = answer.waiter { await forget(waiter) }
+        return answer.permit(of: organisation, limits)
+    }
+
     package func closed(_ organisation: OrganisationKey) async throws -> Duration? {
         guard let limits = limits[organisation], limits.isLimited else { return nil }
-        let kept = limits.kept(from: .invoices, isRead: false)
-        let answer = try await ask(.invoices, kept, limits, organisation, nil)
+        let answer = try await ask(.invoices, false, limits, organisation, nil)
         if let permit = answer.permit {
             let unused = CallPermit(organisation: organisation, id: permit, percentLeft: nil)
             await giveBack(unused, headers: nil, result: .unused)
@@ -99,6 +106,13 @@ package struct PostgresBudget: CallBudget {
         let breaker: BreakerState
 
         var isClosed: Bool { ["parked", "breaker", "day"].contains(reason) }
+        func permit(of organisation: OrganisationKey, _ limits: OrganisationLimits) -> CallPermit? {
+            permit.map { id in
+                let percent = limits.callsPerMinute > 0 ? 100 * left / limits.callsPerMinute : nil
+                return CallPermit(organisation: organisation, id: id, percentLeft: percent)
+            }
+        }
+
         /// It is over when somebody gives a permit back.
         var isOthers: Bool { reason == "in_flight" || reason == "priority" }
     }
@@ -132,22 +146,23 @@ package struct PostgresBudget: CallBudget {
     }
 
     private func ask(
-        _ purpose: CallPurpose, _ kept: Int, _ limits: OrganisationLimits, _ organisation: OrganisationKey,
+        _ purpose: CallPurpose, _ isRead: Bool, _ limits: OrganisationLimits, _ organisation: OrganisationKey,
         _ waiter: Int64?
     ) async throws -> Answer {
         let appCallsPerMinute = appCallsPerMinute
+        let kept = limits.kept(from: purpose, isRead: isRead)
         return try await store.pool.transaction { session in
             let rows = try session.query(
                 """
                 SELECT permit, waiter_id, wait_ms, why, minute_left::bigint AS minute_left, breaker_state
                   FROM take_permit($1, $2::bigint, $3::integer, $4::integer, $5::integer, $6::integer, $7::integer,
-                                   $8::integer, $9::interval)
+                                   $8::integer, $9::interval, $10, $11::integer)
                 """,
                 [
                     .text(organisation.text), waiter.map { .int($0) } ?? .null, .int(Int64(purpose.rawValue)),
                     .int(Int64(limits.callsPerMinute)), .int(Int64(limits.callsInFlight)),
                     .int(Int64(limits.callsPerDay)), .int(Int64(appCallsPerMinute)), .int(Int64(kept)),
-                    .text(Self.callMax),
+                    .text(Self.callMax), .bool(isRead), .int(Int64(limits.reserve.reads)),
                 ])
             guard let row = rows.first else { preconditionFailure("a function with OUT parameters answers one row") }
             return Answer(

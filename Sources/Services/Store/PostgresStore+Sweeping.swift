@@ -6,13 +6,13 @@ package protocol SweepingStore: LeaseStore {
     /// Documents nobody holds that wait since before `age`, oldest first, at most `limit`. They count as published now.
     func takeForgotten(
         of organisation: OrganisationKey, olderThan age: Duration, limit: Int
-    ) async throws -> [DocumentID]
+    ) async throws -> [ForgottenDocument]
     /// Documents nobody holds that were overtaken: what was published later by more than `margin` has left the queue
     /// already. Oldest first, at most `limit`; they count as published now. None where nothing has left the queue for
     /// an hour: then nothing is known.
     func takeOvertaken(
         of organisation: OrganisationKey, by margin: Duration, limit: Int
-    ) async throws -> [DocumentID]
+    ) async throws -> [ForgottenDocument]
     /// How many documents of each organisation are not finished, by where each document's message should be.
     ///
     /// - Parameter age: since when a document is ``OpenDocuments/due``.
@@ -32,10 +32,31 @@ package struct OpenDocuments: Sendable, Hashable {
     package init() {}
 }
 
+/// A document whose message is to be published again.
+package struct ForgottenDocument: Sendable, Hashable {
+    package let id: DocumentID
+    /// When the till's record that it was made of was first seen; where there is none, when the document was made.
+    package let firstSeen: Instant
+}
+
+extension ForgottenDocument {
+    fileprivate init(_ row: PostgresRow) throws {
+        id = DocumentID(try row.int("id"))
+        firstSeen = Instant(microseconds: try row.timestamp("first_seen"))
+    }
+}
+
 extension PostgresStore: SweepingStore {
+    /// SQL for a row `d` of the documents.
+    private static let firstSeen = """
+        coalesce((SELECT s.first_seen FROM source_record AS s
+                   WHERE s.company = d.company AND s.kind = d.source_kind AND s.id = d.source_id
+                     AND s.hash = d.source_hash), d.created_at) AS first_seen
+        """
+
     package func takeForgotten(
         of organisation: OrganisationKey, olderThan age: Duration, limit: Int
-    ) async throws -> [DocumentID] {
+    ) async throws -> [ForgottenDocument] {
         try await pool.transaction { session in
             try session.query(
                 """
@@ -46,9 +67,10 @@ extension PostgresStore: SweepingStore {
                        AND (lease_until IS NULL OR lease_until < now())
                      ORDER BY published_at LIMIT $3 FOR UPDATE SKIP LOCKED
                 )
-                UPDATE document AS d SET published_at = now() FROM forgotten WHERE d.id = forgotten.id RETURNING d.id
+                UPDATE document AS d SET published_at = now() FROM forgotten WHERE d.id = forgotten.id
+                RETURNING d.id, \(Self.firstSeen)
                 """, [.text(organisation.text), .int(age.milliseconds), .int(Int64(limit))]
-            ).map { DocumentID(try $0.int("id")) }
+            ).map { try ForgottenDocument($0) }
         }
     }
 
@@ -57,7 +79,7 @@ extension PostgresStore: SweepingStore {
     /// ahead of its first, one that a writer handed back.
     package func takeOvertaken(
         of organisation: OrganisationKey, by margin: Duration, limit: Int
-    ) async throws -> [DocumentID] {
+    ) async throws -> [ForgottenDocument] {
         try await pool.transaction { session in
             try session.query(
                 """
@@ -76,9 +98,10 @@ extension PostgresStore: SweepingStore {
                        AND (lease_until IS NULL OR lease_until < now())
                      ORDER BY published_at LIMIT $3 FOR UPDATE SKIP LOCKED
                 )
-                UPDATE document AS d SET published_at = now() FROM overtaken WHERE d.id = overtaken.id RETURNING d.id
+                UPDATE document AS d SET published_at = now() FROM overtaken WHERE d.id = overtaken.id
+                RETURNING d.id, \(Self.firstSeen)
                 """, [.text(organisation.text), .int(margin.milliseconds), .int(Int64(limit))]
-            ).map { DocumentID(try $0.int("id")) }
+            ).map { try ForgottenDocument($0) }
         }
     }
 

@@ -29,9 +29,17 @@ extension PostgresStore {
         }
     }
 
-    package func recordTask(_ claim: Claim, _ outcome: TaskOutcome) async throws {
+    package func recordAnswer(_ call: AnsweredCall, _ outcome: String) async throws {
+        try await pool.transaction { _ = try $0.pipeline(Self.finish(call, String(outcome.prefix(500)))) }
+    }
+
+    package func recordTask(_ claim: Claim, _ outcome: TaskOutcome, of call: AnsweredCall?) async throws {
         let fence: [PostgresValue] = [.int(claim.id.value), .int(claim.fencing)]
         try await pool.transaction { session in
+            if let name = call?.correlationID {
+                _ = try session.query(
+                    "SELECT set_config('tillbridge.correlation', $1, true)", [.text(String(name.prefix(100)))])
+            }
             if case .refused(let sentence, _) = outcome {
                 // For the audit: `cause` is of the document itself.
                 _ = try session.query(

@@ -23,6 +23,22 @@ extension PostgresStore {
         }
     }
 
+    /// So many are looked at: each is a version that a person or a till corrected.
+    private static let sentBodiesMax: Int64 = 20
+
+    package func sentBodies(of document: DocumentID) async throws -> [[UInt8]] {
+        try await pool.withSession { session in
+            try session.query(
+                """
+                SELECT a.bytes \(Self.callsOf("$1"))
+                   AND a.kind IN ('invoices', 'credit_notes')
+                   AND coalesce(a.outcome, '') NOT LIKE 'not taken%'
+                 ORDER BY a.sent_at DESC, a.id DESC LIMIT $2
+                """, [.int(document.value), .int(Self.sentBodiesMax)]
+            ).map { try $0.bytes("bytes") }
+        }
+    }
+
     /// Nobody sends again what was to be sent of these documents: what becomes of them is decided anew. SQL for ids $1.
     static let forgetUnanswered = """
         UPDATE attempt SET finished_at = clock_timestamp(), outcome = 'given up'

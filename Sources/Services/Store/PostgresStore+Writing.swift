@@ -18,13 +18,13 @@ extension PostgresStore: WritingStore {
 
     private static let readySQL = """
         SELECT d.id, d.state AS before, d.fencing, d.kind, d.task, d.number, d.contact_number, d.company, d.venue,
-               d.source_id, d.trading_date, d.total, b.body, b.form, d.xero_id
+               d.source_id, d.trading_date, d.total, d.cause, b.body, b.form, d.xero_id
           FROM document AS d JOIN document_body AS b ON b.document_id = d.id
          WHERE d.id = ANY($1::bigint[]) AND d.state = 'ready'
         """
 
     private static let paymentsSQL = """
-        SELECT document_id, ordinal, account, amount, paid_on, reference, state, xero_id, allocates FROM payment
+        SELECT document_id, ordinal, account, amount, paid_on, reference, state, xero_id, allocates, cause FROM payment
          WHERE document_id = ANY($1::bigint[]) ORDER BY document_id, ordinal
         """
 
@@ -71,7 +71,7 @@ extension PostgresStore: WritingStore {
           FROM wanted JOIN document_body AS b ON b.document_id = wanted.id
          WHERE d.id = wanted.id
         RETURNING d.id, wanted.state AS before, d.fencing, d.kind, d.task, d.number, d.contact_number, d.company,
-                  d.venue, d.source_id, d.trading_date, d.total, b.body, b.form, d.xero_id
+                  d.venue, d.source_id, d.trading_date, d.total, d.cause, b.body, b.form, d.xero_id
         """
 
     private static func notClaimed(_ ids: Set<Int64>, _ session: PostgresSession) throws -> [ClaimResult] {
@@ -132,10 +132,11 @@ extension PostgresStore: WritingStore {
         }
     }
 
+    /// Sent again under its key, a request keeps the moment of its first sending: from then on Xero remembers the key.
     private static let insertAttempt = """
         INSERT INTO attempt (organisation, kind, idempotency_key, bytes, ids, sent_by)
         VALUES ($1, $2, $3, $4, $5::bigint[], $6)
-        ON CONFLICT (idempotency_key) DO UPDATE SET sent_at = clock_timestamp(), sent_by = excluded.sent_by
+        ON CONFLICT (idempotency_key) DO UPDATE SET sent_by = excluded.sent_by
         """
 
     package func release(_ claims: [Claim]) async throws {
@@ -186,9 +187,9 @@ extension PostgresStore: WritingStore {
         }
     }
 
-    package func recordUncertain(_ claims: [Claim], key: String, cause: String) async throws {
+    package func recordUncertain(_ claims: [Claim], of call: AnsweredCall, cause: String) async throws {
         try await pool.transaction { session in
-            _ = try session.pipeline([
+            _ = try session.pipeline(Self.finish(call, "uncertain: \(cause)") + [
                 (
                     """
                     UPDATE document AS d SET state = 'uncertain', cause = $3
@@ -196,14 +197,13 @@ extension PostgresStore: WritingStore {
                      WHERE d.id = u.id AND d.fencing = u.fencing AND d.state = 'sent'
                     """, Self.fences(claims) + [.text(cause)]
                 ),
-                (Self.finishAttempt, [.text(key), .text("uncertain: \(cause)"), .null]),
             ])
         }
     }
 
-    package func recordNotTaken(_ claims: [Claim], key: String, cause: String) async throws {
+    package func recordNotTaken(_ claims: [Claim], of call: AnsweredCall, cause: String) async throws {
         try await pool.transaction { session in
-            _ = try session.pipeline([
+            _ = try session.pipeline(Self.finish(call, "not taken: \(cause)") + [
                 (
                     """
                     UPDATE document AS d SET state = 'ready', lease_until = NULL, claimed_by = NULL
@@ -211,29 +211,28 @@ extension PostgresStore: WritingStore {
                      WHERE d.id = u.id AND d.fencing = u.fencing AND d.state = 'sent'
                     """, Self.fences(claims)
                 ),
-                (Self.finishAttempt, [.text(key), .text("not taken: \(cause)"), .null]),
             ])
         }
     }
 
-    private static let finishAttempt = """
-        UPDATE attempt SET finished_at = clock_timestamp(), outcome = $2, correlation_id = $3 WHERE idempotency_key = $1
-        """
-
     /// Closes the attempt, and lets the audit know Xero's name for the call that moves documents in this transaction.
-    private static func finish(_ call: AnsweredCall?) -> [(sql: String, parameters: [PostgresValue])] {
+    static func finish(
+        _ call: AnsweredCall?, _ outcome: String = "answered"
+    ) -> [(sql: String, parameters: [PostgresValue])] {
         guard let call else { return [] }
         let correlation = call.correlationID.map { PostgresValue.text(String($0.prefix(100))) } ?? .null
         return [
             ("SELECT set_config('tillbridge.correlation', coalesce($1::text, ''), true)", [correlation]),
-            (finishAttempt, [.text(call.key), .text("answered"), correlation]),
+            (finishAttempt, [.text(call.key), .text(outcome), correlation]),
         ]
     }
 
     package func recordInvoices(
-        _ results: [InvoiceResult], of call: AnsweredCall?, payments: [PaymentAttempt]
+        _ results: [InvoiceResult], of call: AnsweredCall?, payments: [(attempt: PaymentAttempt, claims: [Claim])]
     ) async throws {
         let holder = holder
+        // Whose fences the results are stored by need no second look.
+        let own = Set(results.map(\.claim.id))
         try await pool.transaction { session in
             var statements = Self.finish(call)
             let place = statements.count
@@ -258,33 +257,13 @@ extension PostgresStore: WritingStore {
                     ]
                 )
             ]
-            statements += payments.map { Self.attempt($0, holder) }
-            try Self.require(results.count, try session.pipeline(statements)[place].count)
+            statements += payments.map { payment in
+                Self.attempt(payment.attempt, of: payment.claims.filter { !own.contains($0.id) }, holder)
+            }
+            let rows = try session.pipeline(statements)
+            try Self.require(results.count, rows[place].count)
+            try Self.requireStored(rows[(place + 1)...], of: payments.map(\.claims))
         }
-    }
-
-    package func recordSending(_ payments: PaymentAttempt, insteadOf key: String?) async throws {
-        let sending = Self.attempt(payments, holder)
-        guard let key else {
-            _ = try await pool.withSession { try $0.execute(sending.sql, sending.parameters) }
-            return
-        }
-        try await pool.transaction { session in
-            _ = try session.pipeline([(Self.finishAttempt, [.text(key), .text("not taken"), .null]), sending])
-        }
-    }
-
-    private static func attempt(
-        _ attempt: PaymentAttempt, _ holder: String
-    ) -> (sql: String, parameters: [PostgresValue]) {
-        (
-            insertAttempt,
-            [
-                .text(attempt.organisation.text), .text(attempt.kind.rawValue), .text(attempt.key),
-                .bytes(attempt.bytes),
-                .ints(attempt.documents.map { $0.value }), .text(holder),
-            ]
-        )
     }
 
     package func recordPayments(
@@ -343,6 +322,11 @@ extension PostgresStore: WritingStore {
         [.ints(claims.map { $0.id.value }), .ints(claims.map { $0.fencing })]
     }
 
+    /// Whatever becomes of a request, this is said of it once it is known.
+    static let finishAttempt = """
+        UPDATE attempt SET finished_at = clock_timestamp(), outcome = $2, correlation_id = $3 WHERE idempotency_key = $1
+        """
+
     static func require(_ wanted: Int, _ found: Int) throws {
         guard wanted == found else { throw LeaseLost(count: wanted - found) }
     }
@@ -358,7 +342,7 @@ extension Claim {
             task: try row.textOrNil("task").flatMap(DocumentTask.init(rawValue:)),
             company: CompanyKey(try row.text("company")), venue: try row.text("venue"),
             sourceID: try row.text("source_id"), date: try row.date("trading_date"), total: try row.numeric("total"),
-            body: try row.bytes("body"))
+            body: try row.bytes("body"), cause: try row.textOrNil("cause"))
         self.isHeld = isHeld
         fencing = try row.int("fencing")
         xeroID = try row.textOrNil("xero_id")
@@ -376,6 +360,7 @@ extension ClaimedPayment {
         state = try row.text("state")
         xeroID = try row.textOrNil("xero_id")
         allocates = try row.textOrNil("allocates")
+        cause = try row.textOrNil("cause")
     }
 }
 

@@ -12,8 +12,10 @@ package struct StandingRefusal: Sendable {
 
     static let sql = """
         SELECT d.id, d.state, d.closed_at IS NOT NULL AS settled, d.company, d.venue, d.source_id,
-               coalesce((SELECT string_agg(p.cause, ' ' ORDER BY p.ordinal) FROM payment AS p
-                          WHERE p.document_id = d.id AND p.state = 'refused'), d.cause) AS refusal
+               nullif(concat_ws(' ', d.cause,
+                   (SELECT string_agg(p.cause, ' ' ORDER BY p.ordinal) FROM payment AS p
+                     WHERE p.document_id = d.id AND p.state = 'refused' AND p.cause IS DISTINCT FROM d.cause)),
+                   '') AS refusal
           FROM document AS d WHERE d.id = ANY($1::bigint[])
         """
 

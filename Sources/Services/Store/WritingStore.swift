@@ -21,16 +21,27 @@ package protocol WritingStore: Sendable {
     /// until then no sweeper takes them for forgotten.
     func putOff(_ claims: [Claim], for wait: Duration) async throws
     /// A request was refused before anything happened: its documents are as if it had never been sent.
-    func recordNotTaken(_ claims: [Claim], key: String, cause: String) async throws
-    func recordUncertain(_ claims: [Claim], key: String, cause: String) async throws
+    func recordNotTaken(_ claims: [Claim], of call: AnsweredCall, cause: String) async throws
+    func recordUncertain(_ claims: [Claim], of call: AnsweredCall, cause: String) async throws
     /// Stores what the ledger said of each document, and the payments that are to be sent next.
     ///
-    /// - Parameter call: the call whose answer this is; nil where the ledger was only looked at.
-    func recordInvoices(_ results: [InvoiceResult], of call: AnsweredCall?, payments: [PaymentAttempt]) async throws
-    /// Stores key and exact bytes of payments about to be sent.
+    /// - Parameters:
+    ///   - call: the call whose answer this is; nil where the ledger was only looked at.
+    ///   - payments: each with the claims of its documents.
+    /// - Throws: ``LeaseLost`` where a document, also of the payments, is another's: then nothing was stored.
+    func recordInvoices(
+        _ results: [InvoiceResult], of call: AnsweredCall?, payments: [(attempt: PaymentAttempt, claims: [Claim])]
+    ) async throws
+    /// Stores key and exact bytes of payments about to be sent, and only while every one of their documents is the
+    /// caller's: whoever took one over meanwhile pays it under a key of its own.
     ///
-    /// - Parameter key: of the request in whose place this one is sent: that one was refused and did nothing.
-    func recordSending(_ payments: PaymentAttempt, insteadOf key: String?) async throws
+    /// - Parameters:
+    ///   - claims: the payments' documents.
+    ///   - key: of the request in whose place this one is sent: that one was refused and did nothing.
+    /// - Throws: ``LeaseLost`` where one of them is another's: then nothing may be sent.
+    func recordSending(_ payments: PaymentAttempt, of claims: [Claim], insteadOf key: String?) async throws
+    /// Xero's ids of the payments of these documents that are known to stand.
+    func standingPayments(of documents: [DocumentID]) async throws -> Set<String>
     /// Stores what became of payments, and closes documents that have none left. What another writer took over
     /// meanwhile is left alone: that one looks what stands.
     ///
@@ -40,6 +51,9 @@ package protocol WritingStore: Sendable {
     /// Requests of payments of these documents that were stored not longer ago than `ageMax`, and of which nobody
     /// knows the answer, oldest first.
     func unanswered(_ documents: [DocumentID], ageMax: Duration) async throws -> [UnansweredAttempt]
+    /// The bytes of the latest requests in which a document was, or may have been, brought into the ledger, newest
+    /// first: also of earlier versions of it.
+    func sentBodies(of document: DocumentID) async throws -> [[UInt8]]
     /// Nobody works on these any more: what is not done of them counts as refused, whoever holds them.
     ///
     /// - Returns: those of which something was left to do.
@@ -50,8 +64,12 @@ package protocol WritingStore: Sendable {
     ///
     /// - Throws: ``LeaseLost`` where the claim is no longer the caller's: then nothing may be sent.
     func recordChange(_ claim: Claim, _ attempt: PaymentAttempt) async throws
+    /// Closes the attempt of a change: what it came to, in a few words.
+    func recordAnswer(_ call: AnsweredCall, _ outcome: String) async throws
     /// Stores what became of a document's task and ends it.
-    func recordTask(_ claim: Claim, _ outcome: TaskOutcome) async throws
+    ///
+    /// - Parameter call: the last one made for it; nil where none was needed.
+    func recordTask(_ claim: Claim, _ outcome: TaskOutcome, of call: AnsweredCall?) async throws
     /// Of a document's payments and allocations only these are left in the ledger: the others were taken away before it
     /// refused the rest.
     func recordRemoved(
@@ -142,6 +160,7 @@ package struct Claim: Sendable {
     package var sourceID: String { document.sourceID }
     package var date: String { document.date }
     package var total: String { document.total }
+    package var cause: String? { document.cause }
     package var body: [UInt8] { document.body }
 }
 
@@ -165,11 +184,13 @@ package final class ClaimedDocument: Sendable {
     /// Exact digits.
     package let total: String
     package let body: [UInt8]
+    /// What was stored against it: of one that stands, why it goes to the desk all the same.
+    package let cause: String?
 
     init(
         id: DocumentID, before: DocumentState, kind: LedgerDocument.Kind, number: String, contactNumber: String,
         contact: ClaimedContact?, task: DocumentTask?, company: CompanyKey, venue: String, sourceID: String,
-        date: String, total: String, body: [UInt8]
+        date: String, total: String, body: [UInt8], cause: String? = nil
     ) {
         self.id = id
         self.before = before
@@ -184,6 +205,7 @@ package final class ClaimedDocument: Sendable {
         self.date = date
         self.total = total
         self.body = body
+        self.cause = cause
     }
 }
 
@@ -236,6 +258,8 @@ package struct ClaimedPayment: Sendable {
     package let xeroID: String?
     /// No money: the number of the invoice that this part of a credit note settles.
     package let allocates: String?
+    /// Of a refused one: what its letter says.
+    package var cause: String?
 }
 
 package struct InvoiceResult: Sendable {

@@ -46,6 +46,8 @@ package enum Waypoint: String, Sendable, CaseIterable {
     case writerInvoiced = "writer.invoiced"
     /// It was looked up what stands in the ledger; nothing of it is acted on.
     case writerLooked = "writer.looked"
+    /// It was looked up which payments stand in the ledger; nothing of it is acted on.
+    case writerPaymentsLooked = "writer.payments-looked"
     /// Key and bytes of the payments are stored; they are not sent.
     case writerPaymentsStored = "writer.payments-stored"
     /// The ledger has answered about the payments; nothing of it is stored.

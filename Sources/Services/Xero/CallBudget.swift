@@ -45,6 +45,10 @@ package protocol CallBudget: Sendable {
     ///
     /// - Parameter isRead: a look-up; those that write leave it the calls that are reserved for reads.
     func take(_ purpose: CallPurpose, isRead: Bool, for organisation: OrganisationKey) async throws -> CallPermit
+    /// The same, but it waits for nothing: nil where no call may be made now.
+    func takeAtOnce(
+        _ purpose: CallPurpose, isRead: Bool, for organisation: OrganisationKey
+    ) async throws -> CallPermit?
     /// The call is over; what the answer said about the limits, and how it ended, is for everybody.
     func giveBack(_ permit: CallPermit, headers: HTTPHeaders?, result: CallResult) async
     /// How long the organisation surely takes no call: parked, its breaker open, its day used up. Nil where it may.

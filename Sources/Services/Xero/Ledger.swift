@@ -14,15 +14,15 @@ package protocol Ledger: Sendable {
     /// `PUT /Invoices` or `PUT /CreditNotes`: creates only; a used number is refused, never overwritten.
     func create(
         _ kind: LedgerDocument.Kind, _ body: [UInt8], key: String, permit: CallPermit
-    ) async throws -> XeroOutcome
-    func createPayments(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroOutcome
+    ) async throws -> XeroReply
+    func createPayments(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroReply
     /// The documents of that kind that carry these numbers, at most ``LedgerDocument/Kind/numbersMax``.
     func documents(_ kind: LedgerDocument.Kind, numbers: [String]) async throws -> Lookup<[LedgerInvoice]>
     func document(_ kind: LedgerDocument.Kind, id: String) async throws -> Lookup<LedgerInvoice?>
     /// One payment by itself: only there is said whether it is reconciled. Nil where there is none.
     func payment(id: String) async throws -> Lookup<StandingPayment?>
     /// A call that changes what stands.
-    func change(_ change: LedgerChange, key: String, permit: CallPermit) async throws -> XeroOutcome
+    func change(_ change: LedgerChange, key: String, permit: CallPermit) async throws -> XeroReply
     /// The last locked day: the later of the organisation's two lock dates.
     func lockedThrough() async throws -> Lookup<CalendarDate?>
     /// The contact with this `ContactNumber`.
@@ -144,13 +144,13 @@ extension LedgerDocument.Kind {
 extension XeroClient: Ledger {
     package func create(
         _ kind: LedgerDocument.Kind, _ body: [UInt8], key: String, permit: CallPermit
-    ) async throws -> XeroOutcome {
-        try await call(
+    ) async throws -> XeroReply {
+        try await reply(
             .put, "/\(kind.endpoint)?summarizeErrors=false&unitdp=4", body: body, idempotencyKey: key, permit: permit)
     }
 
-    package func createPayments(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroOutcome {
-        try await call(.put, "/Payments?summarizeErrors=false", body: body, idempotencyKey: key, permit: permit)
+    package func createPayments(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroReply {
+        try await reply(.put, "/Payments?summarizeErrors=false", body: body, idempotencyKey: key, permit: permit)
     }
 
     package func documents(
@@ -180,7 +180,7 @@ extension XeroClient: Ledger {
         }
     }
 
-    package func change(_ change: LedgerChange, key: String, permit: CallPermit) async throws -> XeroOutcome {
+    package func change(_ change: LedgerChange, key: String, permit: CallPermit) async throws -> XeroReply {
         let method: HTTPMethod =
             switch change.method {
             case .post: .post
@@ -188,7 +188,7 @@ extension XeroClient: Ledger {
             case .delete: .delete
             }
         // Xero keeps keys for calls with a body only.
-        return try await call(
+        return try await reply(
             method, change.path, body: change.body, idempotencyKey: change.body == nil ? nil : key, permit: permit)
     }
 
@@ -203,7 +203,7 @@ extension XeroClient: Ledger {
     }
 
     /// `/Date(1743379200000+0000)/`: milliseconds since 1970, as Xero writes days.
-    fileprivate static func day(ofWire text: String) -> CalendarDate? {
+    static func day(ofWire text: String) -> CalendarDate? {
         guard text.hasPrefix("/Date("), let end = text.dropFirst(7).firstIndex(where: { "+-)".contains($0) }),
             let milliseconds = Int64(text[text.index(text.startIndex, offsetBy: 6)..<end])
         else { return CalendarDate(String(text.prefix(10))) }

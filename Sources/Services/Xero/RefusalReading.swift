@@ -45,6 +45,16 @@ package enum RefusalReading {
         return Park(.value, quoted, remedy: "Correct what the sentence names, then replay.")
     }
 
+    /// Something else stands under a document's number.
+    ///
+    /// - Parameters:
+    ///   - difference: what shows it: `its total is 10.00, ours 12.00`.
+    ///   - isEarlierVersion: it is what an earlier version of the same order came to.
+    package static func taken(_ number: String, _ difference: String, isEarlierVersion: Bool) -> Park {
+        let what = isEarlierVersion ? "an earlier version of this order" : "another document"
+        return again("Xero holds \(what) under the number \(number): \(difference).")
+    }
+
     /// The letter of a document that was refused before, made again from the cause that was stored with it: for a
     /// writer that was killed after it had stored the refusal and before its letter was sent.
     package static func again(_ cause: String) -> Park {
@@ -67,6 +77,22 @@ package enum RefusalReading {
 
     private static let readings: [Reading] = [
         // Not Xero's sentences but our own, stored with a document in their place.
+        Reading(
+            deadLetterClass: .duplicate, words: ["it is voided.", "it is deleted."],
+            remedy: { _ in
+                "A void document keeps its number in Xero, and nothing else can be booked under it. Enter this one "
+                    + "there by hand under another number, such as its own with -r1 behind it, with its payments; "
+                    + "then discard this letter."
+            }),
+        Reading(
+            deadLetterClass: .duplicate, words: ["holds an earlier version of this order"],
+            remedy: { _ in
+                "Do not keep it beside this one: the sale would count twice. In Xero remove its payments, give it "
+                    + "another number (void it only then: a void document keeps its number), void it, and replay."
+            }),
+        Reading(
+            deadLetterClass: .duplicate, words: ["holds another document under the number"],
+            remedy: { _ in "Rename that document in Xero, then replay." }),
         Reading(
             deadLetterClass: .unknown, words: ["three workers died"],
             remedy: { _ in "Look at the workers' logs of that time and report this to the makers; then replay." }),

@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 package import HTTP
 import JSON
 
@@ -17,6 +17,18 @@ package enum XeroOutcome: Sendable {
     case disconnected(String)
     /// Xero will not take this request, and would not next time either.
     case refused(status: Int, String)
+}
+
+/// What a call that changes the ledger came to, with Xero's own name for it, whatever it came to.
+package struct XeroReply: Sendable {
+    package let outcome: XeroOutcome
+    /// `Xero-Correlation-Id`: what Xero's support asks for. Nil where no answer came.
+    package let correlationID: String?
+
+    package init(_ outcome: XeroOutcome, correlationID: String? = nil) {
+        self.outcome = outcome
+        self.correlationID = correlationID
+    }
 }
 
 extension XeroOutcome {
@@ -67,6 +79,8 @@ package struct ElementResult: Sendable {
     /// Payments: the invoice or credit note and the account they were booked to, which is what tells them apart.
     package let documentID: String?
     package let account: String?
+    /// Payments: the day they are dated.
+    package let date: CalendarDate?
     /// Xero's sentences about this element; empty where it was accepted.
     package let errors: [String]
     /// Exact digits of `Total` or `Amount`.
@@ -84,11 +98,12 @@ package struct ElementResult: Sendable {
                 .compactMap { ($0["Message"] ?? $0["Description"])?.string }
             let hasErrors = element["StatusAttributeString"]?.string == "ERROR" || element["HasErrors"]?.bool == true
             let id = element[idField]?.string
+            let documentID = (element["Invoice"]?["InvoiceID"] ?? element["CreditNote"]?["CreditNoteID"])?.string
             return ElementResult(
                 number: (element["InvoiceNumber"] ?? element["CreditNoteNumber"])?.string,
                 id: id == zeroID ? nil : id,
-                documentID: (element["Invoice"]?["InvoiceID"] ?? element["CreditNote"]?["CreditNoteID"])?.string,
-                account: element["Account"]?["Code"]?.string,
+                documentID: documentID, account: element["Account"]?["Code"]?.string,
+                date: documentID == nil ? nil : element["Date"]?.string.flatMap(XeroClient.day(ofWire:)),
                 errors: errors.isEmpty && hasErrors ? ["Xero gave no reason."] : errors,
                 amount: (element["Total"] ?? element["Amount"])?.numberText)
         }

@@ -48,17 +48,50 @@ package struct XeroClient: Sendable {
         _ method: HTTPMethod, _ path: String, body: [UInt8]? = nil, idempotencyKey: String? = nil,
         permit: CallPermit? = nil, mediaType: String = "application/json"
     ) async throws -> XeroOutcome {
+        try await reply(
+            method, path, body: body, idempotencyKey: idempotencyKey, permit: permit, mediaType: mediaType
+        ).outcome
+    }
+
+    /// A call under a key leaves within so long after it was asked for, or not at all: whoever asked has made sure that
+    /// Xero still knows the key, and will not look for what arrives later.
+    private static let leaveMax = Duration.seconds(30)
+
+    func reply(
+        _ method: HTTPMethod, _ path: String, body: [UInt8]? = nil, idempotencyKey: String? = nil,
+        permit: CallPermit? = nil, mediaType: String = "application/json"
+    ) async throws -> XeroReply {
+        let until = ContinuousClock.now + Self.leaveMax
+        let isLate = { idempotencyKey != nil && .now > until }
         let token: String
         do { token = try await tokens.accessToken() } catch {
             if let permit { await giveBack(permit) }
-            return Self.outcome(of: error)
+            return XeroReply(Self.outcome(of: error))
+        }
+        if isLate() {
+            if let permit { await giveBack(permit) }
+            return XeroReply(.neverSent("the token came too late for the call's key"))
         }
         let first = try await send(method, path, body, mediaType, idempotencyKey, token, permit)
         guard case .answered(let response) = first, response.status == 401 else { return await judged(first) }
         // An expired token: one fresh one, one more try; nothing was carried out. A second 401 is final.
         let fresh: String
-        do { fresh = try await tokens.accessToken(insteadOf: token) } catch { return Self.outcome(of: error) }
-        let second = try await send(method, path, body, mediaType, idempotencyKey, fresh, nil)
+        do { fresh = try await tokens.accessToken(insteadOf: token) } catch {
+            return XeroReply(Self.outcome(of: error), correlationID: response.correlationID)
+        }
+        var again: CallPermit?
+        if idempotencyKey != nil {
+            // Nobody keeps the caller's claims while a permit is waited for here.
+            let purpose = Self.purpose(of: path)
+            let isRead = method == .get
+            guard !isLate(), let permit = try await budget.takeAtOnce(purpose, isRead: isRead, for: organisation)
+            else {
+                let why = "401, and no call is free at once for another with a fresh token"
+                return XeroReply(.neverSent(why), correlationID: response.correlationID)
+            }
+            again = permit
+        }
+        let second = try await send(method, path, body, mediaType, idempotencyKey, fresh, again)
         if case .answered(let response) = second, response.status == 401 {
             await tokens.refusedFresh(fresh, saying: "401 \(XeroOutcome.sentence(response))")
         }
@@ -67,8 +100,12 @@ package struct XeroClient: Sendable {
 
     /// Tells the connection what the answer says about the organisation: 403 `AuthenticationUnsuccessful` is a
     /// disconnected one, and any answer from inside shows that it is open.
-    private func judged(_ outcome: HTTPOutcome) async -> XeroOutcome {
-        guard case .answered(let response) = outcome else { return Self.outcome(of: outcome) }
+    private func judged(_ outcome: HTTPOutcome) async -> XeroReply {
+        guard case .answered(let response) = outcome else { return XeroReply(Self.outcome(of: outcome)) }
+        return XeroReply(await judged(response), correlationID: response.correlationID)
+    }
+
+    private func judged(_ response: HTTPResponse) async -> XeroOutcome {
         if response.status == 403 {
             let sentence = XeroOutcome.sentence(response)
             guard sentence.contains("AuthenticationUnsuccessful") else { return .disconnected("403 \(sentence)") }
@@ -77,7 +114,7 @@ package struct XeroClient: Sendable {
                 "Xero says 403 \(sentence): the organisation was disconnected; run `tillbridge connect xero`")
         }
         if (200..<300).contains(response.status) { await tokens.organisationClosed(nil) }
-        return Self.outcome(of: outcome)
+        return XeroOutcome(response)
     }
 
     private func send(
@@ -142,4 +179,8 @@ package struct XeroClient: Sendable {
         case .needsPerson: .disconnected("\(error)")
         }
     }
+}
+
+extension HTTPResponse {
+    fileprivate var correlationID: String? { headers["Xero-Correlation-Id"] }
 }

@@ -95,7 +95,11 @@ package struct OrderGenerator: Sendable {
     private func pay(_ order: inout TillOrder, _ numbers: inout SeededNumbers) {
         let goods = order.goodsCents
         let kind = shape.isPlain ? 30 + numbers.below(70) : numbers.below(100)
-        if kind < 12 && goods > 1_000 {
+        if kind < 4 && goods > 1_000 && goods % 2 == 0 {
+            // Split evenly: two payments that nothing but their place tells apart.
+            order.payments.append(.init(method: Tender.card, amountCents: goods / 2))
+            order.payments.append(.init(method: Tender.card, amountCents: goods / 2, delay: 75))
+        } else if kind < 12 && goods > 1_000 {
             let cash = goods / 2 / 5 * 5
             order.payments.append(.init(method: Tender.cash, amountCents: cash))
             order.payments.append(.init(method: Tender.card, amountCents: goods - cash, delay: 75))

@@ -243,7 +243,8 @@ struct WriteOrder {
     func message(_ mapped: MappedMessage, now: Instant) -> OutgoingMessage {
         // Little more than the id: each header is decoded three times on its way, and the document knows the rest.
         let subject = Envelope.Subject(organisation: mapped.organisation, document: document.value)
-        var envelope = Envelope(firstSeen: now, subject: subject)
+        // Since when the till's record is known: its letter tells how long the order has been on its way.
+        var envelope = Envelope(firstSeen: mapped.record.firstSeen ?? now, subject: subject)
         envelope.traceparent = mapped.traceparent
         envelope.mark = mapped.mark
         return OutgoingMessage(

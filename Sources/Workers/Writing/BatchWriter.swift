@@ -81,6 +81,8 @@ struct Writing {
     var latest: [DocumentID: Claim] = [:]
     /// Documents that were found or put into the ledger by this batch or an earlier one.
     var stands: Set<DocumentID> = []
+    /// Documents that have a letter of what was refused of them when an earlier writer had them in hand.
+    var isToldAgain: Set<DocumentID> = []
     /// Documents whose task this batch has carried out.
     var isCarriedOut: Set<DocumentID> = []
     /// Payments of each written document that are neither written nor refused yet.
@@ -149,7 +151,9 @@ struct Writing {
             switch claim.before {
             case .ready, .claimed: fresh.append(claim)
             case .sent, .uncertain: doubtful.append(claim)
-            case .written: written.append(claim)
+            case .written:
+                parkAgain(claim)
+                written.append(claim)
             case .refused, .withdrawn, .voided: verdicts[claim.id] = .done
             }
         }
@@ -177,6 +181,19 @@ struct Writing {
             park = Park(first.deadLetterClass, "\(first.cause) \(park.cause)", remedy: first.remedy)
         }
         verdicts[claim.id] = .park(park, about: BatchWriter.subject(of: claim, tools.organisation))
+    }
+
+    /// What was refused of a document that an earlier writer wrote, and had in hand when it died, drained or lost its
+    /// lease: that one sent no letter, since a document's message is settled when all of it is done. A letter that the
+    /// desk has already is not kept twice.
+    private mutating func parkAgain(_ claim: Claim) {
+        guard claim.task == nil else { return }
+        let ofTotal = claim.cause.flatMap { $0.hasPrefix(Self.differing(claim)) ? $0 : nil }
+        let refused = claim.payments.filter { $0.state == "refused" }.compactMap(\.cause)
+        for cause in [ofTotal].compactMap({ $0 }) + refused {
+            park(claim, RefusalReading.again(cause))
+            isToldAgain.insert(claim.id)
+        }
     }
 
     /// An element of a request with the claim it is for.

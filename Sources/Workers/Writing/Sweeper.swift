@@ -77,12 +77,12 @@ package struct Sweeper: Service {
         try await compare()
     }
 
-    private func publish(_ documents: [DocumentID], of organisation: OrganisationKey) async throws {
-        let messages = documents.map { id in
-            let subject = Envelope.Subject(organisation: organisation, document: id.value)
+    private func publish(_ documents: [ForgottenDocument], of organisation: OrganisationKey) async throws {
+        let messages = documents.map { document in
+            let subject = Envelope.Subject(organisation: organisation, document: document.id.value)
             return OutgoingMessage(
-                queue: .write(organisation), envelope: Envelope(firstSeen: clock.now(), subject: subject),
-                body: Array("{\"document\":\(id)}".utf8), messageID: "document/\(id)")
+                queue: .write(organisation), envelope: Envelope(firstSeen: document.firstSeen, subject: subject),
+                body: Array("{\"document\":\(document.id)}".utf8), messageID: "document/\(document.id)")
         }
         try await outbox.publish(messages)
         metrics.count("tillbridge_documents_swept_total", ["organisation": organisation.text], by: messages.count)

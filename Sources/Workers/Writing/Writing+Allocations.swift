@@ -47,23 +47,26 @@ extension Writing {
             } ?? false
         }
         do {
+            var call: AnsweredCall?
             if try await !isSet() {
                 let change = LedgerChange.allocate(
                     item.amount, of: due.documentID, to: invoice.id, on: "\(item.date)")
-                try await self.change(claim, change, unless: isSet)
+                call = try await self.change(claim, change, unless: isSet)
             }
-            try await record([(due, PaymentResult(id: item.id, state: .written))], of: nil)
+            try await record([(due, PaymentResult(id: item.id, state: .written))], of: call)
         } catch let refusal as TaskRefusal {
             let park = RefusalReading.park(
                 [refusal.sentence], document: "to set \(claim.name) against invoice \(number)")
             self.park(claim, park)
-            try await record([(due, PaymentResult(id: item.id, state: .refused, cause: park.cause))], of: nil)
+            try await record(
+                [(due, PaymentResult(id: item.id, state: .refused, cause: park.cause))], of: refusal.call)
         }
     }
 
     private static let invoiceWait = Duration.seconds(5)
 
-    /// Another writer has the invoice in hand, or its message is on its way.
+    /// Another writer has the invoice in hand, or its message is on its way. A letter that the document has already
+    /// waits with it: what was refused is stored, and the next claim makes the letter again.
     private mutating func putOff(_ claim: Claim, _ why: String) async throws {
         try await tools.store.putOff([claim], for: Self.invoiceWait)
         verdicts[claim.id] = .retry(after: Self.invoiceWait, counted: false, cause: why)

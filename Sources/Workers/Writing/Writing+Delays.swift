@@ -25,7 +25,8 @@ extension Writing {
     }
 
     /// The same of payments. Where a document has a letter already, its other payments do not wait for hours: the
-    /// letter tells of them, too.
+    /// letter tells of them, too. Not so a letter of what was refused earlier: what waits now may have been sent by
+    /// whoever was to send that letter, and it is made again with the next claim.
     mutating func putOff(_ due: [Due], _ putOff: PutOff) async throws {
         var waits: [Duration: [Claim]] = [:]
         var given: [(due: Due, result: PaymentResult)] = []
@@ -34,7 +35,7 @@ extension Writing {
         carried.removeAll { documents.contains($0.claim.id) }
         for claim in Self.claims(due) {
             let own = due.filter { $0.claim.id == claim.id }
-            let hasLetter = if case .park = verdicts[claim.id] { true } else { false }
+            let hasLetter = if case .park = verdicts[claim.id] { !isToldAgain.contains(claim.id) } else { false }
             switch fate(of: claim, putOff) {
             case .later(let after, let why) where !hasLetter:
                 verdicts[claim.id] = .retry(after: after, counted: true, cause: why)
@@ -56,7 +57,7 @@ extension Writing {
         case .later(let after, let why):
             verdicts[claim.id] = .retry(after: after, counted: true, cause: why)
             try await tools.store.putOff([claim], for: RetryDelay.atLeast(after).duration)
-        case .park(let reason): try await tools.store.recordTask(claim, .refused(reason.cause, .other))
+        case .park(let reason): try await tools.store.recordTask(claim, .refused(reason.cause, .other), of: nil)
         }
     }
 

@@ -1,7 +1,9 @@
 import Domain
 import HTTP
+import JSON
 import Logging
 import Messaging
+import Money
 import Setbacks
 import Store
 import Telemetry
@@ -26,40 +28,41 @@ extension Writing {
             guard !mayStand || .now - keyMade < Self.keyAgeMax else {
                 // Xero may have forgotten the key by now.
                 await tools.ledger.giveBack(permit)
-                return try await settleUnknown(batch, key: key, "no answer for minutes")
+                return try await settleUnknown(batch, of: AnsweredCall(key: key), "no answer for minutes")
             }
             do { batch = try await stored(batch, body, key) } catch let taken as TakenByOthers {
                 await tools.ledger.giveBack(permit)
                 return try await create(without(taken, batch))
             }
             pass(.writerStored)
-            let outcome = try await tools.ledger.create(kind, body, key: key, permit: permit)
+            let reply = try await tools.ledger.create(kind, body, key: key, permit: permit)
             pass(.writerAnswered)
-            switch outcome {
+            let call = AnsweredCall(key: key, correlationID: reply.correlationID)
+            switch reply.outcome {
             case .answered(let response):
                 guard let results = ElementResult.read(kind.endpoint, idField: kind.idField, from: response.body) else {
                     tools.logger.error("the answer to PUT /\(kind.endpoint) is not understood: looking what stands")
-                    return try await settleUnknown(batch, key: key, "an answer that is not understood")
+                    return try await settleUnknown(batch, of: call, "an answer that is not understood")
                 }
-                return try await store(results, of: batch, call: AnsweredCall(key, response))
+                return try await store(results, of: batch, call: call)
             case .refused(let status, let sentence):
-                return try await split(batch, key: key, status, sentence)
+                return try await split(batch, of: call, status, sentence)
             default: break
             }
             do {
-                try await tools.patience.bear(outcome, tries: tries, holding: withCarried(batch.map(\.claim)))
+                try await tools.patience.bear(reply.outcome, tries: tries, holding: withCarried(batch.map(\.claim)))
             } catch let putOff as PutOff {
                 // Asked often enough, or failed for good under this key: what stands there decides.
-                return try await settleUnknown(batch, key: key, putOff.why)
+                return try await settleUnknown(batch, of: call, putOff.why)
             } catch let limit as LimitUsedUp {
                 // Refused before anything happened: nothing has to be looked for when they come again.
                 if !mayStand {
-                    try await tools.store.recordNotTaken(batch.map(\.claim), key: key, cause: limit.putOff.why)
+                    try await tools.store.recordNotTaken(batch.map(\.claim), of: call, cause: limit.putOff.why)
                 }
                 throw limit
             }
             tries += 1
-            if case .unknown = outcome {
+            if case .unknown = reply.outcome {
                 // The same bytes under the same key: if the first call was carried out, its answer is replayed.
                 mayStand = true
             } else {
@@ -95,7 +98,7 @@ extension Writing {
 
     /// One bad request must not hold back its neighbours: halves are sent alone until the bad one stands by itself.
     private mutating func split(
-        _ batch: [Addressed], key: String, _ status: Int, _ sentence: String
+        _ batch: [Addressed], of call: AnsweredCall, _ status: Int, _ sentence: String
     ) async throws -> [Claim] {
         guard batch.count == 1, let only = batch.first else {
             let middle = batch.count / 2
@@ -105,8 +108,7 @@ extension Writing {
         let park = RefusalReading.park(["\(sentence) (status \(status))"], document: only.claim.name)
         self.park(only.claim, park)
         try await tools.store.recordInvoices(
-            [InvoiceResult(claim: only.claim, state: .refused, cause: park.cause)], of: AnsweredCall(key: key),
-            payments: [])
+            [InvoiceResult(claim: only.claim, state: .refused, cause: park.cause)], of: call, payments: [])
         return []
     }
 
@@ -143,12 +145,13 @@ extension Writing {
         }
         // The payments' requests are stored in the same transaction as the answer they follow from.
         let requests = paymentRequests(of: written)
-        try await tools.store.recordInvoices(outcomes, of: call, payments: requests.map(\.attempt))
+        try await tools.store.recordInvoices(
+            outcomes, of: call, payments: requests.map { ($0.attempt, Self.claims($0.due)) })
         noteStanding(written)
         prepared += requests
         tools.metrics.count(
             "tillbridge_invoices_written_total", ["organisation": tools.organisation.text], by: written.count)
-        if !there.isEmpty { written += try await settleUnknown(there, key: nil, "the number is there already") }
+        if !there.isEmpty { written += try await settleUnknown(there, of: nil, "the number is there already") }
         return written
     }
 
@@ -158,15 +161,20 @@ extension Writing {
     private mutating func checkTotal(of claim: Claim, _ total: String?) -> String? {
         guard let total, !Amounts.areEqual(total, claim.total) else { return nil }
         let park = RefusalReading.again(
-            "Xero holds \(claim.name) with \(total), the till says \(claim.total).")
+            "\(Self.differing(claim)) \(total), the till says \(claim.total).")
         self.park(claim, park)
         return park.cause
     }
 
+    /// How the cause begins that is stored with a document whose total in Xero is not the till's.
+    static func differing(_ claim: Claim) -> String { "Xero holds \(claim.name) with" }
+
     /// After a call whose outcome is unknown: what stands in the ledger is adopted, what does not is put off.
-    private mutating func settleUnknown(_ batch: [Addressed], key: String?, _ cause: String) async throws -> [Claim] {
+    private mutating func settleUnknown(
+        _ batch: [Addressed], of call: AnsweredCall?, _ cause: String
+    ) async throws -> [Claim] {
         let claims = batch.map(\.claim)
-        if let key { try await tools.store.recordUncertain(claims, key: key, cause: cause) }
+        if let call { try await tools.store.recordUncertain(claims, of: call, cause: cause) }
         tools.metrics.count(
             "tillbridge_invoices_looked_up_total", ["organisation": tools.organisation.text], by: claims.count)
         do {
@@ -196,9 +204,8 @@ extension Writing {
                 continue
             }
             if let difference = try await difference(claim, invoice) {
-                let park = Park(
-                    .duplicate, "Xero holds another document under the number \(claim.number): \(difference).",
-                    remedy: "Rename that document in Xero, then replay.")
+                let isOurs = try await isEarlierVersion(invoice, of: claim)
+                let park = RefusalReading.taken(claim.number, difference, isEarlierVersion: isOurs)
                 self.park(claim, park)
                 outcomes.append(InvoiceResult(claim: claim, state: .refused, cause: park.cause))
             } else {
@@ -252,6 +259,21 @@ extension Writing {
         }
     }
 
+    /// Whether what stands is what an earlier version of the document came to: its writer died before it knew, it
+    /// counted as refused, and the order was corrected since.
+    private func isEarlierVersion(_ invoice: LedgerInvoice, of claim: Claim) async throws -> Bool {
+        guard let total = invoice.total else { return false }
+        return try await tools.store.sentBodies(of: claim.id).contains { bytes in
+            (try? JSON(parsing: bytes))?[claim.kind.endpoint]?.elements.contains { element in
+                guard let sent = try? InvoiceBody.document(from: Array(element.raw), contact: claim.contactNumber)
+                else { return false }
+                return sent.number.text == invoice.number && Amounts.areEqual(sent.total.description, total)
+                    && (invoice.date ?? sent.date.description) == sent.date.description
+                    && invoice.contactID == element["Contact"]?["ContactID"]?.string
+            } ?? false
+        }
+    }
+
     /// Nil where the document is ours: same contact, date and total.
     private func difference(_ claim: Claim, _ invoice: LedgerInvoice) async throws -> String? {
         if invoice.status == "VOIDED" || invoice.status == "DELETED" { return "it is \(invoice.status)" }
@@ -268,12 +290,6 @@ extension Writing {
 extension Claim {
     /// `invoice HBR-1`: what a person is told.
     var name: String { (kind == .invoice ? "invoice " : "credit note ") + number }
-}
-
-extension AnsweredCall {
-    init(_ key: String, _ response: HTTPResponse) {
-        self.init(key: key, correlationID: response.headers["Xero-Correlation-Id"])
-    }
 }
 
 extension ClaimedPayment {

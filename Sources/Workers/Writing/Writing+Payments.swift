@@ -113,7 +113,7 @@ extension Writing {
 
     private mutating func send(_ due: [Due]) async throws {
         for request in requests(of: due) {
-            try await tools.store.recordSending(request.attempt, insteadOf: nil)
+            try await tools.store.recordSending(request.attempt, of: Self.claims(request.due), insteadOf: nil)
             try await send(request)
         }
     }
@@ -133,41 +133,42 @@ extension Writing {
                 await tools.ledger.giveBack(permit)
                 throw LeaseLost(count: Self.claims(due).count)
             }
-            let outcome = try await tools.ledger.createPayments(
-                sending.attempt.bytes, key: sending.attempt.key, permit: permit)
-            pass(.writerPaymentsAnswered)
             let key = sending.attempt.key
-            switch outcome {
+            let reply = try await tools.ledger.createPayments(sending.attempt.bytes, key: key, permit: permit)
+            pass(.writerPaymentsAnswered)
+            let call = AnsweredCall(key: key, correlationID: reply.correlationID)
+            switch reply.outcome {
             case .answered(let response):
                 guard let results = ElementResult.read("Payments", idField: "PaymentID", from: response.body) else {
-                    return try await settleUnknown(due, key: key, "an answer that is not understood")
+                    return try await settleUnknown(due, of: call, "an answer that is not understood")
                 }
-                return try await store(results, of: due, call: AnsweredCall(key, response))
+                return try await store(results, of: due, call: call)
             case .refused(let status, let sentence):
-                return try await split(due, key: key, "\(sentence) (status \(status))")
+                return try await split(due, of: call, "\(sentence) (status \(status))")
             default: break
             }
             do {
-                try await tools.patience.bear(outcome, tries: tries, holding: withCarried(Self.claims(due)))
+                try await tools.patience.bear(reply.outcome, tries: tries, holding: withCarried(Self.claims(due)))
             } catch let putOff as PutOff {
-                return try await settleUnknown(due, key: key, putOff.why)
+                return try await settleUnknown(due, of: call, putOff.why)
             } catch let limit as LimitUsedUp {
                 // Refused before anything happened: nobody need send it under this key again.
-                if !mayArriveYet { try await record([], of: AnsweredCall(key: key)) }
+                if !mayArriveYet { try await record([], of: call) }
                 throw limit
             }
             tries += 1
-            if case .unknown = outcome {
+            if case .unknown = reply.outcome {
                 // The same bytes under the same key: if the first call was carried out, its answer is replayed.
                 mayArriveYet = true
             } else if mayArriveYet {
                 // This call did nothing, but one before it may have: a new key would pay twice.
-                return try await settleUnknown(due, key: key, "a call whose answer was lost, then one not taken")
+                return try await settleUnknown(due, of: call, "a call whose answer was lost, then one not taken")
             } else {
                 // Nothing was carried out: a new key, because refusals may be stored under the old one.
                 sending = self.request(of: due)
             }
-            try await tools.store.recordSending(sending.attempt, insteadOf: mayArriveYet ? nil : key)
+            try await tools.store.recordSending(
+                sending.attempt, of: Self.claims(due), insteadOf: mayArriveYet ? nil : key)
         }
     }
 
@@ -182,27 +183,21 @@ extension Writing {
         }
     }
 
-    private mutating func split(_ due: [Due], key: String, _ sentence: String) async throws {
+    private mutating func split(_ due: [Due], of call: AnsweredCall, _ sentence: String) async throws {
         guard due.count == 1, let only = due.first else {
             let middle = due.count / 2
-            try await record([], of: AnsweredCall(key: key))
+            try await record([], of: call)
             try await send(Array(due[..<middle]))
             return try await send(Array(due[middle...]))
         }
-        try await record([(only, refuse(only, [sentence]))], of: AnsweredCall(key: key))
+        try await record([(only, refuse(only, [sentence]))], of: call)
     }
 
     mutating func store(_ results: [ElementResult], of due: [Due], call: AnsweredCall) async throws {
-        var left = results
         var outcomes: [(due: Due, result: PaymentResult)] = []
-        var unanswered: [Due] = []
+        let (answered, unanswered) = Self.answers(to: due, among: results)
         var excessive: [(due: Due, sentences: [String])] = []
-        for item in due {
-            guard let index = left.firstIndex(where: { item.isAnswered(by: $0) }) else {
-                unanswered.append(item)
-                continue
-            }
-            let result = left.remove(at: index)
+        for (item, result) in answered {
             if result.isAccepted {
                 outcomes.append((item, PaymentResult(id: item.payment.id, state: .written, xeroID: result.id)))
             } else if RefusalReading.saysPaidAlready(result.errors) {
@@ -217,7 +212,7 @@ extension Writing {
             by: outcomes.count { $0.result.state == .written })
         if !excessive.isEmpty { try await adoptOrRefuse(excessive) }
         if !unanswered.isEmpty {
-            try await settleUnknown(unanswered, key: call.key, "no word about these payments")
+            try await settleUnknown(unanswered, of: call, "no word about these payments")
         }
     }
 
@@ -244,10 +239,10 @@ extension Writing {
 
     /// After a call whose outcome is unknown: what stands in the ledger is adopted, what does not is put off, and
     /// looked for once more before it is sent.
-    private mutating func settleUnknown(_ due: [Due], key: String, _ cause: String) async throws {
+    private mutating func settleUnknown(_ due: [Due], of call: AnsweredCall, _ cause: String) async throws {
         try await tools.store.recordPayments(
             due.map { PaymentResult(id: $0.payment.id, state: .uncertain, cause: cause) }, of: Self.claims(due),
-            settled: [], answering: AnsweredCall(key: key))
+            settled: [], answering: call)
         do { try await putOff(try await missing(of: due), PutOff(cause)) } catch let unseen as PutOff {
             try await putOff(due, unseen)
         }
@@ -258,10 +253,13 @@ extension Writing {
     /// - Throws: ``PutOff`` where the look fails time and again.
     private mutating func missing(of due: [Due]) async throws -> [Due] {
         let claims = Self.claims(due)
+        let documents = try await self.standing(claims)
+        pass(.writerPaymentsLooked)
         // A payment that is known to stand cannot be one that is looked for: a customer may pay the same amount twice.
-        let known = Set(claims.lazy.flatMap(\.payments).compactMap(\.xeroID))
+        // As the table has it now, not as it was claimed: an equal one may have been recorded a moment ago.
+        let known = try await tools.store.standingPayments(of: claims.map(\.id))
         var standing: [String: [StandingPayment]] = [:]
-        for document in try await self.standing(claims) {
+        for document in documents {
             standing[document.id] = document.payments.filter { !known.contains($0.id) }
         }
         var found: [(due: Due, result: PaymentResult)] = []
@@ -279,6 +277,27 @@ extension Writing {
         return missing
     }
 
+    /// What an answer says of each payment: of two that differ in nothing but their day (instalments) each gets its
+    /// own, as far as days are told.
+    static func answers(
+        to due: [Due], among results: [ElementResult]
+    ) -> (answered: [(due: Due, result: ElementResult)], silent: [Due]) {
+        var left = results
+        var found: [Int: ElementResult] = [:]
+        for mayDiffer in [false, true] {
+            for (place, item) in due.enumerated() where found[place] == nil {
+                let index = left.firstIndex { result in
+                    item.isAnswered(by: result) && (mayDiffer || item.payment.isDated(result.date))
+                }
+                if let index { found[place] = left.remove(at: index) }
+            }
+        }
+        return (
+            due.enumerated().compactMap { place, item in found[place].map { (item, $0) } },
+            due.enumerated().filter { found[$0.offset] == nil }.map(\.element)
+        )
+    }
+
     static func claims(_ due: [Due]) -> [Claim] {
         var seen: Set<DocumentID> = []
         return due.map(\.claim).filter { seen.insert($0.id).inserted }
@@ -294,8 +313,14 @@ extension Writing.Due {
 }
 
 extension ClaimedPayment {
+    /// Also where the other's day is not known.
+    fileprivate func isDated(_ day: CalendarDate?) -> Bool { day.map { $0 == date } ?? true }
+
+    /// A payment is sent with the day that is stored, so that one of another day is another payment.
     fileprivate func isSame(as other: StandingPayment) -> Bool {
-        guard let amount = other.amount, Amounts.areEqual(amount, self.amount) else { return false }
+        guard let amount = other.amount, Amounts.areEqual(amount, self.amount), isDated(other.date) else {
+            return false
+        }
         return (other.account ?? account) == account && (other.reference ?? reference) == reference
     }
 }

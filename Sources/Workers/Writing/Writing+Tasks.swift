@@ -50,20 +50,23 @@ extension Writing {
         let sentence: String
         /// Nil where the sentence has to tell it.
         var obstacle: TaskOutcome.Obstacle?
+        /// The call that was refused; nil where none was made.
+        var call: AnsweredCall?
     }
 
     // MARK: update
 
     private func update(_ claim: Claim) async throws {
         guard let id = claim.xeroID, let change = try await tools.store.change(of: claim) else {
-            return try await tools.store.recordTask(claim, .refused("What it is to become is not stored.", .other))
+            return try await tools.store.recordTask(
+                claim, .refused("What it is to become is not stored.", .other), of: nil)
         }
         let contact = try await tools.contacts.id(of: claim, holding: [claim])
         let lineIDs = try await standing([claim]).first?.lineIDs ?? []
         let element = try InvoiceBody.change(change, contact: contact, lineIDs: lineIDs)
         // The same content twice is the same document: nothing needs to be looked for.
-        try await self.change(claim, .update(claim.kind, id, to: element), unless: { false })
-        try await tools.store.recordTask(claim, .updated)
+        let call = try await self.change(claim, .update(claim.kind, id, to: element), unless: { false })
+        try await tools.store.recordTask(claim, .updated, of: call)
     }
 
     // MARK: a call
@@ -72,11 +75,13 @@ extension Writing {
     /// what a writer that lost its lease sends late may undo what another did meanwhile.
     ///
     /// - Parameter isDone: looked at after an unclear answer.
+    /// - Returns: the last call that was made.
     /// - Throws: ``TaskRefusal``; ``LeaseLost``; ``PutOff``.
+    @discardableResult
     func change(
         _ claim: Claim, _ change: LedgerChange,
         unless isDone: () async throws -> Bool
-    ) async throws {
+    ) async throws -> AnsweredCall {
         var tries = 0
         while true {
             let key = IdempotencyKey.make(tools.organisation)
@@ -93,18 +98,20 @@ extension Writing {
                 throw error
             }
             pass(.writerChangeStored)
-            let outcome = try await tools.ledger.change(change, key: key, permit: permit)
+            let reply = try await tools.ledger.change(change, key: key, permit: permit)
             pass(.writerChangeAnswered)
-            switch outcome {
-            case .answered: return
+            let call = AnsweredCall(key: key, correlationID: reply.correlationID)
+            try await tools.store.recordAnswer(call, reply.outcome.words)
+            switch reply.outcome {
+            case .answered: return call
             case .refused(_, let sentence):
-                if try await isDone() { return }
-                throw TaskRefusal(sentence: sentence)
-            case .unknown: if try await isDone() { return }
+                if try await isDone() { return call }
+                throw TaskRefusal(sentence: sentence, call: call)
+            case .unknown: if try await isDone() { return call }
             default: break
             }
             // It was looked whether it is done: whatever became of this call, another under a new key does no harm.
-            try await tools.patience.bear(outcome, isRepeatable: true, tries: tries, holding: [claim])
+            try await tools.patience.bear(reply.outcome, isRepeatable: true, tries: tries, holding: [claim])
             tries += 1
         }
     }
@@ -122,7 +129,7 @@ extension Writing {
             try await tools.store.recordRemoved(
                 claim, leaving: document.payments.map(\.id), settledBy: document.allocations)
         }
-        try await tools.store.recordTask(claim, .refused(refusal.sentence, obstacle))
+        try await tools.store.recordTask(claim, .refused(refusal.sentence, obstacle), of: refusal.call)
     }
 
     /// The last day that the ledger has locked, kept for whoever decides.
@@ -151,6 +158,19 @@ extension Writing {
                 }
                 tries += 1
             }
+        }
+    }
+}
+
+extension XeroOutcome {
+    /// For the attempt's row.
+    fileprivate var words: String {
+        switch self {
+        case .answered: "answered"
+        case .refused(let status, let sentence): "refused: \(sentence) (status \(status))"
+        case .unknown(let why): "uncertain: \(why)"
+        case .limited(_, let problem): "not taken: \(problem)"
+        case .neverSent(let why), .offline(let why), .disconnected(let why): "not taken: \(why)"
         }
     }
 }

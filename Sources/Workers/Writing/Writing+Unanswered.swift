@@ -51,20 +51,21 @@ extension Writing {
                 await tools.ledger.giveBack(permit)
                 continue
             }
-            let outcome = try await tools.ledger.createPayments(attempt.bytes, key: attempt.key, permit: permit)
-            switch outcome {
+            let reply = try await tools.ledger.createPayments(attempt.bytes, key: attempt.key, permit: permit)
+            let call = AnsweredCall(key: attempt.key, correlationID: reply.correlationID)
+            switch reply.outcome {
             case .answered(let response):
                 guard let results = ElementResult.read("Payments", idField: "PaymentID", from: response.body) else {
                     throw PutOff("an answer that is not understood")
                 }
-                return try await store(own, answeredBy: results, AnsweredCall(attempt.key, response))
+                return try await store(own, answeredBy: results, call)
             case .refused:
                 // As a whole: nothing was done, and nothing will be under this key.
-                try await record([], of: AnsweredCall(key: attempt.key))
+                try await record([], of: call)
                 return own
             default: break
             }
-            try await tools.patience.bear(outcome, tries: tries, holding: withCarried(Self.claims(own)))
+            try await tools.patience.bear(reply.outcome, tries: tries, holding: withCarried(Self.claims(own)))
             tries += 1
         }
     }
@@ -72,16 +73,7 @@ extension Writing {
     private mutating func store(
         _ own: [Due], answeredBy results: [ElementResult], _ call: AnsweredCall
     ) async throws -> [Due] {
-        var left = results
-        var answered: [(due: Due, result: ElementResult)] = []
-        var silent: [Due] = []
-        for item in own {
-            if let index = left.firstIndex(where: { item.isAnswered(by: $0) }) {
-                answered.append((item, left.remove(at: index)))
-            } else {
-                silent.append(item)
-            }
-        }
+        let (answered, silent) = Self.answers(to: own, among: results)
         try await store(answered.map(\.result), of: answered.map(\.due), call: call)
         return silent
     }

@@ -10,7 +10,7 @@ extension Writing {
     ///   gone is a state nobody wants to find.
     func makeVoid(_ claim: Claim) async throws {
         guard let id = claim.xeroID, let document = try await standing([claim]).first, !document.isGone else {
-            return try await tools.store.recordTask(claim, .voided)
+            return try await tools.store.recordTask(claim, .voided, of: nil)
         }
         try await requireOpen(claim, document)
         try await requireUnreconciled(claim, document)
@@ -26,10 +26,10 @@ extension Writing {
                     try await !allocations(of: document, claim).contains(allocation)
                 })
         }
-        try await change(
+        let call = try await change(
             claim, .void(claim.kind, id),
             unless: { try await standing([claim]).first?.isGone == true })
-        try await tools.store.recordTask(claim, .voided)
+        try await tools.store.recordTask(claim, .voided, of: call)
     }
 
     private func requireOpen(_ claim: Claim, _ document: LedgerInvoice) async throws {

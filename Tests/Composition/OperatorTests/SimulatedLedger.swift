@@ -64,6 +64,11 @@ private struct UnlimitedBudget: CallBudget {
     ) async throws -> CallPermit {
         CallPermit(organisation: organisation, id: nil)
     }
+    func takeAtOnce(
+        _ purpose: CallPurpose, isRead: Bool, for organisation: OrganisationKey
+    ) async throws -> CallPermit? {
+        try await take(purpose, isRead: isRead, for: organisation)
+    }
     func giveBack(_ permit: CallPermit, headers: HTTPHeaders?, result: CallResult) async {}
     func closed(_ organisation: OrganisationKey) async throws -> Duration? { nil }
     func park(_ organisation: OrganisationKey, for duration: Duration, reason: String) async {}

@@ -38,6 +38,40 @@ struct PaymentsOnceTests {
         }
     }
 
+    @Test("a writer that stands still after it looked what is paid, is taken over and wakes: it sends nothing")
+    func stoodStillLooking() async throws {
+        try await RunningFleet.with("payment-looked") { running in
+            let fleet = running.fleet
+            // Xero keeps the 500 under its key: nothing is left to be sent again, and whoever comes next looks.
+            try await fleet.xero.post(
+                "/_control/faults",
+                #"{"match":{"method":"PUT","path":"/api.xro/2.0/Payments"},"action":{"status":500},"count":1}"#)
+            let lease = ["TILLBRIDGE_WRITING_LEASE": "3s"]
+            try await fleet.startWorkers(["mapper", "dead-letter-handler"])
+            // The second look is that of the claim that would send.
+            let first = try await fleet.startWorker(
+                "writer", log: "writer-first",
+                environment: lease.merging(["TILLBRIDGE_STOP_AT": "writer.payments-looked:2"]) { $1 })
+            try await fleet.waitUntilReady()
+            try await running.publish(order)
+            try await running.wait("it to stand still") { first.isStopped }
+            _ = try await fleet.startWorker("writer", log: "writer-next", environment: lease)
+            try await running.wait("the takeover") {
+                _ = try await running.rows(
+                    "UPDATE \(fleet.schema).document SET published_at = now() - interval '10 minutes' RETURNING id")
+                return try await running.watch.counts().settled == 1
+            }
+            #expect(try await running.paymentCalls() == 2)
+            first.signal(SIGCONT)
+            try await running.wait("the late writer to let go") {
+                try await running.watch.queued(of: "\(fleet.run).retry.30s") == 1
+            }
+            try await running.stop("writer")
+            #expect(try await running.paymentCalls() == 2, "the late writer sent it once more")
+            #expect(try await running.ledger().payments.map(\.amount) == ["5.00"])
+        }
+    }
+
     @Test("a writer that stands still with a payment in hand, is taken over and wakes: both send, one payment")
     func stoodStill() async throws {
         try await RunningFleet.with("payment-late") { running in

@@ -15,7 +15,35 @@ struct XeroAccessTests {
         ) async throws -> CallPermit {
             CallPermit(organisation: organisation, id: nil)
         }
+        func takeAtOnce(
+            _ purpose: CallPurpose, isRead: Bool, for organisation: OrganisationKey
+        ) async throws -> CallPermit? {
+            try await take(purpose, isRead: isRead, for: organisation)
+        }
         func giveBack(_ permit: CallPermit, headers: HTTPHeaders?, result: CallResult) async {}
+        func closed(_ organisation: OrganisationKey) async throws -> Duration? { nil }
+        func park(_ organisation: OrganisationKey, for duration: Duration, reason: String) async {}
+    }
+
+    /// Notes who waits for a permit; at once there is none.
+    private actor UsedUp: CallBudget {
+        private(set) var waited = 0
+        private(set) var askedAtOnce = 0
+        private(set) var givenBack = 0
+
+        func take(
+            _ purpose: CallPurpose, isRead: Bool, for organisation: OrganisationKey
+        ) async throws -> CallPermit {
+            waited += 1
+            return CallPermit(organisation: organisation, id: nil)
+        }
+        func takeAtOnce(
+            _ purpose: CallPurpose, isRead: Bool, for organisation: OrganisationKey
+        ) async throws -> CallPermit? {
+            askedAtOnce += 1
+            return nil
+        }
+        func giveBack(_ permit: CallPermit, headers: HTTPHeaders?, result: CallResult) async { givenBack += 1 }
         func closed(_ organisation: OrganisationKey) async throws -> Duration? { nil }
         func park(_ organisation: OrganisationKey, for duration: Duration, reason: String) async {}
     }
@@ -28,7 +56,7 @@ struct XeroAccessTests {
 
     private func client(
         _ world: Surroundings, _ process: Process, tenant: String = Surroundings.harbour,
-        closed: Closures = Closures()
+        closed: Closures = Closures(), budget: any CallBudget = Unlimited()
     ) -> XeroClient {
         let book = ConnectionBook(
             store: process.credentials, endpoint: { _ in process.endpoint }, patience: .short,
@@ -36,7 +64,7 @@ struct XeroAccessTests {
         let tokens = TenantTokens(tenant: tenant, title: "harbour", book: book, onClosed: { closed.note($0) })
         return XeroClient(
             organisation: OrganisationKey("harbour"), http: process.http, base: world.base, tenant: tenant,
-            tokens: tokens, budget: Unlimited(), onCall: { _, _, _ in })
+            tokens: tokens, budget: budget, onCall: { _, _, _ in })
     }
 
     private func isAnswered(_ outcome: XeroOutcome) -> Bool { if case .answered = outcome { true } else { false } }
@@ -52,6 +80,32 @@ struct XeroAccessTests {
             try await world.change(#""expireTokens":true"#)
             #expect(isAnswered(try await client.call(.get, "/Organisation")))
             #expect(try await world.renewals() == 1)
+        }
+    }
+
+    @Test("after 401 a call under a key goes out again at once or not at all; a look waits for its turn")
+    func expiredUnderKey() async throws {
+        try await Surroundings.with("expiredkey") { world in
+            let budget = UsedUp()
+            let client = client(world, try await world.process(), budget: budget)
+            #expect(isAnswered(try await client.call(.get, "/Organisation")))
+            #expect(await budget.waited == 1)
+            try await world.change(#""expireTokens":true"#)
+            let permit = CallPermit(organisation: OrganisationKey("harbour"), id: nil)
+            let payments = Array(#"{"Payments":[]}"#.utf8)
+            let reply = try await client.createPayments(payments, key: "k", permit: permit)
+            guard case .neverSent(let why) = reply.outcome else {
+                Issue.record("\(reply.outcome)")
+                return
+            }
+            #expect(why.contains("fresh token"))
+            // The 401 was the only call: its permit came back, and nobody waited for another.
+            #expect(await budget.waited == 1)
+            #expect(await budget.askedAtOnce == 1)
+            #expect(await budget.givenBack == 2)
+            try await world.change(#""expireTokens":true"#)
+            #expect(isAnswered(try await client.call(.get, "/Organisation")))
+            #expect(await budget.waited == 3)
         }
     }
 

@@ -92,7 +92,7 @@ struct AuditTests {
             let stored = "key and bytes are stored, to be sent"
             // Unclear, put off, found.
             let unclear = try await send(0)
-            try await store.recordUncertain(unclear, key: "k0", cause: "500: it failed inside")
+            try await store.recordUncertain(unclear, of: AnsweredCall(key: "k0"), cause: "500: it failed inside")
             try await store.putOff(unclear, for: .zero)
             let again = try await take(0)
             try await store.recordInvoices(
@@ -106,7 +106,7 @@ struct AuditTests {
             _ = try await take(1)
             #expect(try await whys(1) == [stored, "taken over: the lease of its writer ran out"])
             // Refused for a limit.
-            try await store.recordNotTaken(try await send(2), key: "k2", cause: "a limit")
+            try await store.recordNotTaken(try await send(2), of: AnsweredCall(key: "k2"), cause: "a limit")
             #expect(try await whys(2) == [stored, "not taken for a limit: nothing happened"])
             // Claimed, let go, changed before it was sent, given up, mended.
             let claimed = try #require(try await store.claim([ids[3]], lease: .seconds(60)).first?.claim)

@@ -64,7 +64,7 @@ struct CorrectionStoreTests {
             let claim = try await begin(.void(DocumentNumber("HBR-1"), because: "it was deleted"), "1", store)
             #expect(claim.task == .void && claim.payments.count == 2)
             try await store.recordRemoved(claim, leaving: ["p-1-1"], settledBy: [])
-            try await store.recordTask(claim, .refused("A payment is reconciled.", .reconciled))
+            try await store.recordTask(claim, .refused("A payment is reconciled.", .reconciled), of: nil)
             // A writer that is told of it again makes no letter of it: the mapper knows what to do instead.
             let again = try #require(try await store.take([document], lease: .seconds(60)).first)
             #expect(again.refusal == nil)
@@ -162,8 +162,8 @@ struct CorrectionStoreTests {
             }
             await #expect(throws: LeaseLost.self) { try await store.recordChange(late, change("late")) }
             try await store.recordChange(present, change("present"))
-            await #expect(throws: LeaseLost.self) { try await store.recordTask(late, .voided) }
-            try await store.recordTask(present, .voided)
+            await #expect(throws: LeaseLost.self) { try await store.recordTask(late, .voided, of: nil) }
+            try await store.recordTask(present, .voided, of: nil)
             let rows = try await pool.withSession { session in
                 try session.query("SELECT state FROM payment UNION ALL SELECT idempotency_key FROM attempt ORDER BY 1")
             }
@@ -178,7 +178,7 @@ struct CorrectionStoreTests {
             let more = try #require(record("1", cents: 500).document?.payments)
             let claim = try await begin(.pay(DocumentNumber("HBR-1"), more, because: "paid further"), "1", store)
             #expect(claim.payments.filter(\.isOpen).count == 2)
-            try await store.recordTask(claim, .refused("Invoice not of valid status for modification", .other))
+            try await store.recordTask(claim, .refused("Invoice not of valid status for modification", .other), of: nil)
             let rows = try await pool.withSession { try $0.query("SELECT state FROM payment") }
             #expect(try rows.map { try $0.text("state") } == ["written", "written"])
         }

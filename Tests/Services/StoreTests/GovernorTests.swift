@@ -84,6 +84,52 @@ struct GovernorTests {
         }
     }
 
+    @Test("a look-up passes those that wait while calls are kept for look-ups, and no longer; a write passes nobody")
+    func readsPass() async throws {
+        try await Database.with("readspass") { pool, store in
+            func wait() async throws {
+                try await sql(
+                    pool,
+                    "INSERT INTO budget_waiter (organisation, priority, since, until) "
+                        + "VALUES ('harbour', 0, now(), now() + interval '1 min')")
+            }
+            let budget = budget(store, minute: 60, flight: 3, reserve: CallReserve(people: 5, reads: 4))
+            try await wait()
+            #expect(await count(budget, .contacts) == 0)
+            #expect(await count(budget, .payments) == 0)
+            // What nobody waits for has nothing reserved.
+            #expect(await count(budget, .reconciliation, isRead: true) == 0)
+            #expect(await count(budget, .contacts, isRead: true) == 4)
+            // They are calls like any other: of the minute, and in flight.
+            try await sql(pool, "DELETE FROM budget_waiter")
+            #expect(await count(budget, .invoices) == 60 - 5 - 4 - 4)
+            #expect(await count(budget, .payments, isRead: true) == 4)
+            try await sql(pool, "DELETE FROM budget_call")
+            try await wait()
+            for _ in 0..<3 { _ = try await budget.take(.payments, isRead: true, for: harbour) }
+            await #expect(throws: Waits.self) { try await call(budget, .payments, isRead: true) }
+            // Nothing is kept where nothing is asked for.
+            try await sql(pool, "DELETE FROM budget_call")
+            #expect(await count(self.budget(store, minute: 60), .contacts, isRead: true) == 0)
+        }
+    }
+
+    @Test("a permit that is asked for at once is there, or is not, and whoever asked waits in no row")
+    func atOnce() async throws {
+        try await Database.with("atonce") { pool, store in
+            let budget = budget(store, minute: 2)
+            let first = try await budget.takeAtOnce(.payments, isRead: false, for: harbour)
+            #expect(first?.id != nil && first?.percentLeft == 50)
+            try await call(budget)
+            #expect(try await budget.takeAtOnce(.payments, isRead: false, for: harbour) == nil)
+            try await sql(pool, "DELETE FROM budget_call")
+            await budget.park(harbour, for: .seconds(60), reason: "minute")
+            #expect(try await budget.takeAtOnce(.payments, isRead: false, for: harbour) == nil)
+            let waiting = try await pool.withSession { try $0.query("SELECT id FROM budget_waiter").count }
+            #expect(waiting == 0)
+        }
+    }
+
     @Test("posting that waited longer than a window goes first; backfill never does")
     func ageing() async throws {
         try await Database.with("ageing") { pool, store in

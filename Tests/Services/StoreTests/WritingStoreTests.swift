@@ -56,14 +56,14 @@ struct WritingStoreTests {
             // One of them is another's by now.
             var lost = held
             lost[1].fencing -= 1
-            try await store.recordNotTaken(lost, key: "k", cause: "a limit")
+            try await store.recordNotTaken(lost, of: AnsweredCall(key: "k"), cause: "a limit")
             let again = try await store.take(ids, lease: .seconds(60)).compactMap(\.claim)
             #expect(again.map(\.id) == [ids[0]] && again.allSatisfy { $0.before == .ready && !$0.isHeld })
             let attempts = try await pool.withSession { try $0.query("SELECT outcome FROM attempt") }
             #expect(try attempts.map { try $0.textOrNil("outcome") } == ["not taken: a limit"])
             // It is still ours to put off, or to give up.
             try await store.putOff([held[0]], for: .seconds(3600))
-            #expect(try await store.takeForgotten(of: harbour, olderThan: .seconds(-5), limit: 10) == [])
+            #expect(try await store.takeForgotten(of: harbour, olderThan: .seconds(-5), limit: 10).isEmpty)
             try await store.recordInvoices(
                 [InvoiceResult(claim: held[0], state: .refused, cause: "a limit")], of: nil, payments: [])
         }
@@ -75,12 +75,12 @@ struct WritingStoreTests {
             let ids = try await store.accept((1...2).map { record("\($0)") }).map(\.id)
             let read = try await store.take([ids[0]], lease: .seconds(60)).compactMap(\.claim)
             let held = try await store.recordSending(read, sending("k"))
-            try await store.recordUncertain(held, key: "k", cause: "500")
+            try await store.recordUncertain(held, of: AnsweredCall(key: "k"), cause: "500")
             #expect(try await store.claim([ids[0]], lease: .seconds(60)).first?.claim == nil)
             try await store.putOff(held, for: .seconds(3600))
             // As if five seconds had passed.
             let forgotten = try await store.takeForgotten(of: harbour, olderThan: .seconds(-5), limit: 10)
-            #expect(forgotten == [ids[1]])
+            #expect(forgotten.map(\.id) == [ids[1]])
             let again = try #require(try await store.claim([ids[0]], lease: .seconds(60)).first?.claim)
             #expect(again.before == .uncertain)
             // Whoever let it go changes nothing of it any more.
@@ -137,8 +137,13 @@ struct WritingStoreTests {
             func keys(_ document: DocumentID, ageMax: Duration = .seconds(60)) async throws -> [String] {
                 try await store.unanswered([document], ageMax: ageMax).map(\.key)
             }
-            try await store.recordSending(attempt("a", [ids[0], ids[1]]), insteadOf: nil)
-            try await store.recordSending(attempt("b", [ids[1]]), insteadOf: nil)
+            let claims = try await store.take(ids, lease: .seconds(60)).compactMap(\.claim)
+            func send(_ key: String, _ documents: [DocumentID], insteadOf other: String? = nil) async throws {
+                let own = claims.filter { documents.contains($0.id) }
+                try await store.recordSending(attempt(key, documents), of: own, insteadOf: other)
+            }
+            try await send("a", [ids[0], ids[1]])
+            try await send("b", [ids[1]])
             #expect(try await keys(ids[0]) == ["a"])
             #expect(try await keys(ids[1]) == ["a", "b"])
             #expect(try await keys(ids[2]).isEmpty)
@@ -147,7 +152,7 @@ struct WritingStoreTests {
             #expect(found.bytes == Array("a".utf8) && found.documents == [ids[0], ids[1]])
             try await store.recordPayments([], of: [], settled: [], answering: AnsweredCall(key: "a"))
             #expect(try await keys(ids[1]) == ["b"])
-            try await store.recordSending(attempt("c", [ids[1]]), insteadOf: "b")
+            try await send("c", [ids[1]], insteadOf: "b")
             #expect(try await keys(ids[1]) == ["c"])
             _ = try await store.giveUp([ids[1]], because: "it kills")
             #expect(try await keys(ids[1]).isEmpty)
@@ -260,12 +265,31 @@ struct WritingStoreTests {
             let payments = PaymentAttempt(organisation: harbour, key: "p", bytes: [2], documents: [claim.id])
             try await store.recordInvoices(
                 [InvoiceResult(claim: claim, state: .written, xeroID: "x")], of: AnsweredCall(key: "k"),
-                payments: [payments])
+                payments: [(payments, [claim])])
             let next = try #require(try await store.claim([id], lease: .seconds(60)).first?.claim)
             #expect(next.before == .written)
             #expect(next.xeroID == "x")
             #expect(next.payments.count == 2)
             #expect(next.hasOpenPayments)
+        }
+    }
+
+    @Test("what is published again is as old as the till's record that it was made of")
+    func sweptAge() async throws {
+        try await Database.with("sweptage") { pool, store in
+            var known = record("1")
+            known.firstSeen = Instant(secondsSince1970: 1_795_000_000)
+            let ids = try await store.accept([known, record("2")]).map(\.id)
+            _ = try await pool.withSession { session in
+                try session.execute("DELETE FROM source_record WHERE id = '2'")
+            }
+            let made = try await pool.withSession { session in
+                try session.query("SELECT created_at FROM document WHERE id = $1", [.int(ids[1].value)])
+            }
+            let forgotten = try await store.takeForgotten(of: harbour, olderThan: .seconds(-5), limit: 10)
+            let seen = Dictionary(uniqueKeysWithValues: forgotten.map { ($0.id, $0.firstSeen) })
+            #expect(seen[ids[0]] == known.firstSeen)
+            #expect(seen[ids[1]]?.microseconds == (try made.first?.timestamp("created_at")))
         }
     }
 
@@ -278,7 +302,7 @@ struct WritingStoreTests {
                 try $0.execute("UPDATE document SET published_at = now() - interval '1 hour'")
             }
             let forgotten = try await store.takeForgotten(of: harbour, olderThan: .seconds(60), limit: 100)
-            #expect(Set(forgotten) == Set(ids.dropFirst()))
+            #expect(Set(forgotten.map(\.id)) == Set(ids.dropFirst()))
             #expect(try await store.takeForgotten(of: harbour, olderThan: .seconds(60), limit: 100).isEmpty)
             #expect(try await store.openDocuments(dueAfter: .zero).mapValues(\.all) == [harbour: 5])
         }

@@ -58,6 +58,12 @@ import Testing
         #expect(text.contains { !$0.contains("line_total_ex_tax") })
         #expect(text.contains { !$0.contains("\"total_tax\"") })
         #expect(text.contains { $0.contains("\"quantity\":0.") })
+        let evenly = (0..<1_500).count { n in
+            let payments = generator.order(n, company: 162, site: 923, register: 1, createdAt: 1_795_338_000).payments
+            return payments.count > 1 && payments[0].method == payments[1].method
+                && payments[0].amountCents == payments[1].amountCents
+        }
+        #expect(evenly > 10, "few bills are split evenly: \(evenly)")
         #expect(text.map(\.utf8.count).reduce(0, +) / text.count > 1_500)
     }
 

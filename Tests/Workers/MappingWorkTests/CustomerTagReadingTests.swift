@@ -70,6 +70,18 @@ import Testing
         #expect(try record(plain.replacing("Ana", with: "Eva")).hash != hash)
     }
 
+    @Test("the message that tells a writer of a document is as old as the till's record, not as the mapping")
+    func writersMessage() throws {
+        guard case .mapped(let mapped) = read(plain) else {
+            Issue.record("it is not mapped")
+            return
+        }
+        let later = Instant(secondsSince1970: 1_795_000_000)
+        let message = WriteOrder(document: DocumentID(7)).message(mapped, now: later)
+        #expect(message.envelope.firstSeen == Instant(secondsSince1970: 0))
+        #expect(message.envelope.subject.document == 7)
+    }
+
     @Test("an order whose customer could not be read is parked; an order from before the rule is booked with a warning")
     func unread() throws {
         guard case .parked(let park, _) = read(added(#"{"unread":"Kounta answered 500"}"#)) else {

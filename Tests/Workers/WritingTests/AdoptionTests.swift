@@ -2,6 +2,8 @@ import Domain
 import HTTP
 import JSON
 import Messaging
+import Postgres
+import Store
 import Testing
 
 /// What stands in Xero under our number: ours is adopted, somebody else's is parked and left alone.
@@ -62,6 +64,9 @@ struct AdoptionTests {
                 #expect(published.map(\.queue) == [.dead])
                 let failure = try #require(published.first?.envelope.failure)
                 #expect(failure.deadLetterClass == .duplicate && failure.cause == cause)
+                // To rename a void one frees nothing.
+                #expect(failure.remedy.contains("Rename that document") == !standing.isVoid)
+                #expect(failure.remedy.contains("keeps its number") == standing.isVoid)
                 #expect(published.first?.envelope.subject.document == ids[0].value)
                 #expect(try await books.payments() == ["HBR-2"])
             } else {
@@ -93,13 +98,53 @@ struct AdoptionTests {
         }
     }
 
+    @Test("what stands is an earlier version of the same order: the letter says so, and not to keep it beside this one")
+    func earlierVersion() async throws {
+        try await SimulatedBooks.with("earlier") { books in
+            let contact = try await books.contact("Walk-in", number: SimulatedBooks.contactNumber)
+            let ids = try await books.map([.init(number: "HBR-1")])
+            let read = try await books.store.take(ids, lease: .zero).compactMap { result in
+                if case .claimed(let claim) = result.outcome { claim } else { nil }
+            }
+            // The till said 12.00: it was sent, and its writer died of it.
+            let element = """
+                {"Type":"ACCREC","InvoiceNumber":"HBR-1","Contact":{"ContactID":"\(contact)"},"Reference":"#1",\
+                "Date":"2026-11-20","DueDate":"2026-11-20","CurrencyCode":"AUD","LineAmountTypes":"Inclusive",\
+                "Status":"AUTHORISED","LineItems":[{"Description":"Coffee","Quantity":1,"UnitAmount":12.00,\
+                "LineAmount":12.00,"AccountCode":"200","TaxType":"OUTPUT"}]}
+                """
+            let body = #"{"Invoices":[\#(element)]}"#
+            _ = try await books.store.recordSending(
+                read, SendingAttempt(
+                    organisation: SimulatedBooks.harbour, key: "first", bytes: Array(body.utf8), lease: .zero))
+            try await books.hand(.put, "Invoices", body)
+            _ = try await books.store.giveUp(ids, because: "Three workers died of it.")
+            // It says 10.00 now.
+            _ = try await books.pool.withSession { session in
+                try session.execute("UPDATE document SET state = 'ready', closed_at = NULL, cause = NULL")
+            }
+            let published = try await books.write(ids)
+            let failure = try #require(published.first?.envelope.failure)
+            #expect(failure.deadLetterClass == .duplicate)
+            #expect(failure.cause == "Xero holds an earlier version of this order under the number HBR-1: "
+                + "its total is 12.0, ours 10.00.")
+            #expect(failure.remedy.contains("count twice") && failure.remedy.contains("void it"))
+            #expect(!failure.remedy.contains("Rename that document"))
+            // Made again of what is stored, the letter is the same.
+            let again = try #require(try await books.write(ids).first?.envelope.failure)
+            #expect(again.cause == failure.cause && again.remedy == failure.remedy)
+            #expect(again.deadLetterClass == .duplicate)
+            #expect(try await books.invoices() == ["HBR-1 12.00 paid 0.00"])
+        }
+    }
+
     private static func name(_ standing: Standing) -> String {
         "\(all.firstIndex { $0.testDescription == standing.testDescription } ?? 9)"
     }
 
-    private static func body(_ standing: Standing, contact: String) -> String {
+    static func body(_ standing: Standing, contact: String, number: String = "HBR-1") -> String {
         """
-        {"Invoices":[{"Type":"ACCREC","InvoiceNumber":"HBR-1","Contact":{"ContactID":"\(contact)"},\
+        {"Invoices":[{"Type":"ACCREC","InvoiceNumber":"\(number)","Contact":{"ContactID":"\(contact)"},\
         "Date":"\(standing.date)","DueDate":"\(standing.date)","LineAmountTypes":"Inclusive","Status":"AUTHORISED",\
         "LineItems":[{"Description":"Coffee","Quantity":1,"UnitAmount":\(standing.amount),"AccountCode":"200",\
         "TaxType":"OUTPUT"}]}]}

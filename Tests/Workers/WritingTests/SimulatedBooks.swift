@@ -91,6 +91,25 @@ struct SimulatedBooks: Sendable {
             read, SendingAttempt(organisation: Self.harbour, key: "lost", bytes: [1], lease: .zero))
     }
 
+    /// A writer that died when its invoice stood, with no payment of it sent.
+    ///
+    /// - Returns: its claim, and Xero's id of the invoice.
+    func leaveStanding(
+        _ id: DocumentID, number: String, amount: String = "10.00", cause: String? = nil
+    ) async throws -> (claim: Claim, invoice: String) {
+        let contact = try await contact("Walk-in", number: Self.contactNumber)
+        let answer = try await hand(
+            .put, "Invoices",
+            AdoptionTests.body(.init(amount: amount, difference: nil), contact: contact, number: number))
+        let invoice = try #require(answer["Invoices"]?.elements.first?["InvoiceID"]?.string)
+        try await leaveInDoubt([id])
+        let taken = try await store.take([id], lease: .zero).first
+        guard case .claimed(let claim)? = taken?.outcome else { throw Refused(what: "no claim") }
+        try await store.recordInvoices(
+            [InvoiceResult(claim: claim, state: .written, xeroID: invoice, cause: cause)], of: nil, payments: [])
+        return (claim, invoice)
+    }
+
     /// `refused: cause` or `written`, by number.
     func states() async throws -> [String: String] {
         let rows = try await pool.withSession { session in
@@ -115,6 +134,20 @@ struct SimulatedBooks: Sendable {
     /// The numbers that were paid, one for each payment that stands.
     func payments() async throws -> [String] {
         try await books()["payments"]?.elements.compactMap { $0["InvoiceNumber"]?.string }.sorted() ?? []
+    }
+
+    /// `2026-11-20 5.00` of each payment that stands on this invoice.
+    func payments(named number: String) async throws -> [String] {
+        try await books()["payments"]?.elements.filter { $0["InvoiceNumber"]?.string == number }.map { payment in
+            "\(payment["Date"]?.string ?? "?") \(payment["Amount"]?.numberText ?? "?")"
+        } ?? []
+    }
+
+    /// Xero's ids of the payments that count as written.
+    func recordedPayments() async throws -> [String] {
+        try await pool.withSession { session in
+            try session.query("SELECT xero_id FROM payment WHERE state = 'written'").map { try $0.text("xero_id") }
+        }
     }
 
     func calls() async throws -> [String: Int64] {

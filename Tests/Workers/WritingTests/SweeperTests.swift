@@ -269,12 +269,12 @@ private struct LeaseForAll: SweepingStore {
     func giveBack(_ lease: Lease) async throws {}
     func takeForgotten(
         of organisation: OrganisationKey, olderThan age: Duration, limit: Int
-    ) async throws -> [DocumentID] {
+    ) async throws -> [ForgottenDocument] {
         try await store.takeForgotten(of: organisation, olderThan: age, limit: limit)
     }
     func takeOvertaken(
         of organisation: OrganisationKey, by margin: Duration, limit: Int
-    ) async throws -> [DocumentID] {
+    ) async throws -> [ForgottenDocument] {
         try await store.takeOvertaken(of: organisation, by: margin, limit: limit)
     }
     func openDocuments(dueAfter age: Duration) async throws -> [OrganisationKey: OpenDocuments] {

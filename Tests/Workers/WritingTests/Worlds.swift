@@ -66,19 +66,19 @@ actor AcceptingLedger: Ledger {
 
     func create(
         _ kind: LedgerDocument.Kind, _ body: [UInt8], key: String, permit: CallPermit
-    ) async throws -> XeroOutcome {
+    ) async throws -> XeroReply {
         await note(key, body)
-        if let limit = limit(.invoices) { return limit }
+        if let limit = limit(.invoices) { return XeroReply(limit) }
         let numbers = try JSON(parsing: body)["Invoices"]?.elements.compactMap { $0["InvoiceNumber"]?.string } ?? []
         invoiceCalls.append(numbers.count)
-        if let failing, numbers.contains(failing) { return .unknown("500: it failed inside") }
+        if let failing, numbers.contains(failing) { return XeroReply(.unknown("500: it failed inside")) }
         let elements = numbers.map { "{\"InvoiceNumber\":\"\($0)\",\"InvoiceID\":\"id-\($0)\"}" }
         return answer("Invoices", elements)
     }
 
-    func createPayments(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroOutcome {
+    func createPayments(_ body: [UInt8], key: String, permit: CallPermit) async throws -> XeroReply {
         await note(key, body)
-        if let limit = limit(.payments) { return limit }
+        if let limit = limit(.payments) { return XeroReply(limit) }
         let payments = try JSON(parsing: body)["Payments"]?.elements ?? []
         paymentCalls.append(payments.count)
         let elements = payments.enumerated().map { index, payment in
@@ -89,10 +89,10 @@ actor AcceptingLedger: Ledger {
         return answer("Payments", elements)
     }
 
-    private func answer(_ name: String, _ elements: [String]) -> XeroOutcome {
+    private func answer(_ name: String, _ elements: [String]) -> XeroReply {
         let body = "{\"\(name)\":[\(elements.joined(separator: ","))]}"
-        return .answered(
-            HTTPResponse(status: 200, headers: HTTPHeaders(), body: Array(body.utf8), httpVersion: .http1_1))
+        return XeroReply(
+            .answered(HTTPResponse(status: 200, headers: HTTPHeaders(), body: Array(body.utf8), httpVersion: .http1_1)))
     }
 
     private(set) var lookedUp = 0
@@ -102,8 +102,8 @@ actor AcceptingLedger: Ledger {
     }
     func document(_ kind: LedgerDocument.Kind, id: String) async throws -> Lookup<LedgerInvoice?> { .found(nil) }
     func payment(id: String) async throws -> Lookup<StandingPayment?> { .found(nil) }
-    func change(_ change: LedgerChange, key: String, permit: CallPermit) async throws -> XeroOutcome {
-        .neverSent("nothing is changed here")
+    func change(_ change: LedgerChange, key: String, permit: CallPermit) async throws -> XeroReply {
+        XeroReply(.neverSent("nothing is changed here"))
     }
     func lockedThrough() async throws -> Lookup<CalendarDate?> { .found(nil) }
     func contact(number: String) async throws -> Lookup<LedgerContact?> { .found(nil) }
@@ -176,14 +176,18 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
         return given
     }
     private(set) var notTaken: Set<DocumentID> = []
-    func recordNotTaken(_ claims: [Claim], key: String, cause: String) async throws {
+    func recordNotTaken(_ claims: [Claim], of call: AnsweredCall, cause: String) async throws {
         notTaken.formUnion(claims.map(\.id))
     }
-    func recordUncertain(_ claims: [Claim], key: String, cause: String) async throws {}
-    func recordInvoices(_ results: [InvoiceResult], of call: AnsweredCall?, payments: [PaymentAttempt]) async throws {
-        sendings += payments.map { StoredSending(key: $0.key, bytes: $0.bytes) }
+    func recordUncertain(_ claims: [Claim], of call: AnsweredCall, cause: String) async throws {}
+    func recordInvoices(
+        _ results: [InvoiceResult], of call: AnsweredCall?, payments: [(attempt: PaymentAttempt, claims: [Claim])]
+    ) async throws {
+        sendings += payments.map { StoredSending(key: $0.attempt.key, bytes: $0.attempt.bytes) }
     }
-    func recordSending(_ payments: PaymentAttempt, insteadOf key: String?) async throws {
+    func sentBodies(of document: DocumentID) async throws -> [[UInt8]] { [] }
+    func standingPayments(of documents: [DocumentID]) async throws -> Set<String> { [] }
+    func recordSending(_ payments: PaymentAttempt, of claims: [Claim], insteadOf key: String?) async throws {
         sendings.append(StoredSending(key: payments.key, bytes: payments.bytes))
     }
     func unanswered(_ documents: [DocumentID], ageMax: Duration) async throws -> [UnansweredAttempt] { [] }
@@ -204,7 +208,8 @@ actor MemoryDocuments: WritingStore, ContactStore, LeaseStore, SuspectStore {
         _ claim: Claim, leaving payments: [String], settledBy allocations: [StandingAllocation]
     ) async throws {}
     func isOnItsWay(_ number: String, in organisation: OrganisationKey) async throws -> Bool { false }
-    func recordTask(_ claim: Claim, _ outcome: TaskOutcome) async throws {}
+    func recordAnswer(_ call: AnsweredCall, _ outcome: String) async throws {}
+    func recordTask(_ claim: Claim, _ outcome: TaskOutcome, of call: AnsweredCall?) async throws {}
     func recordLock(_ organisation: OrganisationKey, through day: CalendarDate?) async throws {}
 
     func contactID(_ number: String, in organisation: OrganisationKey) async throws -> String? { "contact" }

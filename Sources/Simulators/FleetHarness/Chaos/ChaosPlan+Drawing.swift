@@ -12,6 +12,11 @@ extension ChaosPlan {
         $0 != .mapperDayClosed && !$0.isOfWritingBack && !$0.isOfReplay
     }
 
+    /// Passed so seldom that nobody may come there a second time.
+    private static let rare: [Waypoint] = [
+        .writerContacted, .writerLooked, .writerPaymentsLooked, .sweeperTaken, .handlerReceived, .handlerKept,
+    ]
+
     private static let invoices = "/api.xro/2.0/Invoices"
     private static let payments = "/api.xro/2.0/Payments"
 
@@ -83,14 +88,14 @@ extension ChaosPlan {
     /// A trap, and what it takes for anybody to pass there.
     private mutating func add(_ waypoint: Waypoint, _ numbers: inout SeededNumbers) {
         let slot = numbers.pick(slots.filter { $0.worker == waypoint.worker })
-        let isRare = waypoint.isOfCorrection
-            || [.writerContacted, .writerLooked, .sweeperTaken, .handlerReceived, .handlerKept].contains(waypoint)
+        let isRare = waypoint.isOfCorrection || Self.rare.contains(waypoint)
         let stop: Duration? = numbers.percent(30) ? Self.writingLease + .seconds(1 + numbers.below(2)) : nil
         traps.append(
             Trap(slot: slot, waypoint: waypoint, pass: isRare ? 1 : 1 + numbers.below(4), stop: stop))
         switch waypoint {
         // Not by dropped answers: those are asked for again under the same key, and nobody need look.
         case .writerLooked: add(Self.failedButDone, &numbers)
+        case .writerPaymentsLooked: add(Self.failedButPaid, &numbers)
         // One who dies knowing nothing of a call that did half of it: of two payments of an invoice, one stands.
         case .writerPaymentsAnswered:
             // From the start and for long enough, so that the call it dies of is one of these.
@@ -133,6 +138,10 @@ extension ChaosPlan {
     private static let failedButDone = Fault.ledger(
         name: "4 × 500 that did it all the same at Invoices",
         order: #"{"match":{"path":"\#(invoices)"},"action":{"status":500,"commit":true},"count":4}"#)
+
+    private static let failedButPaid = Fault.ledger(
+        name: "4 × 500 that did every other all the same at Payments",
+        order: #"{"match":{"path":"\#(payments)"},"action":{"status":500,"halfBatch":"everyOther"},"count":4}"#)
 
     private static func smallestOfSeveral(count: Int) -> Fault {
         .ledger(
