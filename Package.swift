@@ -134,6 +134,7 @@ let package = Package(
             .embedInCode("Migrations/0022_mapping_edits.sql"),
             .embedInCode("Migrations/0023_room_for_updates.sql"),
             .embedInCode("Migrations/0024_till_customers.sql"),
+            .embedInCode("Migrations/0027_day_mappings.sql"),
         ]),
 
         // Books: pure.

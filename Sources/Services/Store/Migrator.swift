@@ -43,6 +43,7 @@ package struct Migration: Sendable {
         Migration(version: 22, name: "mapping_edits", sql: text(PackageResources._022_mapping_edits_sql)),
         Migration(version: 23, name: "room_for_updates", sql: text(PackageResources._023_room_for_updates_sql)),
         Migration(version: 24, name: "till_customers", sql: text(PackageResources._024_till_customers_sql)),
+        Migration(version: 27, name: "day_mappings", sql: text(PackageResources._027_day_mappings_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
