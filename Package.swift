@@ -136,6 +136,7 @@ let package = Package(
             .embedInCode("Migrations/0024_till_customers.sql"),
             .embedInCode("Migrations/0025_unread_orders.sql"),
             .embedInCode("Migrations/0026_reads_before_waiters.sql"),
+            .embedInCode("Migrations/0027_day_mappings.sql"),
             .embedInCode("Migrations/0028_corrections_at_the_desk.sql"),
         ]),
 

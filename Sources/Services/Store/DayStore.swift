@@ -27,12 +27,19 @@ package protocol DayStore: Sendable {
     func takeIn(_ orders: [DayOrder], at moment: Instant) async throws -> [SourceKey: DayOrder.Outcome]
     /// Which of these orders are inside of a summary.
     func ordersInSummaries(among sources: [SourceKey]) async throws -> Set<SourceKey>
-    /// Stores takings, and what all takings of their day come to now.
+    /// Stores takings, and what all takings of their day come to now; where they were of another day before, also what
+    /// is left of that one.
     ///
-    /// - Parameter entries: of all takings of the day, by their bodies; pure.
+    /// - Parameter entries: of all takings of a day, by their bodies; pure.
     func takeIn(
-        _ takings: DayTakings, at moment: Instant, _ entries: @Sendable ([[UInt8]]) throws -> [DayEntry]
+        _ takings: DayTakings, at moment: Instant, _ entries: @Sendable (DayKey, [[UInt8]]) throws -> [DayEntry]
     ) async throws
+    /// Has a day's document that was sent from the desk ready for its writers. One that the ledger refused is made anew,
+    /// under its number, of the day's records, as far as no later document of the day builds on it; a payment that was
+    /// refused goes to the account that the mapping in effect names. Anything else stays as it is.
+    func repost(
+        _ document: DocumentID, of key: DayKey, at moment: Instant, _ making: DayMaking
+    ) async throws -> RepostedDay
     /// Closes letters whose record was dealt with without a document of its own.
     func settle(_ replays: [SettledReplay]) async throws
     /// Stores why records are nowhere in the books.
@@ -84,6 +91,10 @@ package struct DayOrder: Sendable {
     package var givesBack: Sale?
     /// It has become a sale that stands alone: whatever was in a summary is taken out, and the order is free.
     package var leaves: Bool
+    /// A rule leaves it out: what no document holds is taken out, what was booked is left as it is.
+    package var isLeftOut = false
+    /// The mapping that made its entries.
+    package var mappingVersion: Int64?
     /// When it last added something to each of its days; a day that is missing: not known.
     package var madeAt: [CalendarDate: Instant] = [:]
     package var register: String?
@@ -122,6 +133,8 @@ package struct DayTakings: Sendable {
     /// Somebody has marked them as carried to the ledger.
     package var isProcessed = false
     package var scope = TakingsScope.site
+    /// The mapping that makes the day's entries.
+    package var mappingVersion: Int64?
 
     package init(
         key: DayKey, id: String, hash: ContentHash, body: [UInt8], countedAt: Instant, firstSeen: Instant,
@@ -181,14 +194,13 @@ package protocol DayClosingStore: Sendable {
     func closeQuietDays(
         of venue: VenueKey, through day: CalendarDate, metBy known: Instant, at moment: Instant) async throws -> Int
     func beginClosing(_ days: [DayKey], at moment: Instant) async throws
-    /// Closes a day, or adjusts one that is closed, in one transaction: whoever comes second finds it done.
+    /// Closes a day, or adjusts one that is closed, in one transaction: whoever comes second finds it done. What is to
+    /// be booked and was made with another mapping than the one in effect is made again first; what is booked stays.
     ///
-    /// - Parameter decide: pure; may be called again.
     /// - Returns: nil where there was nothing to do, or another mapper is at it.
-    func close(
-        _ key: DayKey, at moment: Instant, mappingVersion: Int64, withOrders: Bool,
-        _ decide: @Sendable (DayContents) -> DayDecision
-    ) async throws -> ClosedDay?
+    func close(_ key: DayKey, at moment: Instant, _ making: DayMaking) async throws -> DayClose?
+    /// These went to the mapper to be made with this mapping: what it leaves of them as it is, the day takes as it is.
+    func noteTried(_ outdated: [OutdatedEntries], of key: DayKey, with version: Int64) async throws
     /// Days whose documents all stand in the ledger are posted.
     /// - Returns: how many.
     func notePosted(of venue: VenueKey, at moment: Instant) async throws -> Int
@@ -265,4 +277,6 @@ package struct ClosedDay: Sendable {
     package let documents: [DocumentID]
     package let orders: Int
     package let total: Money
+    /// These keep what they had, and are to go through the mapper.
+    package var elsewhere: [OutdatedEntries] = []
 }

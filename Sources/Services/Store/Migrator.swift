@@ -45,6 +45,7 @@ package struct Migration: Sendable {
         Migration(version: 24, name: "till_customers", sql: text(PackageResources._024_till_customers_sql)),
         Migration(version: 25, name: "unread_orders", sql: text(PackageResources._025_unread_orders_sql)),
         Migration(version: 26, name: "reads_before_waiters", sql: text(PackageResources._026_reads_before_waiters_sql)),
+        Migration(version: 27, name: "day_mappings", sql: text(PackageResources._027_day_mappings_sql)),
         Migration(
             version: 28, name: "corrections_at_the_desk",
             sql: text(PackageResources._028_corrections_at_the_desk_sql)),

@@ -104,10 +104,7 @@ extension PostgresStore: DayClosingStore {
         }
     }
 
-    package func close(
-        _ key: DayKey, at moment: Instant, mappingVersion: Int64, withOrders: Bool,
-        _ decide: @Sendable (DayContents) -> DayDecision
-    ) async throws -> ClosedDay? {
+    package func close(_ key: DayKey, at moment: Instant, _ making: DayMaking) async throws -> DayClose? {
         let place: [PostgresValue] = [.text(key.company.text), .text(key.site.text), .date(key.day.description)]
         return try await pool.transaction { session in
             // Whoever comes second skips it, or finds it done.
@@ -118,33 +115,49 @@ extension PostgresStore: DayClosingStore {
                    AND (state = 'closing' OR changed_at IS NOT NULL) FOR UPDATE SKIP LOCKED
                 """, place)
             guard let day = days.first else { return nil }
-            let isClosed = try day.text("state") != UnfinishedDay.State.closing.rawValue
-            let turn = isClosed ? Int(try day.int("turn")) + 1 : 0
-            let organisation = try day.text("organisation")
-            var contents = try Self.contents(key, turn: turn, place, session)
-            contents.locks = try Self.locks(of: organisation, session)
-            contents.takings = try Self.takings(place, session)
-            if withOrders { contents.orders = try Self.orders(place, session) }
-            let decision = decide(contents)
-            var ids: [DocumentID] = []
-            for document in decision.documents {
-                let id = try Self.insert(
-                    document,
-                    of: PostingRequest(
-                        source: key.source, hash: document.contentHash, body: [], firstSeen: nil,
-                        organisation: document.organisation, number: document.number, original: nil), session)
-                if let id { ids.append(id) }
+            var turn = DayTurn(number: 0)
+            if try day.text("state") != UnfinishedDay.State.closing.rawValue {
+                turn.number = Int(try day.int("turn"))
+                let known = try Self.documents(ofTurn: turn.number, place, session)
+                // One more document over those that the ledger refused would wait for them for ever.
+                if known.isAllRefused { turn.refused = known } else { turn.number += 1 }
             }
-            try Self.link(ids, to: place, turn: turn, session)
-            if let listing = decision.listing, let id = ids.first {
-                try Self.attach(listing, to: id, organisation, session)
+            if turn.refused.isEmpty {
+                let elsewhere = try Self.remake(key, making, place, session)
+                if !elsewhere.isEmpty { return .waits(for: elsewhere) }
             }
-            // A change that comes to nothing uses no number up.
-            let last = ids.isEmpty ? max(turn - 1, 0) : turn
-            try Self.finish(decision, turn: last, place, mappingVersion, moment, session)
-            return ClosedDay(
-                warnings: decision.warnings, turn: turn, documents: ids, orders: decision.orders, total: decision.total)
+            return .made(
+                try Self.make(turn, of: key, in: try day.text("organisation"), at: moment, making, place, session))
         }
+    }
+
+    /// Makes the documents of a turn. Those that the ledger refused are made anew, under their numbers, of all that the
+    /// day has now.
+    static func make(
+        _ turn: DayTurn, of key: DayKey, in organisation: String, at moment: Instant, _ making: DayMaking,
+        _ place: [PostgresValue], _ session: PostgresSession
+    ) throws -> ClosedDay {
+        var elsewhere: [OutdatedEntries] = []
+        if !turn.refused.isEmpty {
+            try takeBack(turn.number, place, session)
+            elsewhere = try remake(key, making, place, session)
+        }
+        var contents = try contents(key, turn: turn.number, place, session)
+        contents.locks = try locks(of: organisation, session)
+        contents.takings = try takings(place, session)
+        if making.withOrders { contents.orders = try orders(place, session) }
+        let decision = making.decide(contents)
+        let ids = try put(decision.documents, in: turn.refused, of: key, session)
+        try link(ids, to: place, turn: turn.number, session)
+        if let listing = decision.listing, let id = ids.first { try attach(listing, to: id, organisation, session) }
+        // A change that comes to nothing uses no number up.
+        let last = ids.isEmpty ? max(turn.number - 1, 0) : turn.number
+        try finish(decision, turn: last, place, making.mappingVersion, moment, session)
+        var closed = ClosedDay(
+            warnings: decision.warnings, turn: turn.number, documents: ids, orders: decision.orders,
+            total: decision.total)
+        closed.elsewhere = elsewhere
+        return closed
     }
 
     package func notePosted(of venue: VenueKey, at moment: Instant) async throws -> Int {
@@ -233,6 +246,7 @@ extension PostgresStore: DayClosingStore {
             """
             INSERT INTO venue_day_document (company, site, day, turn, document_id)
             SELECT $1, $2, $3, $4, * FROM unnest($5::bigint[])
+            ON CONFLICT (document_id) DO NOTHING
             """, place + [.int(Int64(turn)), .ints(ids.map(\.value))])
     }
 
@@ -240,13 +254,14 @@ extension PostgresStore: DayClosingStore {
         _ decision: DayDecision, turn: Int, _ place: [PostgresValue], _ version: Int64, _ moment: Instant,
         _ session: PostgresSession
     ) throws {
+        if turn > 0 { try keepBefore(turn, place, session) }
         _ = try session.execute(
             "DELETE FROM day_entry WHERE company = $1 AND site = $2 AND day = $3 AND now IS NULL", place)
         _ = try session.execute(
             """
-            UPDATE day_entry SET booked = now
+            UPDATE day_entry SET booked = now, turn = $4::bigint
              WHERE company = $1 AND site = $2 AND day = $3 AND now IS DISTINCT FROM booked
-            """, place)
+            """, place + [.int(Int64(turn))])
         _ = try session.execute(
             """
             UPDATE venue_day

@@ -225,17 +225,19 @@ extension PostgresStore: DayStore {
         if entries.isEmpty { return }
         _ = try session.execute(
             """
-            INSERT INTO day_entry (company, site, day, source, source_id, now, gives_back, made_at, register, staff)
-            SELECT c, s, d, o, i, n, nullif(g, ''), m, nullif(r, ''), nullif(p, '')
+            INSERT INTO day_entry (company, site, day, source, source_id, now, gives_back, made_at, register, staff,
+                                   mapping_version)
+            SELECT c, s, d, o, i, n, nullif(g, ''), m, nullif(r, ''), nullif(p, ''), v
               FROM unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::text[], $6::bytea[], $7::text[],
-                          $8::timestamptz[], $9::text[], $10::text[])
-                AS u (c, s, d, o, i, n, g, m, r, p)
+                          $8::timestamptz[], $9::text[], $10::text[], $11::bigint[])
+                AS u (c, s, d, o, i, n, g, m, r, p, v)
             ON CONFLICT (company, site, day, source) DO UPDATE
                SET now = excluded.now, gives_back = excluded.gives_back, made_at = excluded.made_at,
-                   register = excluded.register, staff = excluded.staff
+                   register = excluded.register, staff = excluded.staff, mapping_version = excluded.mapping_version
              WHERE day_entry.now IS DISTINCT FROM excluded.now OR day_entry.made_at IS DISTINCT FROM excluded.made_at
                 OR day_entry.register IS DISTINCT FROM excluded.register
                 OR day_entry.staff IS DISTINCT FROM excluded.staff
+                OR day_entry.mapping_version IS DISTINCT FROM excluded.mapping_version
             """,
             [
                 .texts(entries.map(\.key.company.text)), .texts(entries.map(\.key.site.text)),
@@ -244,6 +246,7 @@ extension PostgresStore: DayStore {
                 .texts(entries.map { $0.givesBack?.text ?? "" }),
                 .timestamps(microsecondsSince1970: entries.map { $0.madeAt?.microseconds }),
                 .texts(entries.map { $0.register ?? "" }), .texts(entries.map { $0.staff ?? "" }),
+                .ints(entries.map(\.mappingVersion)),
             ])
     }
 
@@ -254,22 +257,21 @@ extension PostgresStore: DayStore {
         let others = """
             e.company = u.company AND e.source_id = u.source_id AND (e.company, e.site, e.day, e.source) NOT IN (
                 SELECT * FROM unnest($3::text[], $4::text[], $5::date[], $6::text[]))
+              AND (e.booked IS NULL OR NOT u.is_left_out)
             """
+        let those = "unnest($1::text[], $2::text[], $7::boolean[]) AS u (company, source_id, is_left_out)"
         let parameters = keys(orders) + [
             .texts(kept.map(\.key.company.text)), .texts(kept.map(\.key.site.text)),
-            .dates(kept.map(\.key.day.description)), .texts(kept.map(\.source)),
+            .dates(kept.map(\.key.day.description)), .texts(kept.map(\.source)), .bools(orders.map(\.isLeftOut)),
         ]
         _ = try session.execute(
             """
-            UPDATE day_entry AS e SET now = NULL
-              FROM unnest($1::text[], $2::text[]) AS u (company, source_id) WHERE \(others) AND e.now IS NOT NULL
+            UPDATE day_entry AS e SET now = NULL FROM \(those) WHERE \(others) AND e.now IS NOT NULL
             """, parameters)
         // What no document holds needs not be remembered.
         _ = try session.execute(
             """
-            DELETE FROM day_entry AS e
-             USING unnest($1::text[], $2::text[]) AS u (company, source_id)
-             WHERE \(others) AND e.now IS NULL AND e.booked IS NULL
+            DELETE FROM day_entry AS e USING \(those) WHERE \(others) AND e.now IS NULL AND e.booked IS NULL
             """, parameters)
     }
 
@@ -338,6 +340,7 @@ struct StoredEntry {
     private(set) var madeAt: Instant?
     private(set) var register: String?
     private(set) var staff: String?
+    var mappingVersion: Int64?
 
     init(_ entry: DayEntry, of order: DayOrder) {
         self.init(entry, key: DayKey(company: order.source.company, site: order.site, day: entry.day), order.source.id)
@@ -345,6 +348,7 @@ struct StoredEntry {
         madeAt = order.madeAt[entry.day]
         register = order.register
         staff = order.staff
+        mappingVersion = order.mappingVersion
     }
 
     init(_ entry: DayEntry, key: DayKey, _ sourceID: String) {

@@ -49,6 +49,8 @@ package struct Replay: Sendable {
     package enum Route: Sendable, Hashable {
         /// A record: to the mapper, with this body.
         case map(company: CompanyKey, kind: String, id: String)
+        /// A document of a trading day: to the mapper, which knows what the day is made of.
+        case day(company: CompanyKey, id: String, document: Int64)
         /// A document that is ready again: to its writers.
         case write(OrganisationKey, document: Int64)
         /// A message nobody understood: as it came.
@@ -208,7 +210,8 @@ extension PostgresStore: ReplayStore {
         RETURNING l.id, l.replays, l.origin, l.queue, l.organisation, l.venue, l.source_kind, l.company, l.source_id,
                   l.document_id, e.body IS NOT NULL AS is_edited, s.hash IS NOT NULL AS has_record,
                   coalesce(e.body, s.body, l.body) AS body, l.headers::text AS headers,
-                  coalesce(e.seen, s.first_seen, l.first_seen) AS seen, l.lacks
+                  coalesce(e.seen, s.first_seen, l.first_seen) AS seen, l.lacks,
+                  coalesce(d.source_kind = 'day', false) AS is_day
         """
 
     /// Documents that go straight to their writers are ready again; refused payments are looked for in the ledger
@@ -219,7 +222,13 @@ extension PostgresStore: ReplayStore {
             return (replay.mark.letter, document)
         }
         guard !pairs.isEmpty else { return }
-        let documents: [PostgresValue] = [.ints(pairs.map { $0.document })]
+        try makeReady(pairs.map { $0.document }, session)
+        _ = try session.execute(
+            "UPDATE dead_letter SET mapped_at = now() WHERE id = ANY($1::bigint[])", [.ints(pairs.map { $0.letter })])
+    }
+
+    static func makeReady(_ documents: [Int64], _ session: PostgresSession) throws {
+        let documents: [PostgresValue] = [.ints(documents.map { $0 })]
         _ = try session.pipeline([
             (forgetUnanswered, documents),
             (
@@ -237,7 +246,6 @@ extension PostgresStore: ReplayStore {
                  WHERE id = ANY($1::bigint[]) AND closed_at IS NOT NULL AND state IN ('refused', 'written')
                 """, documents
             ),
-            ("UPDATE dead_letter SET mapped_at = now() WHERE id = ANY($1::bigint[])", [.ints(pairs.map { $0.letter })]),
         ])
     }
 
@@ -343,7 +351,11 @@ extension Replay {
         )
         let document = try row.intOrNil("document_id")
         let hasRecord = try row.bool("has_record") || row.bool("is_edited")
-        if let company = record.company, let kind = record.kind, let id = record.id, document == nil || hasRecord {
+        if let document, let company = record.company, let id = record.id, try row.bool("is_day") {
+            route = .day(company: CompanyKey(company), id: id, document: document)
+        } else if let company = record.company, let kind = record.kind, let id = record.id,
+            document == nil || hasRecord
+        {
             // A record that nobody understood goes as it came: perhaps a newer version of the fleet knows its form.
             let isUnreadable = try document == nil && row.text("queue").hasSuffix(".unreadable")
             route = isUnreadable ? .raw : .map(company: CompanyKey(company), kind: kind, id: id)

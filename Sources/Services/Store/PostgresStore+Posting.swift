@@ -286,7 +286,7 @@ extension PostgresStore: PostingStore {
     }
 
     /// The fencing number rises: a writer that has read the old content can no longer send it.
-    private static func replace(
+    static func replace(
         _ id: DocumentID, with document: NewDocument, of request: PostingRequest, _ session: PostgresSession
     ) throws {
         _ = try session.query(

@@ -5,58 +5,98 @@ package import Settings
 
 extension PostgresStore {
     package func takeIn(
-        _ takings: DayTakings, at moment: Instant, _ entries: @Sendable ([[UInt8]]) throws -> [DayEntry]
+        _ takings: DayTakings, at moment: Instant, _ entries: @Sendable (DayKey, [[UInt8]]) throws -> [DayEntry]
     ) async throws {
         let key = takings.key
-        let place: [PostgresValue] = [
-            .text(key.company.text), .text(key.site.text), .date(key.day.description),
-        ]
         try await pool.transaction { session in
+            // Of two versions of one record the second sees where the first has put it.
+            try Self.lock([SourceKey(company: key.company, kind: .takings, id: takings.id)], session)
             _ = try session.execute(
                 Self.insertDays,
                 [
                     .texts([key.company.text]), .texts([key.site.text]), .dates([key.day.description]),
                     .texts([takings.organisation.text]), .texts([takings.venue]), .texts([takings.mode.rawValue]),
                 ])
-            // Before anything of it is read: two registers' takings may come at the same moment.
-            _ = try session.query(
-                "SELECT state FROM venue_day WHERE company = $1 AND site = $2 AND day = $3 FOR UPDATE", place)
-            let isNews = try session.execute(
-                """
-                INSERT INTO takings (company, site, day, id, hash, body, counted_at, first_seen, level, scope)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''))
-                ON CONFLICT (company, id) DO UPDATE
-                   SET site = excluded.site, day = excluded.day, hash = excluded.hash, body = excluded.body,
-                       counted_at = excluded.counted_at, first_seen = excluded.first_seen,
-                       level = excluded.level, scope = excluded.scope
-                 WHERE takings.hash <> excluded.hash AND takings.first_seen <= excluded.first_seen
-                """,
-                place + [
-                    .text(takings.id), .bytes(takings.hash.bytes), .bytes(takings.body),
-                    .timestamp(microsecondsSince1970: takings.countedAt.microseconds),
-                    .timestamp(microsecondsSince1970: takings.firstSeen.microseconds),
-                    .text(takings.scope.stored.level), .text(takings.scope.stored.id),
-                ]) > 0
+            let before = try Self.day(ofTakings: takings, session)
+            let days = [before, key].compactMap(\.self).reduce(into: [DayKey]()) { if !$0.contains($1) { $0.append($1) } }
+            // Before anything of them is read: two registers' takings may come at the same moment.
+            try Self.lock(days, session)
+            let isNews = try Self.store(takings, session)
             // What is written back waits for the day's documents, and those of single orders are not its own.
             if isNews, !takings.isProcessed, takings.mode == .dailySummary { try Self.noteTakings(takings, session) }
-            let bodies = try session.query(
-                "SELECT body FROM takings WHERE company = $1 AND site = $2 AND day = $3 ORDER BY id", place
-            ).map { try $0.bytes("body") }
-            let sourceID = "takings/\(key.site)/\(key.day)"
-            let wanted = try entries(bodies).map { StoredEntry($0, key: key, sourceID) }
-            try Self.write(wanted, session)
-            _ = try session.execute(
-                """
-                UPDATE day_entry SET now = NULL
-                 WHERE company = $1 AND site = $2 AND day = $3 AND source_id = $4 AND source <> ALL ($5::text[])
-                """, place + [.text(sourceID), .texts(wanted.map(\.source))])
-            _ = try session.execute(
-                """
-                DELETE FROM day_entry
-                 WHERE company = $1 AND site = $2 AND day = $3 AND source_id = $4 AND now IS NULL AND booked IS NULL
-                """, place + [.text(sourceID)])
-            try Self.flag([key], at: moment, session)
+            // Counted on another day, say by another cut-off, they are no longer of the day they were of.
+            for day in days where day == key || isNews {
+                try Self.recount(day, with: takings.mappingVersion, entries, session)
+            }
+            try Self.flag(days, at: moment, session)
         }
+    }
+
+    /// The day that these takings are of, as far as is known.
+    private static func day(ofTakings takings: DayTakings, _ session: PostgresSession) throws -> DayKey? {
+        try session.query(
+            "SELECT company, site, day FROM takings WHERE company = $1 AND id = $2",
+            [.text(takings.key.company.text), .text(takings.id)]
+        ).first.map { try DayKey($0) }
+    }
+
+    /// In the order of their keys, as whoever puts orders into days.
+    private static func lock(_ days: [DayKey], _ session: PostgresSession) throws {
+        _ = try session.query(
+            """
+            SELECT day FROM venue_day WHERE (company, site, day) IN (
+                SELECT * FROM unnest($1::text[], $2::text[], $3::date[])) ORDER BY company, site, day FOR UPDATE
+            """,
+            [.texts(days.map(\.company.text)), .texts(days.map(\.site.text)), .dates(days.map(\.day.description))])
+    }
+
+    /// - Returns: whether they say something that was not known.
+    private static func store(_ takings: DayTakings, _ session: PostgresSession) throws -> Bool {
+        try session.execute(
+            """
+            INSERT INTO takings (company, site, day, id, hash, body, counted_at, first_seen, level, scope)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''))
+            ON CONFLICT (company, id) DO UPDATE
+               SET site = excluded.site, day = excluded.day, hash = excluded.hash, body = excluded.body,
+                   counted_at = excluded.counted_at, first_seen = excluded.first_seen,
+                   level = excluded.level, scope = excluded.scope
+             WHERE takings.hash <> excluded.hash AND takings.first_seen <= excluded.first_seen
+            """,
+            [
+                .text(takings.key.company.text), .text(takings.key.site.text), .date(takings.key.day.description),
+                .text(takings.id), .bytes(takings.hash.bytes), .bytes(takings.body),
+                .timestamp(microsecondsSince1970: takings.countedAt.microseconds),
+                .timestamp(microsecondsSince1970: takings.firstSeen.microseconds),
+                .text(takings.scope.stored.level), .text(takings.scope.stored.id),
+            ]) > 0
+    }
+
+    /// What all takings of a day come to now.
+    private static func recount(
+        _ key: DayKey, with version: Int64?, _ entries: @Sendable (DayKey, [[UInt8]]) throws -> [DayEntry],
+        _ session: PostgresSession
+    ) throws {
+        let place: [PostgresValue] = [.text(key.company.text), .text(key.site.text), .date(key.day.description)]
+        let bodies = try session.query(
+            "SELECT body FROM takings WHERE company = $1 AND site = $2 AND day = $3 ORDER BY id", place
+        ).map { try $0.bytes("body") }
+        let sourceID = takingsSource(of: key)
+        let wanted = try entries(key, bodies).map { entry in
+            var stored = StoredEntry(entry, key: key, sourceID)
+            stored.mappingVersion = version
+            return stored
+        }
+        try write(wanted, session)
+        _ = try session.execute(
+            """
+            UPDATE day_entry SET now = NULL
+             WHERE company = $1 AND site = $2 AND day = $3 AND source_id = $4 AND source <> ALL ($5::text[])
+            """, place + [.text(sourceID), .texts(wanted.map(\.source))])
+        _ = try session.execute(
+            """
+            DELETE FROM day_entry
+             WHERE company = $1 AND site = $2 AND day = $3 AND source_id = $4 AND now IS NULL AND booked IS NULL
+            """, place + [.text(sourceID)])
     }
 
     /// When all that belongs to a `venue_day AS d` had been counted; null: some of it has not. Each order by the first

@@ -20,6 +20,12 @@ enum ReplayMessage {
             envelope.subject = Envelope.Subject(company: company, kind: kind, id: id)
             return OutgoingMessage(
                 queue: .map, envelope: envelope, body: replay.body, messageID: "\(kind)/\(id)/\(replay.mark.name)")
+        case .day(let company, let id, let document):
+            let kind = SourceKind.day.rawValue
+            envelope.subject = Envelope.Subject(company: company, kind: kind, id: id, document: document)
+            return OutgoingMessage(
+                queue: .map, envelope: envelope, body: Array("{\"document\":\(document)}".utf8),
+                messageID: "\(kind)/\(id)/\(replay.mark.name)")
         case .write(let organisation, let document):
             guard organisations.contains(organisation) else {
                 throw NotSendable("the organisation \(organisation) is not in the configuration")

@@ -84,14 +84,14 @@ package struct DayClosing: Service {
         let isQueueEmpty = try await depth.waiting(in: .map) == 0
         var overdue = 0
         for (venue, books) in venues.sorted(by: { $0.value.name < $1.value.name }) {
-            overdue += try await look(venue, SummaryMapping(books: books), current.version, isQueueEmpty)
+            overdue += try await look(venue, SummaryMapping(books: books), current, isQueueEmpty)
         }
         metrics.set("tillbridge_days_overdue", to: Int64(overdue))
     }
 
     /// - Returns: how many of the venue's days wait for takings that nobody counted.
     private func look(
-        _ venue: VenueKey, _ mapping: SummaryMapping, _ version: Int64, _ isQueueEmpty: Bool
+        _ venue: VenueKey, _ mapping: SummaryMapping, _ current: MappingInEffect.Current, _ isQueueEmpty: Bool
     ) async throws -> Int {
         let (now, books, calendar) = (clock.now(), mapping.orders.books, mapping.orders.calendar)
         // Everything created before was read; nothing is closed that nobody has read.
@@ -134,7 +134,7 @@ package struct DayClosing: Service {
                 if isQueueEmpty, let since = day.changedAt, since.adding(delay) <= now { due.append(day.key) }
             }
         }
-        try await close(due, mapping, version)
+        try await close(due, mapping, current)
         try await store.beginClosing(ending, at: now)
         _ = try await store.notePosted(of: venue, at: now)
         return overdue
@@ -173,14 +173,22 @@ package struct DayClosing: Service {
 
     /// One after the other, and what they come to is announced together: a venue that begins has years of days, and a
     /// confirm for each would take longer than its close.
-    private func close(_ days: [DayKey], _ mapping: SummaryMapping, _ version: Int64) async throws {
+    private func close(
+        _ days: [DayKey], _ mapping: SummaryMapping, _ current: MappingInEffect.Current
+    ) async throws {
         let organisation = mapping.orders.books.organisation
-        for start in stride(from: 0, to: days.count, by: Self.announcedTogether) {
+        var waits = false
+        for start in stride(from: 0, to: days.count, by: Self.announcedTogether) where !waits {
             var made: [DocumentID] = []
             let result: Result<Void, any Error>
             do {
                 for key in days[start..<min(start + Self.announcedTogether, days.count)] {
-                    made += try await close(key, mapping, version)
+                    // Those after a day that waits are closed after it.
+                    guard let documents = try await close(key, mapping, current) else {
+                        waits = true
+                        break
+                    }
+                    made += documents
                 }
                 result = .success(())
             } catch { result = .failure(error) }
@@ -190,13 +198,25 @@ package struct DayClosing: Service {
         }
     }
 
-    /// - Returns: the day's documents; none where another mapper was first.
-    private func close(_ key: DayKey, _ mapping: SummaryMapping, _ version: Int64) async throws -> [DocumentID] {
+    /// - Returns: the day's documents, none where another mapper was first; nil where it waits for what is made again.
+    private func close(
+        _ key: DayKey, _ mapping: SummaryMapping, _ current: MappingInEffect.Current
+    ) async throws -> [DocumentID]? {
         let books = mapping.orders.books
-        let closed = try await store.close(
-            key, at: clock.now(), mappingVersion: version, withOrders: books.posting.attachesOrders
-        ) { contents in DayDecision(of: contents, mapping) }
-        guard let closed else { return [] }
+        let closed: ClosedDay
+        switch try await store.close(key, at: clock.now(), DayMaking(of: mapping, current)) {
+        case nil: return []
+        case .made(let made): closed = made
+        case .waits(let outdated):
+            // Sent first: should this mapper die between the two, they are sent once more.
+            try await outbox.publish(outdated.flatMap(\.messages))
+            try await store.noteTried(outdated, of: key, with: current.version)
+            logger.notice(
+                "\(key.day) waits: \(outdated.count) of its orders or takings are mapped again",
+                metadata: ["venue": "\(books.name)"])
+            return nil
+        }
+        try await outbox.publish(closed.elsewhere.flatMap(\.messages))
         pass(.mapperDayClosed)
         metrics.count("tillbridge_days_closed_total", ["sales": closed.turn == 0 ? "summary" : "adjustment"])
         tell(closed.warnings, of: key, books)

@@ -30,7 +30,8 @@ struct DayReading: Sendable {
             let day = mapping.calendar.day(at: moment)
             moments[day] = max(moments[day] ?? moment, moment)
         }
-        // A rule leaves it out: decided where single documents are, which leaves alone what was booked before.
+        // A rule leaves it out: decided where single documents are, which leaves alone what was booked before. What a
+        // day has of it that no document holds is taken out.
         if case .skipped = version {
             (route, entries) = (.order, [])
             return

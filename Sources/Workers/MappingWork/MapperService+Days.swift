@@ -10,22 +10,27 @@ extension MapperService {
     ///
     /// - Returns: the orders that are dealt with, and why where their day does not take them; the others go on to
     ///   documents of their own.
-    func takeIntoDays(_ messages: [MappedMessage]) async throws -> [DocumentKey: Park?] {
+    func takeIntoDays(_ messages: [MappedMessage], version: Int64) async throws -> [DocumentKey: Park?] {
         let dated = messages.filter { $0.day != nil }
         if dated.isEmpty { return [:] }
-        // An order that is in a summary stays there, whatever the plan says of its day by now.
-        let others = dated.filter { $0.day?.route == .order && !$0.isSkipped }
+        // An order that is in a summary stays there, whatever the plan says of its day by now. One that a rule leaves
+        // out by now is taken out again, as far as nothing of it is booked.
+        let others = dated.filter { $0.day?.route == .order }
         let claimed = try await store.ordersInSummaries(among: others.map(\.posting.request.source))
         var orders: [DayOrder] = []
-        for mapped in dated where !mapped.isSkipped {
+        for mapped in dated {
             let isInSummary = claimed.contains(mapped.posting.request.source)
-            let leaves = isInSummary && mapped.day?.standsAlone == true
-            if mapped.day?.route == .summary || isInSummary { orders.append(mapped.dayOrder(leaves: leaves)) }
+            guard mapped.day?.route == .summary || isInSummary else { continue }
+            var order = mapped.dayOrder(leaves: isInSummary && mapped.day?.standsAlone == true)
+            order.isLeftOut = mapped.isSkipped
+            order.mappingVersion = version
+            orders.append(order)
         }
         let outcomes = try await store.takeIn(orders, at: clock.now())
         var done: [DocumentKey: Park?] = [:]
         var settled: [SettledReplay] = []
-        for mapped in dated {
+        // Why one is left out is stored where single documents are decided upon.
+        for mapped in dated where !mapped.isSkipped {
             let source = mapped.posting.request.source
             switch outcomes[source] {
             case nil, .postedByItself: continue
@@ -49,10 +54,12 @@ extension MapperService {
 
     /// Stores what was counted in tills. A day's takings can be beyond what the books have accounts for only where each
     /// of them could be booked by itself: those were laid on the desk before.
-    func takeIn(_ message: TakingsMessage, _ reader: RecordReader) async throws -> Verdict {
+    func takeIn(_ message: TakingsMessage, _ current: MappingInEffect.Current) async throws -> Verdict {
+        var takings = message.takings
+        takings.mappingVersion = current.version
         do {
-            try await store.takeIn(message.takings, at: clock.now()) { bodies in
-                try reader.entries(of: bodies, on: message.takings.key)
+            try await store.takeIn(takings, at: clock.now()) { key, bodies in
+                try current.reader.entries(of: bodies, on: key)
             }
         } catch let park as Park { return .park(park, about: message.subject) }
         if let mark = message.mark {

@@ -109,7 +109,7 @@ package struct MapperService: Service {
         let readings = batch.map { (message: $0, reading: current.reader.read($0)) }
         let latest = Self.latestOfEachDocument(readings.map(\.reading))
         pass(.mapperMapped) { batch.map(\.body) }
-        let summarised = try await takeIntoDays(latest)
+        let summarised = try await takeIntoDays(latest, version: current.version)
         let single = latest.filter { summarised[$0.key] == nil }
         let accepted = try await store.accept(single.map(\.record).filter { $0.document != nil })
         pass(.mapperCommitted)
@@ -124,7 +124,12 @@ package struct MapperService: Service {
         var decided: [DecidedOrder] = []
         for (message, reading) in readings {
             if case .takings(let takings) = reading {
-                verdicts.append((message, try await takeIn(takings, current.reader)))
+                verdicts.append((message, try await takeIn(takings, current)))
+                continue
+            }
+            if case .day(let day) = reading {
+                following += try await repost(day, current)
+                verdicts.append((message, .done))
                 continue
             }
             guard case .mapped(let mapped) = reading else {

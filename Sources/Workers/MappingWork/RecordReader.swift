@@ -13,6 +13,8 @@ enum Reading {
     case mapped(MappedMessage)
     /// What was counted in a till.
     case takings(TakingsMessage)
+    /// A day's document that was sent from the desk.
+    case day(DayMessage)
     /// Nothing is to be done about it: what it says has no place in the books.
     case needless(LetterMark?, [RecordWarning])
     case parked(Park, Envelope.Subject)
@@ -23,7 +25,7 @@ enum Reading {
         case .mapped(let mapped): !mapped.warnings.isEmpty
         case .takings(let takings): !takings.warnings.isEmpty
         case .needless(_, let warnings): !warnings.isEmpty
-        case .parked, .unreadable: false
+        case .day, .parked, .unreadable: false
         }
     }
 
@@ -38,13 +40,13 @@ enum Reading {
             }
         case .takings(let takings): takings.warnings
         case .needless(_, let warnings): warnings
-        case .parked, .unreadable: []
+        case .day, .parked, .unreadable: []
         }
     }
 
     var verdict: Verdict {
         switch self {
-        case .mapped, .takings, .needless: .done
+        case .mapped, .takings, .day, .needless: .done
         case .parked(let park, let subject): .park(park, about: subject)
         case .unreadable(let reason): .unreadable(reason)
         }
@@ -113,7 +115,7 @@ struct RecordReader: Sendable {
         case .success(let value): envelope = value
         }
         guard let company = envelope.subject.company else { return .unreadable("the header tb-company is missing") }
-        guard let kind = envelope.subject.kind.flatMap(SourceKind.init(rawValue:)), kind != .day else {
+        guard let kind = envelope.subject.kind.flatMap(SourceKind.init(rawValue:)) else {
             return .unreadable("records of kind \(envelope.subject.kind ?? "none") are not known to this version")
         }
         guard !message.isTruncated, message.body.count <= recordBytesMax else {
@@ -123,7 +125,11 @@ struct RecordReader: Sendable {
                 remedy: "Look at the order in Kounta; raise `mapping.record_bytes_max` if it really is that large.")
             return .parked(park, envelope.subject)
         }
-        if kind == .takings { return readTakings(message, envelope, company) }
+        switch kind {
+        case .day: return readDay(envelope, company)
+        case .takings: return readTakings(message, envelope, company)
+        case .order: break
+        }
         do { return .mapped(try map(message, envelope, company)) } catch { return .parked(error, envelope.subject) }
     }
 

@@ -1,6 +1,7 @@
 import Domain
 import Mapping
 import Money
+import Postgres
 import Settings
 @testable import Store
 import Testing
@@ -42,7 +43,7 @@ struct CountedDayTests {
                 key: key, id: id, hash: hash("\(id) \(hour)"), body: [], countedAt: moment, firstSeen: moment,
                 organisation: OrganisationKey("harbour"), venue: "Harbour Bistro", mode: .dailySummary)
             takings.scope = scope
-            try await store.takeIn(takings, at: moment) { _ in [] }
+            try await store.takeIn(takings, at: moment) { _, _ in [] }
         }
 
         /// How many counts the day's close, or its adjustment, compares with the orders.
@@ -105,6 +106,57 @@ struct CountedDayTests {
             #expect(try await day.counted() == nil)
             try await day.count("t4", 12, .site)
             #expect(try await day.counted() == 12)
+        }
+    }
+
+    @Test("takings that another cut-off moves to the day before are taken out of the day they were booked in")
+    func moved() async throws {
+        try await Database.with("takings_moved") { pool, store in
+            let saturday = DayKey(company: key.company, site: key.site, day: friday.adding(days: 1))
+            @Sendable func variance(_ day: DayKey, _ bodies: [[UInt8]]) -> [DayEntry] {
+                let cents = bodies.compactMap { Int64(String(decoding: $0, as: UTF8.self)) }.reduce(0, +)
+                if cents == 0 { return [] }
+                let group = DayEntry.Group(account: "870", taxType: "NONE", tracking: [])
+                return [
+                    DayEntry(
+                        source: .variance(method: "Cash"), day: day.day, isRefund: cents < 0,
+                        parts: [DayEntry.Part(group: group, amount: Money(cents: abs(cents)))], payments: [])
+                ]
+            }
+            func count(_ id: String, of day: DayKey, _ cents: Int64, seen: Int64) async throws {
+                try await store.takeIn(
+                    DayTakings(
+                        key: day, id: id, hash: hash("\(id) \(cents) \(seen)"), body: Array("\(cents)".utf8),
+                        countedAt: noon, firstSeen: noon.adding(seconds: seen),
+                        organisation: OrganisationKey("harbour"), venue: "Harbour Bistro", mode: .dailySummary),
+                    at: noon, variance)
+            }
+            func close(_ day: DayKey) async throws -> Int64? {
+                try await store.beginClosing([day], at: noon)
+                return try await store.close(day, at: noon, mappingVersion: 1, withOrders: false) { contents in
+                    let cents = contents.now.map { $0.signedTotal.cents }.reduce(0, +)
+                    return DayDecision(documents: [], listing: nil, orders: 0, total: Money(cents: cents))
+                }?.total.cents
+            }
+            try await count("t1", of: saturday, -500, seen: 0)
+            try await count("t2", of: saturday, 200, seen: 0)
+            #expect(try await close(saturday) == -300)
+            // Published again, say because it was marked as processed; by then the day ends later.
+            try await count("t1", of: key, -500, seen: 1)
+            let changed = try await store.unfinishedDays(of: venue, through: saturday.day)
+            #expect(changed.filter { $0.changedAt != nil }.map(\.key) == [saturday])
+            #expect(try await close(key) == -500)
+            #expect(try await close(saturday) == 200)
+            // What was known before changes nothing, wherever it says it belongs.
+            try await count("t1", of: saturday, -500, seen: 0)
+            let left = try await store.unfinishedDays(of: venue, through: saturday.day)
+            #expect(left.isEmpty)
+            let sum = try await pool.withSession { session in
+                try session.query("SELECT booked FROM day_entry").map {
+                    try DayEntry(stored: $0.bytes("booked")).signedTotal.cents
+                }.reduce(0, +)
+            }
+            #expect(sum == -300)
         }
     }
 }

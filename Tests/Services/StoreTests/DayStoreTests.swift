@@ -356,7 +356,7 @@ struct DayStoreTests {
                         key: key, id: id, hash: hash(id + body), body: Array(body.utf8), countedAt: noon,
                         firstSeen: noon, organisation: OrganisationKey("harbour"), venue: "Harbour Bistro",
                         mode: .dailySummary), at: noon
-                ) { bodies in
+                ) { _, bodies in
                     let cents = bodies.compactMap { Int64(String(decoding: $0, as: UTF8.self)) }.reduce(0, +)
                     var variance = entry("1", cents)
                     variance.source = .variance(method: "Cash")

@@ -1,6 +1,7 @@
 import Crypto
 import Domain
 import Foundation
+import Mapping
 import Money
 import Postgres
 import Store
@@ -61,4 +62,22 @@ func record(_ id: String, cents: Int64 = 1000, content: String = "first") -> Map
 
 extension ClaimResult {
     var claim: Claim? { if case .claimed(let claim) = outcome { claim } else { nil } }
+}
+
+extension PostgresStore {
+    /// Closes a day whose orders no mapping is asked about again.
+    func close(
+        _ key: DayKey, at moment: Instant, mappingVersion: Int64, withOrders: Bool,
+        _ decide: @escaping @Sendable (DayContents) -> DayDecision
+    ) async throws -> ClosedDay? {
+        let making = DayMaking(
+            mappingVersion: mappingVersion, withOrders: withOrders, again: { _ in .kept }, decide: decide)
+        switch try await close(key, at: moment, making) {
+        case nil: return nil
+        case .made(let closed): return closed
+        case .waits(let outdated):
+            Issue.record("it waits for \(outdated.map(\.sourceID))")
+            return nil
+        }
+    }
 }

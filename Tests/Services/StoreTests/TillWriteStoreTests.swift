@@ -164,7 +164,7 @@ struct TillWriteStoreTests {
                     body: Array(body.utf8), countedAt: noon, firstSeen: noon, organisation: organisation,
                     venue: "Harbour Bistro", mode: .dailySummary)
                 takings.isProcessed = isProcessed
-                try await store.takeIn(takings, at: noon) { _ in [] }
+                try await store.takeIn(takings, at: noon) { _, _ in [] }
             }
             func set(_ change: String) async throws {
                 _ = try await pool.withSession { try $0.execute("UPDATE venue_day SET \(change)") }

@@ -23,6 +23,8 @@ private actor ScriptedDays: DayClosingStore {
     var contents: [DayEntry] = []
     private var waiting: [DocumentID] = []
     private var takings: [[UInt8]] = []
+    private var outdated: [OutdatedEntries] = []
+    private(set) var tried: [String] = []
 
     func set(_ days: [UnfinishedDay], readUntil: Instant?) {
         (open, self.readUntil) = (days, readUntil)
@@ -30,6 +32,7 @@ private actor ScriptedDays: DayClosingStore {
     func put(_ entries: [DayEntry]) { contents = entries }
     func count(_ bodies: [[UInt8]]) { takings = bodies }
     func leave(_ ids: [DocumentID]) { waiting = ids }
+    func age(_ entries: [OutdatedEntries]) { outdated = entries }
 
     func unfinishedDays(of venue: VenueKey, through day: CalendarDate) -> [UnfinishedDay] {
         open.filter { $0.key.day <= day }
@@ -44,19 +47,22 @@ private actor ScriptedDays: DayClosingStore {
         return 0
     }
     func beginClosing(_ days: [DayKey], at moment: Instant) { begun += days.map(\.day) }
-    func close(
-        _ key: DayKey, at moment: Instant, mappingVersion: Int64, withOrders: Bool,
-        _ decide: @Sendable (DayContents) -> DayDecision
-    ) -> ClosedDay? {
+    func close(_ key: DayKey, at moment: Instant, _ making: DayMaking) -> DayClose? {
+        let stale = outdated.filter { $0.key == key && !tried.contains($0.sourceID) }
+        if !stale.isEmpty { return .waits(for: stale) }
         closed.append(key.day)
         var day = DayContents(key: key, turn: 0, booked: [], now: contents, locks: .none, orders: [])
         day.takings = takings
-        let decision = decide(day)
+        let decision = making.decide(day)
         decisions.append(decision)
-        return ClosedDay(
-            warnings: decision.warnings, turn: 0,
-            documents: decision.documents.indices.map { DocumentID(Int64($0 + 1)) }, orders: decision.orders,
-            total: decision.total)
+        return .made(
+            ClosedDay(
+                warnings: decision.warnings, turn: 0,
+                documents: decision.documents.indices.map { DocumentID(Int64($0 + 1)) }, orders: decision.orders,
+                total: decision.total))
+    }
+    func noteTried(_ outdated: [OutdatedEntries], of key: DayKey, with version: Int64) {
+        tried += outdated.map(\.sourceID)
     }
     func notePosted(of venue: VenueKey, at moment: Instant) -> Int { 0 }
     func waitingDayDocuments(of organisation: OrganisationKey) -> [DocumentID] { waiting }
@@ -327,6 +333,32 @@ private final class Hands: Sendable {
             let metric = #"tillbridge_till_disagreements_total{organisation="harbour"} 1"#
             #expect(world.metrics.rendered().contains(metric) == isTold)
         }
+    }
+
+    @Test("an order of which the mapping makes something else goes through the mapper before its day is closed, once")
+    func outdated() async throws {
+        let world = World()
+        let days = ["2026-07-01", "2026-07-02"].map { Self.open($0, .closing, since: "2026-07-02T18:00:00Z") }
+        await world.days.set(days, readUntil: nil)
+        let source = SourceKey(company: Self.venue.company, kind: .order, id: "7")
+        let record = DayRecord(source: source, body: [1, 2], firstSeen: Instant(secondsSince1970: 5))
+        await world.days.age([
+            OutdatedEntries(key: days[0].key, sourceID: "7", records: [record], entries: [])
+        ])
+        try await world.look(at: "2026-07-02T19:00:00Z")
+        // Nor is the day after it.
+        #expect(await world.days.closed.isEmpty)
+        let sent = await world.post.published
+        #expect(sent.map(\.queue) == [.map] && sent.map(\.body) == [[1, 2]])
+        #expect(sent.map(\.envelope.firstSeen) == [record.firstSeen])
+        #expect(sent.map(\.envelope.subject) == [.init(company: source.company, kind: "order", id: "7")])
+        await world.post.fill(1)
+        try await world.look(at: "2026-07-02T19:00:10Z")
+        #expect(await world.days.closed.isEmpty)
+        await world.post.fill(0)
+        try await world.look(at: "2026-07-02T19:00:20Z")
+        #expect(await world.days.closed == days.map(\.key.day))
+        #expect(await world.days.tried == ["7"])
     }
 
     @Test("a mapper that starts announces the documents of days that one before it may have closed without a word")
