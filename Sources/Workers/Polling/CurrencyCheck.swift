@@ -2,6 +2,7 @@ import Domain
 package import Kounta
 package import Logging
 package import Messaging
+import Setbacks
 package import Settings
 
 /// Holds the currency that Kounta's company keeps its money in against the one it is booked in, before anything of the
@@ -13,8 +14,13 @@ package actor CurrencyCheck {
     private let clock: WorkClock
     private let logger: Logger
     private var agreedAt: Instant?
+    private var failed: (at: Instant, error: any Error)?
+    /// Many ask at once, when a poller begins: one call answers them all.
+    private let turn = SoloTurn()
 
     private static let period = Duration.seconds(86_400)
+    /// So long the answer of who asked before holds for those who waited behind them.
+    private static let failurePeriod = Duration.seconds(1)
 
     /// - Parameter base: what the company's organisation keeps its books in.
     package init(company: CompanySettings, base: String, client: KountaClient, clock: WorkClock, logger: Logger) {
@@ -30,7 +36,28 @@ package actor CurrencyCheck {
     ///
     /// - Throws: ``ForeignCurrency``; and ``KountaError`` where Kounta could not be asked: it is asked again.
     package func check() async throws {
-        if let agreedAt, clock.now() < agreedAt.adding(Self.period) { return }
+        if isAgreed { return }
+        await turn.take()
+        let result: Result<Void, any Error>
+        do { result = .success(try await checkInTurn()) } catch { result = .failure(error) }
+        await turn.giveBack()
+        try result.get()
+    }
+
+    private var isAgreed: Bool { agreedAt.map { clock.now() < $0.adding(Self.period) } ?? false }
+
+    private func checkInTurn() async throws {
+        try Task.checkCancellation()
+        if isAgreed { return }
+        if let failed, clock.now() < failed.at.adding(Self.failurePeriod) { throw failed.error }
+        do { try await ask() } catch {
+            try Task.checkCancellation()
+            failed = (clock.now(), error)
+            throw error
+        }
+    }
+
+    private func ask() async throws {
         var found: String?
         do { found = try await client.record().currency } catch KountaError.notFound {
         } catch KountaError.answered(let status, _) where (400..<500).contains(status) && status != 429 {

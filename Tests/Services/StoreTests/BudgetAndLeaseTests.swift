@@ -115,6 +115,24 @@ struct BudgetAndLeaseTests {
             let earlier = PollPosition(readUntil: Instant(secondsSince1970: 50), rescanned: nil)
             try await store.move(earlier, company: company, site: SiteID("1"), lease: held)
             #expect(try await store.position(company: company, site: SiteID("1")) == position)
+            // What is read beside it, by whoever knows less of the cursor, is noted, and is no look for what is new.
+            let site = SiteID("1")
+            let polled = try #require(try await store.venueReadings()[company]?[site]?.polled)
+            let beside = PollPosition(
+                readUntil: Instant(secondsSince1970: 50), rescanned: Instant(secondsSince1970: 70),
+                sideListsRead: Instant(secondsSince1970: 80))
+            try await store.note(beside, company: company, site: site, lease: held)
+            try await store.note(earlier, company: company, site: site, lease: held)
+            let both = PollPosition(
+                readUntil: position.readUntil, rescanned: beside.rescanned, sideListsRead: beside.sideListsRead)
+            #expect(try await store.position(company: company, site: site) == both)
+            #expect(try await store.venueReadings()[company]?[site]?.polled == polled)
+            try await store.move(earlier, company: company, site: site, lease: held)
+            #expect(try await store.position(company: company, site: site) == both)
+            #expect(try #require(try await store.venueReadings()[company]?[site]?.polled) > polled)
+            await #expect(throws: LeaseLost.self) {
+                try await store.note(beside, company: company, site: site, lease: first)
+            }
             try await store.giveBack(held)
             #expect(try await store.acquire("poller/harbour", for: .seconds(60)) != nil)
         }

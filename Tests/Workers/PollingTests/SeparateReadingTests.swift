@@ -74,6 +74,15 @@ struct SeparateReadingTests {
         }
     }
 
+    @Test("all readings of all venues ask once for the company's currency, between them")
+    func currency() async throws {
+        try await ScanWorld.with("currency_once") { world in
+            try await world.polling { _ = await world.pauses.wait(for: 9) }
+            let calls = try await world.till.call(.get, "/_control/counters")?["calls"]
+            #expect(calls?[key: "GET /v1/companies/{id}"]?.integer == 1, "\(calls.debugDescription)")
+        }
+    }
+
     @Test("an account that was paid is read though the deleted orders are not listed and another account is not shown")
     func accounts() async throws {
         try await ScanWorld.with("accounts_apart") { world in
