@@ -81,4 +81,48 @@ struct DeskPolledTests {
             try await running.wait(number) { try await running.invoiceNumbers().contains(number) }
         }
     }
+
+    /// The causes that lie in the till's own records; the others are Xero's, or the fleet's.
+    @Test("a wrong total, an unknown tax, a record that is too large and one that breaks off, all from the till")
+    func classes() async throws {
+        let configuration = try DutyConfiguration("polled-classes")
+        defer { configuration.remove() }
+        try await RunningFleet.with(
+            "polled-classes", configuration: configuration.path,
+            environment: [
+                "TILLBRIDGE_DESK_PROBE_INTERVAL": "1h", "TILLBRIDGE_MAPPING_RECORD_BYTES_MAX": "3000",
+                "TILLBRIDGE_POLLING_RESCAN_INTERVAL": "1s", "TILLBRIDGE_POLLING_RESCAN_WINDOW": "3650d",
+            ]
+        ) { running in
+            let desk = DeskRunning(running: running, messages: Messages(run: running.fleet.run))
+            let till = running.fleet.kounta
+            let note = "{\"notes\":\"\(String(repeating: "x", count: 4000))\","
+            try await till.post(
+                "/_control/faults",
+                #"{"match":{"path":"/companies/162/orders/1304"},"action":{"status":200,"body":"{\"id\":1304,\"tot"}}"#)
+            for order in [
+                TillOrder(1300, 1230).json,
+                TillOrder(1301, 1230).json.replacing("\"total\":12.30", with: "\"total\":12.305"),
+                TillOrder(1302, 1230).json.replacing("\"rate\":0.1}", with: "\"rate\":0.15}"),
+                note + TillOrder(1303, 1230).json.dropFirst(), TillOrder(1304, 1230).json,
+            ] { try await till.post("/_control/orders", order) }
+            try await running.fleet.startWorkers(running.fleet.usualWorkers)
+            try await desk.waitForLetters(4)
+            let letters = try await desk.letters("source_id,class")
+            let classes = letters.sorted { $0["source_id"] ?? "" < $1["source_id"] ?? "" }
+            #expect(classes.map { $0["class"] } == ["value", "mapping", "too_large", "parse"], "\(classes)")
+            try await running.wait("the neighbour") { try await desk.books() == ["HBR-1300 12.30 due 0.00"] }
+            // Put right where each is wrong: two in the till, one in the mapping, one by a larger bound.
+            try await till.post("/_control/edit/1301", #"{"total":12.30}"#)
+            try await till.delete("/_control/faults")
+            try await till.post("/_control/edit/1304", #"{"sale_number":"T1-1304B"}"#)
+            try configuration.write(taxes: ["0.1", "0.15"], lakesideCallsPerDay: 5000)
+            try await running.restart("mapper", environment: ["TILLBRIDGE_MAPPING_RECORD_BYTES_MAX": "30000"])
+            for name in ["mapping", "too_large"] {
+                let replay = try await desk.desk("replay", "--class", name, "--wait", "--by", "ana")
+                #expect(replay.status == 0, "\(name): \(replay.output)")
+            }
+            try await desk.waitForBooks((1300...1304).map { "HBR-\($0) 12.30 due 0.00" })
+        }
+    }
 }
