@@ -34,9 +34,9 @@ package protocol DayStore: Sendable {
     func takeIn(
         _ takings: DayTakings, at moment: Instant, _ entries: @Sendable (DayKey, [[UInt8]]) throws -> [DayEntry]
     ) async throws
-    /// Has a day's document that was sent from the desk ready for its writers. One that the ledger refused is made anew,
-    /// under its number, of the day's records, as far as no later document of the day builds on it; a payment that was
-    /// refused goes to the account that the mapping in effect names. Anything else stays as it is.
+    /// Has a day's document that was sent from the desk ready for its writers. One that the ledger refused is made
+    /// anew, under its number, of the day's records, as far as no later document of the day builds on it; a payment
+    /// that was refused goes to the account that the mapping in effect names. Anything else stays as it is.
     func repost(
         _ document: DocumentID, of key: DayKey, at moment: Instant, _ making: DayMaking
     ) async throws -> RepostedDay

@@ -28,8 +28,8 @@ extension PostgresStore {
     }
 
     /// Refused payments of a turn's document go to the account that the mapping in effect names for what they are made
-    /// of, where it is one account; and what the day remembers as booked with them. A payment in which an earlier one is
-    /// taken back stays: that money is where it was paid.
+    /// of, where it is one account; and what the day remembers as booked with them. A payment in which an earlier one
+    /// is taken back stays: that money is where it was paid.
     ///
     /// - Parameter ofRefunds: where the turn has a document of refunds and one of sales, which of them it is.
     static func moveRefusedPayments(

@@ -18,7 +18,7 @@ extension PostgresStore {
                     .texts([takings.organisation.text]), .texts([takings.venue]), .texts([takings.mode.rawValue]),
                 ])
             let before = try Self.day(ofTakings: takings, session)
-            let days = [before, key].compactMap(\.self).reduce(into: [DayKey]()) { if !$0.contains($1) { $0.append($1) } }
+            let days = before.map { $0 == key ? [key] : [$0, key] } ?? [key]
             // Before anything of them is read: two registers' takings may come at the same moment.
             try Self.lock(days, session)
             let isNews = try Self.store(takings, session)

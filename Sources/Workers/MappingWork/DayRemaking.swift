@@ -93,7 +93,8 @@ extension OutdatedEntries {
 extension MapperService {
     /// Has a day's document made anew that was sent from the desk.
     ///
-    /// - Returns: what follows: a message for the writers of each document, and records that go through the mapper again.
+    /// - Returns: what follows: a message for the writers of each document, and records that go through the mapper
+    ///   again.
     func repost(_ message: DayMessage, _ current: MappingInEffect.Current) async throws -> [OutgoingMessage] {
         guard let books = current.reader.books[VenueKey(company: message.key.company, site: message.key.site)]
         else { return [] }

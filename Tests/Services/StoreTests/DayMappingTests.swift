@@ -195,7 +195,7 @@ struct DayMappingTests {
         }
     }
 
-    @Test("an adjustment takes back what was booked where it was booked, and books what is new by the mapping in effect")
+    @Test("an adjustment takes back what was booked where it was booked, and maps what is new by what is in effect")
     func adjustment() async throws {
         try await with("adjustment") { booking in
             let orders = ["1", "2"].map { order($0, 1000, by: 1) }
