@@ -123,17 +123,8 @@ package struct MapperService: Service {
         var verdicts: [(message: IncomingMessage, verdict: Verdict)] = []
         var decided: [DecidedOrder] = []
         for (message, reading) in readings {
-            if case .takings(let takings) = reading {
-                verdicts.append((message, try await takeIn(takings, current)))
-                continue
-            }
-            if case .day(let day) = reading {
-                following += try await repost(day, current)
-                verdicts.append((message, .done))
-                continue
-            }
             guard case .mapped(let mapped) = reading else {
-                verdicts.append((message, reading.verdict))
+                verdicts.append((message, try await verdict(ofNoOrder: reading, current, &following)))
                 continue
             }
             if let taken = summarised[mapped.key] {
@@ -168,6 +159,17 @@ package struct MapperService: Service {
         pass(.mapperAcknowledged)
         report(verdicts, created: following.count, took: .now - start)
         for (_, reading) in readings where reading.hasWarnings { warnings.tell(reading.warnings, now: clock.now()) }
+    }
+
+    private func verdict(
+        ofNoOrder reading: Reading, _ current: MappingInEffect.Current, _ following: inout [OutgoingMessage]
+    ) async throws -> Verdict {
+        switch reading {
+        case .takings(let takings): return try await takeIn(takings, current)
+        case .day(let day): following += try await repost(day, current)
+        case .mapped, .needless, .parked, .unreadable: break
+        }
+        return reading.verdict
     }
 
     /// The batch may hold two versions of one order: what was read at the till later is what counts, however they were

@@ -3,7 +3,7 @@ import NIOHTTP1
 import Testing
 import XeroSimulator
 
-@Suite(.timeLimit(.minutes(1))) struct FaultTests {
+@Suite(.timeLimit(.minutes(5))) struct FaultTests {
     @Test("the first answer is replayed under its key, and the effect happens once")
     func replay() async throws {
         try await withSimulator { world in
