@@ -82,7 +82,8 @@ extension ChaosPlan {
     }
 
     private mutating func add(_ fault: Fault, _ numbers: inout SeededNumbers) {
-        events.append(Event(at: .milliseconds(200 + numbers.below(4_500)), fault: fault))
+        let at = Duration.milliseconds(200 + numbers.below(4_500))
+        events.append(Event(at: max(at, fault.earliest), fault: fault))
     }
 
     /// A trap, and what it takes for anybody to pass there.

@@ -168,7 +168,7 @@ struct ChaosRun {
     private func takeUpRest(_ fleet: Fleet, _ watch: ChaosWatch, _ links: ChaosLinks) async throws -> [String] {
         // One that is told to end while it starts gives back what it has just been handed: then there is another.
         for _ in 0..<3 {
-            guard try await !watch.queued().isEmpty else { return [] }
+            guard try await isLeft(watch) else { return [] }
             let next = ChaosWorkers(fleet: fleet, plan: plan.withoutFaults, links: links) { _ in }
             await next.start()
             let start = ContinuousClock.now
@@ -180,6 +180,18 @@ struct ChaosRun {
             if !problems.isEmpty { return problems }
         }
         return []
+    }
+
+    /// The broker shows what an ended worker held only when it has noticed that its connection is gone.
+    private static let givingBackMax = Duration.seconds(2)
+
+    private func isLeft(_ watch: ChaosWatch) async throws -> Bool {
+        let start = ContinuousClock.now
+        repeat {
+            if try await !watch.queued().isEmpty { return true }
+            try await Task.sleep(for: .milliseconds(100))
+        } while .now - start < Self.givingBackMax
+        return false
     }
 
     /// Waits until the fleet has nothing left to do.
