@@ -60,7 +60,7 @@ struct OrderFailure: Sendable {
 }
 
 extension UnreadOrder {
-    /// Whether it need not be asked for now: unless its row has changed since.
+    /// Whether its next try is still to come, its row being as it was.
     func rests(_ asked: AskedOrder, at now: Instant) -> Bool { rowHash == asked.hash && nextTry > now }
 }
 

@@ -82,8 +82,7 @@ extension ChaosPlan {
     }
 
     private mutating func add(_ fault: Fault, _ numbers: inout SeededNumbers) {
-        let at = Duration.milliseconds(200 + numbers.below(4_500))
-        events.append(Event(at: max(at, fault.earliest), fault: fault))
+        events.append(Event(at: .milliseconds(200 + numbers.below(4_500)), fault: fault))
     }
 
     /// A trap, and what it takes for anybody to pass there.

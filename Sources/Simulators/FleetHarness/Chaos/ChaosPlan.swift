@@ -52,11 +52,6 @@ struct ChaosPlan: Sendable {
         case restart(ChaosServers.Server, hard: Bool)
     }
 
-    /// RabbitMQ 3.10 writes its list of quorum queues up to three seconds late: of one that it made just before it was
-    /// killed it knows the name afterwards and no member, and nobody can read from it until it is deleted. That is
-    /// nothing a fleet could prove about itself.
-    static let queuesAreWritten = Duration.seconds(4)
-
     struct Event: Sendable, CustomStringConvertible {
         /// After the workers' start.
         let at: Duration
@@ -116,12 +111,5 @@ extension ChaosPlan.Fault {
         case .corrections(let count): "\(count) booked orders become another amount, are deleted or given back"
         case .restart(let server, let hard): "\(server.rawValue) \(hard ? "is killed" : "stops") and starts again"
         }
-    }
-}
-
-extension ChaosPlan.Fault {
-    /// After the workers' start.
-    var earliest: Duration {
-        if case .restart(.rabbitmq, hard: true) = self { ChaosPlan.queuesAreWritten } else { .zero }
     }
 }
