@@ -30,6 +30,7 @@ extension AMQPConnection {
             }
         } catch {
             consuming[number] = nil
+            if error.code == .timedOut { silentQueue.withLock { $0 = queue } }
             throw error
         }
         turn()

@@ -14,6 +14,8 @@ package actor AMQPConnection {
     nonisolated let end = Signal<AMQPError>()
     nonisolated let onEvent: @Sendable (AMQPEvent) -> Void
     nonisolated let window: Int
+    /// The queue that was to be consumed and for which the broker had no answer, if that has ended the connection.
+    nonisolated let silentQueue = Locked<String?>(nil)
 
     var wire: Wire
     var heartbeat: Duration

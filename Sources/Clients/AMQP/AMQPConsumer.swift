@@ -2,22 +2,26 @@ import Threads
 
 /// Consumes over a connection of its own (an alarm that stops publishers must not stop acknowledgements) that is
 /// replaced whenever it ends. Subscriptions outlive their connections.
+///
+/// A queue for which the broker does not answer (a quorum queue without a leader) ends the connection that asked for
+/// it. From then on that queue has a connection to itself, so that it ends nobody else's again.
 package final class AMQPConsumer: Sendable {
     private struct State: Sendable {
-        var connection: AMQPConnection?
-        var subscriptions: [AMQPSubscription] = []
-        /// Takes subscriptions to (re)start on the present connection, with whether to pause first.
-        var requests: AsyncStream<(AMQPSubscription, isAgain: Bool)>.Continuation?
+        /// Of the queues that were silent once. No more than there are queues.
+        var apart: [String: ConsumingLane] = [:]
+        /// Takes lanes to run.
+        var lanes: AsyncStream<ConsumingLane>.Continuation?
         var isClosed = false
     }
 
-    private let reconnecting: Reconnecting
+    private let shared: ConsumingLane
+    private let makeLane: @Sendable (_ queue: String) -> ConsumingLane
     private let state = Locked(State())
     private let onEvent: @Sendable (AMQPEvent) -> Void
-    private let backoff: AMQPBackoff
 
     /// - Parameters:
     ///   - topology: declared after every connecting, and before a cancelled subscription starts again.
+    ///   - connectTimeout: for connecting, and for every answer the broker owes, that to a new subscription included.
     ///   - onEvent: must not block; see ``AMQPEvent``.
     package init(
         endpoint: AMQPEndpoint, name: String, topology: AMQPTopology = AMQPTopology(),
@@ -25,19 +29,35 @@ package final class AMQPConsumer: Sendable {
         reconnect: AMQPBackoff = AMQPBackoff(), onEvent: @escaping @Sendable (AMQPEvent) -> Void = { _ in }
     ) {
         self.onEvent = onEvent
-        backoff = reconnect
-        reconnecting = Reconnecting(
-            endpoint: endpoint, name: name, topology: topology, heartbeat: heartbeat, connectTimeout: connectTimeout,
-            backoff: reconnect, onEvent: onEvent)
+        let silent = SilentQueues()
+        let lane = { @Sendable (name: String, onEvent: @escaping @Sendable (AMQPEvent) -> Void) in
+            ConsumingLane(
+                Reconnecting(
+                    endpoint: endpoint, name: name, topology: topology, heartbeat: heartbeat,
+                    connectTimeout: connectTimeout, backoff: reconnect, onEvent: onEvent),
+                backoff: reconnect, onEvent: onEvent, onSilence: { silent.consumer?.setApart($0) })
+        }
+        shared = lane(name, onEvent)
+        makeLane = { queue in lane("\(name) \(queue)") { event in Self.tell(event, of: queue, onEvent) } }
+        silent.consumer = self
     }
 
     /// Keeps it connected and its subscriptions alive until the task is cancelled or ``close()`` is called.
     package func run() async {
-        await reconnecting.run { connection in await self.serve(connection) }
-        stopAll()
+        let (lanes, continuation) = AsyncStream.makeStream(of: ConsumingLane.self)
+        state.withLock { $0.lanes = continuation }
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                await self.shared.run()
+                continuation.finish()
+            }
+            for await lane in lanes { group.addTask { await lane.run() } }
+            await closeApart()
+        }
     }
 
-    package var isReady: Bool { state.withLock { $0.connection?.isEnded == false } }
+    /// Whether the shared connection stands. A queue apart is told of by ``AMQPEvent/subscribeFailed``.
+    package var isReady: Bool { shared.isReady }
 
     /// A new subscription, which starts as soon as there is a connection: with no more than `prefetch` deliveries (1 to
     /// 2,000) unsettled at once.
@@ -46,89 +66,65 @@ package final class AMQPConsumer: Sendable {
         let subscription = AMQPSubscription(queue: queue, prefetch: Int(prefetch)) { [weak self] subscription, error in
             self?.ended(subscription, error)
         }
-        let isClosed = state.withLock { state -> Bool in
-            state.subscriptions.removeAll { $0.isStopped }
-            guard !state.isClosed else { return true }
-            state.subscriptions.append(subscription)
-            state.requests?.yield((subscription, isAgain: false))
-            return false
+        // Under the lock: a queue that is set apart at this moment takes it along, or is found apart.
+        let isTaken = state.withLock { state in
+            !state.isClosed && (state.apart[queue] ?? shared).add(subscription)
         }
-        if isClosed { await subscription.stop() }
+        if !isTaken { await subscription.stop() }
         return subscription
     }
 
     /// Ends every subscription, sends the acknowledgements that were made, disconnects; `run` returns. What is
     /// unsettled goes back to its queue.
     package func close() async {
-        stopAll()
-        reconnecting.closing.fire(true)
-        let connection = state.withLock { $0.connection }
-        await connection?.close()
+        await closeApart()
+        await shared.close()
     }
 
-    private func stopAll() {
-        let subscriptions = state.withLock { state in
+    private func closeApart() async {
+        let lanes = state.withLock { state in
             state.isClosed = true
-            return state.subscriptions
+            return Array(state.apart.values)
         }
-        for subscription in subscriptions { subscription.endWithoutBroker() }
+        for lane in lanes { await lane.close() }
     }
 
-    private func serve(_ connection: AMQPConnection) async {
-        let (requests, continuation) = AsyncStream.makeStream(of: (AMQPSubscription, isAgain: Bool).self)
+    /// A queue gets a connection to itself, for as long as this consumer lives.
+    private func setApart(_ queue: String) {
         state.withLock { state in
-            state.connection = connection
-            state.requests = continuation
-            for subscription in state.subscriptions { continuation.yield((subscription, isAgain: false)) }
-        }
-        await withDiscardingTaskGroup { group in
-            group.addTask {
-                _ = await connection.waitUntilEnded()
-                continuation.finish()
-            }
-            for await (subscription, isAgain) in requests {
-                group.addTask { await self.start(subscription, on: connection, isAgain: isAgain) }
-            }
-            group.cancelAll()
-        }
-        state.withLock { state in
-            state.connection = nil
-            state.requests = nil
-        }
-        // Does nothing if it ended by itself.
-        await connection.close()
-    }
-
-    /// Starts a subscription, again and again with backoff until it stands or the connection ends.
-    private func start(_ subscription: AMQPSubscription, on connection: AMQPConnection, isAgain: Bool) async {
-        var attempt = 1
-        var needsTopology = isAgain
-        if isAgain { try? await Task.sleep(for: backoff.delay(attempt: attempt)) }
-        while !Task.isCancelled, !connection.isEnded, !subscription.isStopped {
-            do throws(AMQPError) {
-                if needsTopology { try await connection.declare(reconnecting.topology) }
-                try await connection.consume(
-                    queue: subscription.queue, prefetch: UInt16(subscription.prefetch), sink: subscription,
-                    willStart: { subscription.attach(connection, channel: $0, epoch: $1) })
-                onEvent(.subscribed(queue: subscription.queue))
-                // Stopped while it started: nobody would settle what comes.
-                if subscription.isStartUnwanted { await subscription.stop() }
-                return
-            } catch {
-                if connection.isEnded { return }
-                let pause = backoff.delay(attempt: attempt)
-                attempt += 1
-                needsTopology = true
-                onEvent(.subscribeFailed(queue: subscription.queue, error, retryIn: pause))
-                // Cancelled: the loop's condition sees it.
-                try? await Task.sleep(for: pause)
-            }
+            guard !state.isClosed, state.apart[queue] == nil, let lanes = state.lanes else { return }
+            let lane = makeLane(queue)
+            for subscription in shared.remove(queue: queue) where !subscription.isStopped { _ = lane.add(subscription) }
+            state.apart[queue] = lane
+            lanes.yield(lane)
         }
     }
 
     /// The broker ended a subscription while the connection goes on.
     private func ended(_ subscription: AMQPSubscription, _ error: AMQPError) {
         onEvent(.consumerCancelled(queue: subscription.queue))
-        _ = state.withLock { $0.requests?.yield((subscription, isAgain: true)) }
+        let lane = state.withLock { $0.apart[subscription.queue] } ?? shared
+        lane.restart(subscription)
+    }
+
+    /// A connection that serves one queue is that queue's affair: whether it stands is told as whether it is read.
+    private static func tell(_ event: AMQPEvent, of queue: String, _ onEvent: @Sendable (AMQPEvent) -> Void) {
+        switch event {
+        case .connecting, .connected, .blocked, .unblocked: break
+        case .disconnected(let error, let retry): onEvent(.subscribeFailed(queue: queue, error, retryIn: retry))
+        case .consumerCancelled, .subscribeFailed, .subscribed: onEvent(event)
+        }
+    }
+}
+
+/// Leads back to the consumer, which does not exist yet when its lanes are made.
+private final class SilentQueues: Sendable {
+    private let state = Locked<WeakConsumer>(WeakConsumer())
+
+    private struct WeakConsumer: Sendable { weak var consumer: AMQPConsumer? }
+
+    var consumer: AMQPConsumer? {
+        get { state.withLock { $0.consumer } }
+        set { state.withLock { $0.consumer = newValue } }
     }
 }

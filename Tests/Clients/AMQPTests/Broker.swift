@@ -49,6 +49,19 @@ enum Broker {
         await cleanUp(connection, queue)
     }
 
+    /// Waits without holding one of the pool's few threads.
+    static func run(_ tool: String, _ arguments: String...) async throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: tool)
+        process.arguments = arguments
+        process.standardOutput = FileHandle.nullDevice
+        let status: Int32 = try await withCheckedThrowingContinuation { continuation in
+            process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
+            do { try process.run() } catch { continuation.resume(throwing: error) }
+        }
+        try #require(status == 0)
+    }
+
     private static func cleanUp(_ connection: AMQPConnection, _ queue: String) async {
         if let again = try? await connect() {
             try? await again.deleteQueue(queue)
@@ -152,4 +165,13 @@ func take(_ count: Int, from subscription: AMQPSubscription) async throws -> [AM
         taken += batch
     }
     return taken
+}
+
+extension Result where Success == Void, Failure == any Error {
+    init(_ work: () async throws -> Void) async {
+        do {
+            try await work()
+            self = .success(())
+        } catch { self = .failure(error) }
+    }
 }

@@ -125,7 +125,7 @@ struct FaultTests {
             let consumer = AMQPConsumer(endpoint: try Broker.endpoint, name: "alarm", topology: topology)
             try await withPublisher(publisher) { () async throws in
                 try await publisher.publish(messages(3, to: queue))
-                try await run(control, "set_vm_memory_high_watermark", "0.00001")
+                try await Broker.run(control, "set_vm_memory_high_watermark", "0.00001")
                 // The broker tells once somebody publishes.
                 async let first: Void = publisher.publish(messages(1, to: queue, first: 3))
                 await log.wait { $0.contains { if case .blocked = $0 { true } else { false } } }
@@ -145,7 +145,7 @@ struct FaultTests {
                 }
                 async let second: Void = publisher.publish(messages(1, to: queue, first: 4))
                 // Whatever happened: every other test's publishers wait for the end of the alarm.
-                try await run(control, "set_vm_memory_high_watermark", "0.4")
+                try await Broker.run(control, "set_vm_memory_high_watermark", "0.4")
                 try consumed.get()
                 await log.wait { $0.contains { if case .unblocked = $0 { true } else { false } } }
                 try await first
@@ -165,27 +165,5 @@ struct FaultTests {
         } catch where error.code == .timedOut || error.code == .blocked {
             return false
         }
-    }
-
-    /// Waits without holding one of the pool's few threads.
-    private func run(_ tool: String, _ arguments: String...) async throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: tool)
-        process.arguments = arguments
-        process.standardOutput = FileHandle.nullDevice
-        let status: Int32 = try await withCheckedThrowingContinuation { continuation in
-            process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
-            do { try process.run() } catch { continuation.resume(throwing: error) }
-        }
-        try #require(status == 0)
-    }
-}
-
-extension Result where Success == Void, Failure == any Error {
-    fileprivate init(_ work: () async throws -> Void) async {
-        do {
-            try await work()
-            self = .success(())
-        } catch { self = .failure(error) }
     }
 }
