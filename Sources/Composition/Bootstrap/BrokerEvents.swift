@@ -27,8 +27,10 @@ enum BrokerEvents {
         case .subscribeFailed(let queue, let error, let retry):
             health.set(queue, waitingFor: "the queue \(queue): \(error)")
             logger.warning(
-                "cannot read queue \(queue): \(error); next try in \(retry). If it lasts, the queue has no leader: \
-                restart the broker's node, or delete the queue if it is empty (it is declared anew)")
+                """
+                cannot read queue \(queue): \(error); next try in \(retry). If it lasts, the queue has no leader: \
+                restart the broker's node, or delete the queue if it is empty (it is declared anew)
+                """)
         case .subscribed(let queue): health.set(queue, waitingFor: nil)
         }
     }

@@ -52,16 +52,20 @@ extension PostgresStore {
         return (number, original)
     }
 
-    /// What credit notes of their own have given back of a sale, whichever of its numbers they name.
+    /// What credit notes of their own have given back of a sale, whichever of its numbers they name. One that was taken
+    /// back itself gives nothing back.
     static func givenBack(
         of numbers: [DocumentNumber], _ organisation: OrganisationKey, except id: String = "",
         _ session: PostgresSession
     ) throws -> Money {
         let rows = try session.query(
             """
-            SELECT coalesce(sum(total), 0) AS given FROM document
-             WHERE original = ANY($1) AND organisation = $2 AND source_id <> $3 AND slot = 'sale'
-               AND state NOT IN ('withdrawn', 'voided', 'refused')
+            SELECT coalesce(sum(d.total), 0) AS given FROM document AS d
+             WHERE d.original = ANY($1) AND d.organisation = $2 AND d.source_id <> $3 AND d.slot = 'sale'
+               AND d.state NOT IN ('withdrawn', 'voided', 'refused')
+               AND NOT EXISTS (SELECT FROM document AS r
+                                WHERE r.organisation = d.organisation AND r.number = d.number || '-x'
+                                  AND r.slot LIKE 'reversal %' AND r.state NOT IN ('withdrawn', 'voided', 'refused'))
             """, [.texts(numbers.map(\.text)), .text(organisation.text), .text(id)])
         return try rows.first.map { try Money(stored: $0.numeric("given")) } ?? .zero
     }

@@ -80,6 +80,8 @@ struct OrderPosting {
         made.reason = reason
         made.revision = document.number.revision
         if document.kind == .creditNote, document.slot == .sale { made.original = original }
+        // What it settles of the order's own later revision must be found when that one is taken away.
+        if document.kind == .creditNote, case .reversal = document.slot { made.original = number }
         return made
     }
 }

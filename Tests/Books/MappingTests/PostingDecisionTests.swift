@@ -188,17 +188,6 @@ private enum Before {
         }
     }
 
-    @Test("what is settled by allocation cannot be taken back by itself: parked with both figures")
-    func allocated() {
-        var standing = Before.standing(.written, Before.onAccount)
-        standing.credited = Money(cents: 500)
-        let steps = locked.steps(for: .deleted, standing: [standing])
-        #expect(steps.map(\.description) == ["park"])
-        #expect(steps[0].reason.contains("5.00") && steps[0].reason.contains("20.00"))
-        let open = PostingDecision().steps(for: .deleted, standing: [standing])
-        #expect(open.map(\.description) == ["unallocate HBR-5000000001", "void HBR-5000000001"])
-    }
-
     private func refusedReversal(_ order: Order = Before.order()) -> StandingDocument {
         var document = Before.document(order)
         (document.kind, document.slot) = (.creditNote, .reversal(0))

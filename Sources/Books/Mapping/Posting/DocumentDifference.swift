@@ -41,7 +41,8 @@ struct DocumentDifference: CustomStringConvertible {
             }
         }
         removesPayments = !missing.isEmpty
-        changesAllocations = old.allocations.map(\.amount) != new.allocations.map(\.amount)
+        // In sum: which documents it settles is the ledger's affair, since a sale may have been posted again meanwhile.
+        changesAllocations = old.allocated != new.allocated
     }
 
     var isNone: Bool { !changesDocument && addedPayments.isEmpty && !removesPayments }

@@ -27,30 +27,78 @@ extension PostingDecision {
         return steps
     }
 
+    /// Takes a document away and puts another in its place, which settles, or is settled by, what stays open of a
+    /// document that could only be taken back.
+    func replace(
+        _ current: StandingDocument, by successor: LedgerDocument, _ reason: String, because why: String
+    ) -> [PostingStep] {
+        var (away, successor) = (takeAway(current, because: why), successor)
+        guard case .create(var reversal)? = away.last?.action else {
+            return away + [PostingStep(.create(successor), reason)]
+        }
+        if reversal.kind == .creditNote, successor.kind == .invoice {
+            let amount = min(reversal.due, successor.due)
+            if amount > .zero {
+                let day = max(reversal.date, successor.date)
+                reversal.allocations.append(
+                    LedgerAllocation(invoice: successor.number, amount: amount, date: day))
+            }
+        } else if reversal.kind == .invoice, successor.kind == .creditNote {
+            successor.allocations = Self.settling(reversal, first: successor.allocations)
+        }
+        away[away.count - 1] = PostingStep(.create(reversal), away[away.count - 1].reason)
+        return away + [PostingStep(.create(successor), reason)]
+    }
+
+    /// What is owed again is settled before what the allocations name.
+    private static func settling(
+        _ owed: LedgerDocument, first allocations: [LedgerAllocation]
+    ) -> [LedgerAllocation] {
+        var left = owed.due
+        var settled: [LedgerAllocation] = []
+        for allocation in allocations {
+            let amount = min(left, allocation.amount)
+            left = left - amount
+            if amount > .zero {
+                settled.append(
+                    LedgerAllocation(invoice: owed.number, amount: amount, date: max(owed.date, allocation.date)))
+            }
+            if allocation.amount > amount {
+                settled.append(
+                    LedgerAllocation(
+                        invoice: allocation.invoice, amount: allocation.amount - amount, date: allocation.date))
+            }
+        }
+        return settled
+    }
+
     /// Where Xero no longer lets a document be changed, one of the other kind takes it back in full: what was paid goes
-    /// back through the same accounts, what was open is settled by allocation.
+    /// back through the same accounts, what was open is settled by allocation. What credit notes had settled stays
+    /// settled, so that much of the new document stays open: the customer's credit, or what they owe again.
     private func takeBack(_ current: StandingDocument, _ why: String) -> [PostingStep] {
         var document = current.document
         let isInvoice = document.kind == .invoice
-        guard current.credited.isZero, document.allocations.isEmpty, isInvoice || document.due.isZero else {
-            let park = Park(
-                .lockedPeriod, "\(why); \(current.number) over \(document.total) is partly settled by allocation "
-                    + "(\(current.credited + document.allocated)), so it cannot be taken back by itself.",
-                remedy: "Post the correction by hand in an open period, then discard this letter.")
-            return [PostingStep(.park(park), park.cause)]
-        }
         let day = locks.open(document.date)
+        let settled = isInvoice ? current.credited : document.allocated
+        let open = document.due - (isInvoice ? settled : .zero)
         document.kind = isInvoice ? .creditNote : .invoice
         document.slot = .reversal(current.revision)
         document.number = DocumentNumber("\(current.number)-x")
         document.payments = document.payments.map(dated)
-        if !current.document.due.isZero {
-            document.allocations = [
-                LedgerAllocation(invoice: current.number, amount: current.document.due, date: day)
-            ]
+        document.allocations = []
+        if isInvoice, open > .zero {
+            document.allocations = [LedgerAllocation(invoice: current.number, amount: open, date: day)]
         }
         (document.date, document.dueDate) = (day, max(day, document.dueDate))
-        let reason = "\(why): \(document.number) takes \(current.number) back."
+        var reason = "\(why): \(document.number) takes \(current.number) back."
+        if settled > .zero {
+            reason += isInvoice
+                ? " Credit notes had settled \(settled) of it, which stays the customer's credit."
+                : " It had settled \(settled), which is owed again."
+        }
+        if !isInvoice, open > .zero {
+            reason += " Its own credit of \(open) was not used: set it against \(document.number) in Xero."
+        }
         document.reasons = [reason]
         return [PostingStep(.create(document), reason)]
     }

@@ -23,7 +23,8 @@ package struct SummarisedSale: Sendable, Hashable {
 /// 3. Xero lets it be changed → **update**; it only got more payments → **pay**;
 /// 4. → **remove payments, void**, and **create** again under the next revision, since a void number stays used;
 /// 5. the period is locked or a payment reconciled → **take back** by a document of the other kind, dated on the first
-///    open day, paid back through the same accounts or allocated; and create again.
+///    open day, paid back through the same accounts or allocated; and create again. What a credit note had settled can
+///    no more be taken apart: so much of what takes it back stays open, to settle what is created again.
 ///
 /// While a writer holds a document its outcome is not known, and everything about it is held back.
 package struct PostingDecision: Sendable {
@@ -214,11 +215,10 @@ package struct PostingDecision: Sendable {
             return [PostingStep(.update(bare), reason)]
                 + (updated.payments.isEmpty ? [] : [PostingStep(.pay(current.number, updated.payments), reason)])
         }
-        let away = takeAway(current, because: "The order changed (\(difference))")
-        if case .park = away.last?.action { return away }
-        return away + [
-            create(wanted, revision: revision, because: "Posted again as the order is now; \(current.number) went.")
-        ]
+        let again = create(
+            wanted, revision: revision, because: "Posted again as the order is now; \(current.number) went.")
+        guard case .create(let successor) = again.action else { return [again] }
+        return replace(current, by: successor, again.reason, because: "The order changed (\(difference))")
     }
 }
 
