@@ -35,8 +35,7 @@ package struct OrderMapping: Sendable {
     package func outcome(for order: Order) throws(Park) -> Outcome {
         try requireBookable(order)
         try requireCustomer(of: order)
-        let (sale, isRefund) = order.oriented()
-        let figures = try SaleFigures(order: sale, isRefund: isRefund, books: books, calendar: calendar)
+        let (sale, isRefund, figures) = try oriented(order)
         var context = context(of: sale, figures)
         let treatment = context.facts.map(books.rules.treatment(of:)) ?? .standard
         switch treatment.action {
@@ -82,6 +81,17 @@ package struct OrderMapping: Sendable {
             }
             return document
         }
+    }
+
+    /// The order with positive amounts, and what they come to. The sign of a refund's lines is that of their sum as
+    /// recorded; where discounts or surcharges on single lines make it the other, only the other adds up.
+    private func oriented(_ order: Order) throws(Park) -> (sale: Order, isRefund: Bool, figures: SaleFigures) {
+        let (sale, isRefund) = order.oriented()
+        let figures = try SaleFigures(order: sale, isRefund: isRefund, books: books, calendar: calendar)
+        guard isRefund, figures.remainder.magnitude > books.roundingMax else { return (sale, isRefund, figures) }
+        let turned = sale.withLinesTurned()
+        let other = try SaleFigures(order: turned, isRefund: isRefund, books: books, calendar: calendar)
+        return other.remainder.magnitude <= books.roundingMax ? (turned, isRefund, other) : (sale, isRefund, figures)
     }
 
     // MARK: what can be booked
@@ -262,18 +272,7 @@ extension Order {
         order.tips = tips.magnitude
         order.totalTax = totalTax?.magnitude
         order.paid = paid?.magnitude
-        if charged.isNegative {
-            order.fixedVariation = -fixedVariation
-            for index in lines.indices {
-                order.lines[index].quantity = -lines[index].quantity
-                order.lines[index].recorded = -lines[index].recorded
-                order.lines[index].recordedTax = lines[index].recordedTax.map { -$0 }
-                order.lines[index].fixedVariation = -lines[index].fixedVariation
-                for modifier in lines[index].modifiers.indices {
-                    order.lines[index].modifiers[modifier].price = lines[index].modifiers[modifier].price.map { -$0 }
-                }
-            }
-        }
+        if charged.isNegative { order = order.withLinesTurned() }
         if paidInAll.isNegative {
             for index in payments.indices {
                 order.payments[index].amount = -payments[index].amount
@@ -281,6 +280,21 @@ extension Order {
             }
         }
         return (order, true)
+    }
+
+    fileprivate func withLinesTurned() -> Order {
+        var order = self
+        order.fixedVariation = -fixedVariation
+        for index in lines.indices {
+            order.lines[index].quantity = -lines[index].quantity
+            order.lines[index].recorded = -lines[index].recorded
+            order.lines[index].recordedTax = lines[index].recordedTax.map { -$0 }
+            order.lines[index].fixedVariation = -lines[index].fixedVariation
+            for modifier in lines[index].modifiers.indices {
+                order.lines[index].modifiers[modifier].price = lines[index].modifiers[modifier].price.map { -$0 }
+            }
+        }
+        return order
     }
 
     /// What the lines come to as they are recorded: for their sign only.

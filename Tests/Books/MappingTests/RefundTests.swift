@@ -39,6 +39,24 @@ import Testing
         #expect(note.reasons.first?.contains("5000000001") == true)
     }
 
+    @Test("a line's own surcharge may turn the sign of what the lines come to", arguments: [1, -1])
+    func turned(sign: Int) throws {
+        var order = refund(total: 1, lines: 1, payments: 1)
+        let minus = sign < 0 ? "-" : ""
+        order.total = decimal("0.27")
+        // 2.44 and 15 % are 2.81; less 2.54.
+        order.lines = [
+            .example("Pie", "\(sign)", "\(minus)2.44"),
+            .example("Voucher", "\(sign)", sign < 0 ? "2.54" : "-2.54"),
+        ]
+        order.lines[0].priceVariation = decimal("1.15")
+        order.payments = [tender("Cash", "0.25")]
+        let note = try #require(try mapping.documents(for: order).first)
+        #expect(note.kind == .creditNote && note.total.cents == 25)
+        #expect(note.lines.map(\.amount.cents) == [281, -254, -2])
+        #expect(note.lines.prefix(2).map(\.quantity.description) == ["1", "1"])
+    }
+
     @Test("a negative total is a refund though nothing else says so")
     func negativeTotal() throws {
         let order = Order.example(total: "-10.00", lines: [.example("Pie", "-1", "-10.00")])

@@ -214,7 +214,9 @@ extension Recipe {
     package var isAmbiguous: Bool {
         let figures = figures
         var readings: Set<[Int64]> = []
-        let totals = [figures.goods, isTipInTotal ? figures.goods + tip : figures.goods - tip]
+        var totals = [figures.goods, isTipInTotal ? figures.goods + tip : figures.goods - tip]
+        // A refund's lines may be written with either sign.
+        if isRefund { totals += totals.map { -$0 } }
         for choice in 0..<16 {
             var sum: Int64 = 0
             // In ten thousandths of a cent.
