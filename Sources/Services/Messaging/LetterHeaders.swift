@@ -22,8 +22,11 @@ extension LetterMark {
 /// The headers a message came with, kept inside its dead letter: the desk shows them, and a message nobody understood
 /// is sent again with just these.
 package enum OriginalHeaders {
-    /// A header frame has 128 kB at most, and the letter's own headers need room beside the original's.
-    private static let bytesMax = 64_000
+    /// A header frame has 131,072 bytes at most; the rest is for the message's id and what the broker adds.
+    private static let bytesMax = 129_000
+    /// Of these so much is for the names of what does not fit.
+    private static let namesMax = 8_000
+    private static let leftOut = "tb-left-out"
 
     private static let messageID = "amqp-message-id"
     private static let contentType = "amqp-content-type"
@@ -38,25 +41,48 @@ package enum OriginalHeaders {
         return headers
     }
 
-    /// What is too large is named, with its size, in place of its value.
-    package static func bounded(_ headers: [String: AMQPField]) -> [String: AMQPField] {
-        var left = bytesMax
+    /// All of them as a rule. Where they do not fit beside the letter's own, the largest are named, each with its size
+    /// in place of its value; and where there is no room for that either, they are counted under `tb-left-out`.
+    ///
+    /// - Parameter own: the letter's own headers, without these.
+    package static func bounded(
+        _ headers: [String: AMQPField], beside own: [String: AMQPField]
+    ) -> [String: AMQPField] {
+        var left = bytesMax - size(.table(own))
+        var named = namesMax
         var result: [String: AMQPField] = [:]
+        var (uncounted, uncountedBytes) = (0, 0)
+        if headers.reduce(5, { $0 + room($1) }) > left { left -= namesMax }
         for (name, field) in headers.sorted(by: { size($0.value) < size($1.value) }) where name != "tb-original" {
-            let size = size(field) + name.utf8.count
-            guard left > 0 else { break }
-            result[name] = size <= left ? field : .string("left out: \(size) bytes")
-            left -= min(size, left)
+            let size = room((name, field))
+            let mark = AMQPField.string("left out: \(size) bytes")
+            if size <= left {
+                result[name] = field
+                left -= size
+            } else if room((name, mark)) <= named {
+                result[name] = mark
+                named -= room((name, mark))
+            } else {
+                uncounted += 1
+                uncountedBytes += size
+            }
         }
+        if uncounted > 0 { result[leftOut] = .string("\(uncounted) more headers, \(uncountedBytes) bytes") }
         return result
     }
 
+    /// A name, its length and a value.
+    private static func room(_ header: (key: String, value: AMQPField)) -> Int {
+        header.key.utf8.count + 1 + size(header.value)
+    }
+
+    /// No less than what the client takes it for when it sends it (nine bytes a value beside its text).
     private static func size(_ field: AMQPField) -> Int {
         switch field {
-        case .string(let text): text.utf8.count + 5
-        case .bytes(let bytes): bytes.count + 5
-        case .table(let fields): fields.reduce(5) { $0 + $1.key.utf8.count + 1 + size($1.value) }
-        case .array(let fields): fields.reduce(5) { $0 + size($1) }
+        case .string(let text): text.utf8.count + 9
+        case .bytes(let bytes): bytes.count + 9
+        case .table(let fields): fields.reduce(9) { $0 + room($1) }
+        case .array(let fields): fields.reduce(9) { $0 + 1 + size($1) }
         case .int, .bool, .timestamp, .decimal, .double, .null: 9
         }
     }

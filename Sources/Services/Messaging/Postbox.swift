@@ -67,7 +67,8 @@ package struct Postbox: Sendable {
 
     private func dead(_ message: IncomingMessage, _ envelope: Envelope, to queue: QueueName) -> OutgoingMessage {
         var envelope = envelope
-        envelope.original = OriginalHeaders.bounded(OriginalHeaders.withProperties(of: message))
+        envelope.original = OriginalHeaders.bounded(
+            OriginalHeaders.withProperties(of: message), beside: envelope.headers)
         return OutgoingMessage(queue: queue, envelope: envelope, body: message.body, messageID: message.messageID)
     }
 }

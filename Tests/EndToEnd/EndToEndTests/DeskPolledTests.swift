@@ -82,6 +82,45 @@ struct DeskPolledTests {
         }
     }
 
+    /// `unknown`: no worker knows why it dies of it, so the broker's tries are all there is to tell.
+    @Test("an order of the till that kills every mapper is told as one, and booked by the first that can take it")
+    func killer() async throws {
+        try await DutyDay.with("polled-killer") { duty in
+            let (desk, running) = (duty.desk, duty.running)
+            let till = running.fleet.kounta
+            for id in 1310...1312 { try await till.post("/_control/orders", TillOrder(id, 1230).json) }
+            try await running.fleet.startWorkers(["poller", "writer", "dead-letter-handler"])
+            var deaths = 0
+            while deaths < 5 {
+                let mapper = try await running.fleet.startWorker(
+                    "mapper", log: "mapper-\(deaths)",
+                    environment: ["TILLBRIDGE_CRASH_AT": "mapper.mapped@\"id\":1311,"])
+                try await running.waitFor("a death or the letter", beside: mapper) {
+                    if !mapper.isRunning { return true }
+                    return try await running.watch.counts().dead > 0
+                }
+                if mapper.isRunning { break }
+                await running.fleet.children.remove(mapper)
+                deaths += 1
+            }
+            #expect(deaths == 3)
+            let letter = try #require(try await desk.letters("class,source_id,cause,venue,amount").first)
+            #expect(letter["class"] == "unknown" && letter["source_id"] == "1311", "\(letter)")
+            #expect(letter["cause"]?.hasPrefix("Three workers died") == true, "\(letter)")
+            let told = try await duty.alert("letter on the desk: unknown")
+            #expect(told.text.contains("12.30 AUD") && told.text.contains("Harbour Bistro"), "\(told.text)")
+            try await running.wait("the neighbours") {
+                try await desk.books() == [1310, 1312].map { "HBR-\($0) 12.30 due 0.00" }
+            }
+            // A version that can take it.
+            try await running.restart("mapper", environment: [:])
+            let replay = try await desk.desk("replay", "--class", "unknown", "--wait", "--by", "ana")
+            #expect(replay.status == 0, "\(replay.output)")
+            try await desk.waitForBooks((1310...1312).map { "HBR-\($0) 12.30 due 0.00" })
+            try await duty.waitForEnd(of: "letter on the desk: unknown")
+        }
+    }
+
     /// The causes that lie in the till's own records; the others are Xero's, or the fleet's.
     @Test("a wrong total, an unknown tax, a record that is too large and one that breaks off, all from the till")
     func classes() async throws {

@@ -139,7 +139,7 @@ struct SetbackTests {
 
 extension RunningFleet {
     /// As ``wait(_:within:until:)``, where `child` may end.
-    fileprivate func waitFor(
+    func waitFor(
         _ what: String, beside child: ChildProcess, within limit: Duration = .seconds(180),
         until condition: () async throws -> Bool
     ) async throws {

@@ -210,13 +210,29 @@ extension Recipe {
     ]
     package static let rates = Dictionary(uniqueKeysWithValues: types.map { ($0.value, $0.key) })
 
-    /// Whether the record can be read in two ways that add up: which of them holds nobody can say.
-    package var isAmbiguous: Bool {
+    /// In how many ways the record can be read so that it adds up: which of them holds nobody can say.
+    package struct Ambiguity {
+        /// The lines' amounts in two ways that come to the total.
+        package var isOfLines: Bool { readings.count > 1 }
+        /// The total with its tips and the total without them both come to what lines hold, the wrong one as near or
+        /// nearer: what was taken is then more or less by the tips.
+        package fileprivate(set) var isOfTips = false
+        fileprivate var readings: Set<[Int64]> = []
+    }
+
+    package var ambiguity: Ambiguity {
         let figures = figures
-        var readings: Set<[Int64]> = []
-        var totals = [figures.goods, isTipInTotal ? figures.goods + tip : figures.goods - tip]
+        var ambiguity = Ambiguity()
+        let other = isTipInTotal ? figures.goods + tip : figures.goods - tip
+        var totals = [figures.goods, other]
         // A refund's lines may be written with either sign.
         if isRefund { totals += totals.map { -$0 } }
+        /// - Parameter first: another way to come to a total: this one counts only where it is as near.
+        func note(_ total: Int64, _ amounts: [Int64], first: Int64? = nil) {
+            func isNear(_ wanted: Int64) -> Bool { abs(wanted - total) <= min(first.map { abs(wanted - $0) } ?? 8, 8) }
+            if totals.contains(where: isNear) { ambiguity.readings.insert(amounts) }
+            if tip != 0, abs(abs(other) - abs(total)) <= abs(stray) { ambiguity.isOfTips = true }
+        }
         for choice in 0..<16 {
             var sum: Int64 = 0
             // In ten thousandths of a cent.
@@ -236,15 +252,13 @@ extension Recipe {
                 amounts.append(cents)
             }
             let total = choice & 8 == 0 ? Self.rounded(sum * variation, over: 10_000) + fixed : sum
-            if totals.contains(where: { abs($0 - total) <= 8 }) { readings.insert(amounts + [total - sum]) }
+            note(total, amounts + [total - sum])
             guard choice & 8 == 0 else { continue }
             // Worked out on lines that are not in whole cents, the order's variation comes to a cent more or less; that
             // counts only where a stray cent brings the order's total as near to it.
             let unrounded = Self.rounded(exact * variation, over: 100_000_000) + fixed
-            if totals.contains(where: { abs($0 - unrounded) <= min(abs($0 - total), 8) }) {
-                readings.insert(amounts + [unrounded - sum])
-            }
+            note(unrounded, amounts + [unrounded - sum], first: total)
         }
-        return readings.count > 1
+        return ambiguity
     }
 }
