@@ -14,11 +14,15 @@ package struct XeroClient: Sendable {
     private let budget: any CallBudget
     private let onCall: @Sendable (_ endpoint: String, _ status: Int, _ duration: Duration) -> Void
 
+    /// A call under a key leaves within so long after it was asked for, or not at all: whoever asked has made sure that
+    /// Xero still knows the key, and will not look for what arrives later.
+    private let leaveMax: Duration
+
     private static let timeout = Duration.seconds(60)
 
     package init(
         organisation: OrganisationKey, http: HTTPClient, base: String, tenant: String?, tokens: any AccessTokens,
-        budget: any CallBudget,
+        budget: any CallBudget, leaveMax: Duration = .seconds(30),
         onCall: @escaping @Sendable (_ endpoint: String, _ status: Int, _ duration: Duration) -> Void
     ) {
         self.organisation = organisation
@@ -27,6 +31,7 @@ package struct XeroClient: Sendable {
         self.tenant = tenant
         self.tokens = tokens
         self.budget = budget
+        self.leaveMax = leaveMax
         self.onCall = onCall
     }
 
@@ -53,15 +58,11 @@ package struct XeroClient: Sendable {
         ).outcome
     }
 
-    /// A call under a key leaves within so long after it was asked for, or not at all: whoever asked has made sure that
-    /// Xero still knows the key, and will not look for what arrives later.
-    private static let leaveMax = Duration.seconds(30)
-
     func reply(
         _ method: HTTPMethod, _ path: String, body: [UInt8]? = nil, idempotencyKey: String? = nil,
         permit: CallPermit? = nil, mediaType: String = "application/json"
     ) async throws -> XeroReply {
-        let until = ContinuousClock.now + Self.leaveMax
+        let until = ContinuousClock.now + leaveMax
         let isLate = { idempotencyKey != nil && .now > until }
         let token: String
         do { token = try await tokens.accessToken() } catch {

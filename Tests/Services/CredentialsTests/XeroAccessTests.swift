@@ -56,7 +56,7 @@ struct XeroAccessTests {
 
     private func client(
         _ world: Surroundings, _ process: Process, tenant: String = Surroundings.harbour,
-        closed: Closures = Closures(), budget: any CallBudget = Unlimited()
+        closed: Closures = Closures(), budget: any CallBudget = Unlimited(), leaveMax: Duration = .seconds(30)
     ) -> XeroClient {
         let book = ConnectionBook(
             store: process.credentials, endpoint: { _ in process.endpoint }, patience: .short,
@@ -64,7 +64,7 @@ struct XeroAccessTests {
         let tokens = TenantTokens(tenant: tenant, title: "harbour", book: book, onClosed: { closed.note($0) })
         return XeroClient(
             organisation: OrganisationKey("harbour"), http: process.http, base: world.base, tenant: tenant,
-            tokens: tokens, budget: budget, onCall: { _, _, _ in })
+            tokens: tokens, budget: budget, leaveMax: leaveMax, onCall: { _, _, _ in })
     }
 
     private func isAnswered(_ outcome: XeroOutcome) -> Bool { if case .answered = outcome { true } else { false } }
@@ -106,6 +106,23 @@ struct XeroAccessTests {
             try await world.change(#""expireTokens":true"#)
             #expect(isAnswered(try await client.call(.get, "/Organisation")))
             #expect(await budget.waited == 3)
+        }
+    }
+
+    @Test("a call under a key for which the token came too late never leaves; one without a key does")
+    func lateUnderKey() async throws {
+        try await Surroundings.with("latekey") { world in
+            let budget = UsedUp()
+            let client = client(world, try await world.process(), budget: budget, leaveMax: .zero)
+            let permit = CallPermit(organisation: OrganisationKey("harbour"), id: nil)
+            let reply = try await client.createPayments(Array(#"{"Payments":[]}"#.utf8), key: "k", permit: permit)
+            guard case .neverSent(let why) = reply.outcome else {
+                Issue.record("\(reply.outcome)")
+                return
+            }
+            #expect(why.contains("too late for the call's key"))
+            #expect(await budget.givenBack == 1)
+            #expect(isAnswered(try await client.call(.get, "/Organisation")))
         }
     }
 
