@@ -77,8 +77,10 @@ package final class AMQPConsumer: Sendable {
     /// Ends every subscription, sends the acknowledgements that were made, disconnects; `run` returns. What is
     /// unsettled goes back to its queue.
     package func close() async {
-        await closeApart()
+        state.withLock { $0.isClosed = true }
+        // First those that the broker answers: for a silent queue this may wait as long as it does for an answer.
         await shared.close()
+        await closeApart()
     }
 
     private func closeApart() async {

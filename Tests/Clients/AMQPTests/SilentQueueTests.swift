@@ -14,6 +14,7 @@ struct SilentQueueTests {
                 let log = EventLog()
                 let consumer = AMQPConsumer(
                     endpoint: try Broker.endpoint, name: "silent", connectTimeout: .seconds(3),
+                    reconnect: AMQPBackoff(initial: .milliseconds(100), max: .seconds(1)),
                     onEvent: { log.note($0) })
                 try await withStopped(silent) { () async throws in
                     try await withConsumer(consumer) { () async throws in

@@ -62,6 +62,52 @@ struct HandlerAwayTests {
         }
     }
 
+    @Test("a queue for which the broker does not answer keeps no letter of the other from being settled")
+    func silent() async throws {
+        try await RunningFleet.with("silent-queue") { running in
+            let (dead, unreadable) = ("\(running.fleet.run).dead", "\(running.fleet.run).unreadable")
+            try await running.fleet.startWorkers(["mapper"])
+            try await running.fleet.waitUntilReady()
+            let messages = Messages(run: running.fleet.run)
+            let total = messages.order(id: "802") { $0.replacing("\"total\":12.30", with: "\"total\":21.30") }
+            try await running.publish([total, messages.order(id: "803", headers: ["tb-version": .int(9)])])
+            try await running.wait("both letters") {
+                // By the counts that are looked at below: they come a few seconds late.
+                try Self.holds(dead) == 1 && Self.holds(unreadable) == 1
+            }
+            try Self.member(of: unreadable, "suspend")
+            let outcome: Result<Void, any Error>
+            do {
+                try await running.fleet.startWorkers(["dead-letter-handler"])
+                try await running.wait("the one letter, settled") {
+                    guard try await running.watch.counts().dead == 1 else { return false }
+                    return try Self.holds(dead) == 0
+                }
+                outcome = .success(())
+            } catch { outcome = .failure(error) }
+            // Whatever happened: a queue that does nothing cannot be deleted.
+            try Self.member(of: unreadable, "resume")
+            try outcome.get()
+            try await running.wait("the other letter") { try await running.watch.counts().dead == 2 }
+            try await running.wait("both settled") {
+                try Self.holds(dead) + Self.holds(unreadable) == 0
+            }
+        }
+    }
+
+    /// Stops the queue's only member, or lets it go on.
+    private static func member(of queue: String, _ what: String) throws {
+        let found = "{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"\(queue)\">>))"
+        _ = try asked("eval", "\(found), sys:\(what)(amqqueue:get_pid(Q)).")
+    }
+
+    /// What waits in a queue and what is in a hand, as the broker counts every few seconds.
+    private static func holds(_ queue: String) throws -> Int {
+        let listed = try JSON(parsing: asked("-q", "list_queues", "name", "messages", "--formatter", "json"))
+        let found = try #require(listed.elements.first { $0["name"]?.string == queue })
+        return Int(try #require(found["messages"]?.integer))
+    }
+
     /// What the broker says of these queues, not what we asked for: no message is dropped for its age or for the length
     /// of its queue, no queue for want of a consumer, and no policy says otherwise.
     private static func nothingExpires(in queues: [String]) async throws {
@@ -103,16 +149,22 @@ struct HandlerAwayTests {
 
     /// As the broker has them; all of `queues`, or the test fails.
     private static func listed(_ queues: [String]) async throws -> [JSON] {
+        let output = try asked("-q", "list_queues", "name", "arguments", "policy", "durable", "--formatter", "json")
+        let listed = try JSON(parsing: output).elements.filter { queues.contains($0["name"]?.string ?? "") }
+        try #require(listed.count == queues.count)
+        return listed
+    }
+
+    private static func asked(_ arguments: String...) throws -> [UInt8] {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try #require(Servers.control))
-        process.arguments = ["-q", "list_queues", "name", "arguments", "policy", "durable", "--formatter", "json"]
+        process.arguments = arguments
         let pipe = Pipe()
         process.standardOutput = pipe
         try process.run()
         let output = Array(pipe.fileHandleForReading.readDataToEndOfFile())
         process.waitUntilExit()
-        let listed = try JSON(parsing: output).elements.filter { queues.contains($0["name"]?.string ?? "") }
-        try #require(listed.count == queues.count)
-        return listed
+        try #require(process.terminationStatus == 0)
+        return output
     }
 }
