@@ -38,7 +38,11 @@ package final class AMQPConsumer: Sendable {
                 backoff: reconnect, onEvent: onEvent, onSilence: { silent.consumer?.setApart($0) })
         }
         shared = lane(name, onEvent)
-        makeLane = { queue in lane("\(name) \(queue)") { event in Self.tell(event, of: queue, onEvent) } }
+        makeLane = { queue in
+            lane("\(name) \(queue)") { event in
+                Self.tell(event, of: queue, isWanted: silent.consumer?.isWanted(queue) ?? false, onEvent)
+            }
+        }
         silent.consumer = self
     }
 
@@ -88,7 +92,10 @@ package final class AMQPConsumer: Sendable {
             state.isClosed = true
             return Array(state.apart.values)
         }
-        for lane in lanes { await lane.close() }
+        // All at once: each may wait for an answer that does not come.
+        await withDiscardingTaskGroup { group in
+            for lane in lanes { group.addTask { await lane.close() } }
+        }
     }
 
     /// A queue gets a connection to itself, for as long as this consumer lives.
@@ -109,11 +116,19 @@ package final class AMQPConsumer: Sendable {
         lane.restart(subscription)
     }
 
+    /// Whether anybody here still reads the queue that was set apart.
+    private func isWanted(_ queue: String) -> Bool { state.withLock { $0.apart[queue]?.isInUse ?? false } }
+
     /// A connection that serves one queue is that queue's affair: whether it stands is told as whether it is read.
-    private static func tell(_ event: AMQPEvent, of queue: String, _ onEvent: @Sendable (AMQPEvent) -> Void) {
+    /// Of a queue that nobody reads any more nothing is amiss.
+    private static func tell(
+        _ event: AMQPEvent, of queue: String, isWanted: Bool, _ onEvent: @Sendable (AMQPEvent) -> Void
+    ) {
         switch event {
-        case .connecting, .connected, .blocked, .unblocked: break
-        case .disconnected(let error, let retry): onEvent(.subscribeFailed(queue: queue, error, retryIn: retry))
+        case .connecting, .blocked, .unblocked: break
+        case .connected: if !isWanted { onEvent(.subscribed(queue: queue)) }
+        case .disconnected(let error, let retry):
+            if isWanted { onEvent(.subscribeFailed(queue: queue, error, retryIn: retry)) }
         case .consumerCancelled, .subscribeFailed, .subscribed: onEvent(event)
         }
     }

@@ -34,6 +34,9 @@ final class ConsumingLane: Sendable {
 
     var isReady: Bool { state.withLock { $0.connection?.isEnded == false } }
 
+    /// Whether a subscription is to be kept alive.
+    var isInUse: Bool { state.withLock { $0.subscriptions.contains { !$0.isStopped } } }
+
     /// Starts it as soon as there is a connection.
     ///
     /// - Returns: false if the lane is closed.

@@ -27,6 +27,9 @@ package enum OriginalHeaders {
     /// Of these so much is for the names of what does not fit.
     private static let namesMax = 8_000
     private static let leftOut = "tb-left-out"
+    private static let mark = "left out: "
+    /// Of a header's name, a message's id: AMQP's short string.
+    private static let nameMax = 255
 
     private static let messageID = "amqp-message-id"
     private static let contentType = "amqp-content-type"
@@ -55,11 +58,12 @@ package enum OriginalHeaders {
         if headers.reduce(5, { $0 + room($1) }) > left { left -= namesMax }
         for (name, field) in headers.sorted(by: { size($0.value) < size($1.value) }) where name != "tb-original" {
             let size = room((name, field))
-            let mark = AMQPField.string("left out: \(size) bytes")
-            if size <= left {
+            let mark = AMQPField.string("\(mark)\(size) bytes")
+            let isName = name.utf8.count <= nameMax
+            if isName, size <= left, areNamesShort(field) {
                 result[name] = field
                 left -= size
-            } else if room((name, mark)) <= named {
+            } else if isName, room((name, mark)) <= named {
                 result[name] = mark
                 named -= room((name, mark))
             } else {
@@ -69,6 +73,20 @@ package enum OriginalHeaders {
         }
         if uncounted > 0 { result[leftOut] = .string("\(uncounted) more headers, \(uncountedBytes) bytes") }
         return result
+    }
+
+    /// A name that is no UTF-8 is longer when it has been read than it was.
+    private static func areNamesShort(_ field: AMQPField) -> Bool {
+        switch field {
+        case .table(let fields): fields.allSatisfy { $0.key.utf8.count <= nameMax && areNamesShort($0.value) }
+        case .array(let fields): fields.allSatisfy(areNamesShort)
+        default: true
+        }
+    }
+
+    /// What is not a header's own value, but stands in place of one that was too large.
+    package static func isMark(_ name: String, _ field: AMQPField) -> Bool {
+        name == leftOut || field.stringValue?.hasPrefix(mark) == true
     }
 
     /// A name, its length and a value.
@@ -81,8 +99,8 @@ package enum OriginalHeaders {
         switch field {
         case .string(let text): text.utf8.count + 9
         case .bytes(let bytes): bytes.count + 9
-        case .table(let fields): fields.reduce(9) { $0 + room($1) }
-        case .array(let fields): fields.reduce(9) { $0 + 1 + size($1) }
+        case .table(let fields): fields.reduce(10) { $0 + room($1) }
+        case .array(let fields): fields.reduce(10) { $0 + 1 + size($1) }
         case .int, .bool, .timestamp, .decimal, .double, .null: 9
         }
     }

@@ -77,7 +77,15 @@ package struct OutgoingMessage: Sendable {
 package protocol Outbox: Sendable {
     /// Returns when **every** message is confirmed by the broker; throws when one may not have arrived. Publishing all
     /// of them again is then right: every effect is idempotent.
+    ///
+    /// - Throws: ``Unsendable`` where one of them would be refused each time.
     func publish(_ messages: [OutgoingMessage]) async throws
+}
+
+/// A message that no frame carries, too large or with a name too long: trying again changes nothing.
+package struct Unsendable: Error, CustomStringConvertible {
+    package let description: String
+    package init(_ description: String) { self.description = description }
 }
 
 /// How many messages wait in a queue, not counting those in a worker's hand.

@@ -47,15 +47,27 @@ package final class RabbitBroker: Sendable, Outbox, QueueDepth {
     package func publish(_ messages: [OutgoingMessage]) async throws {
         guard !messages.isEmpty else { return }
         let start = ContinuousClock.now
-        try await publisher.publish(
-            messages.map { message in
-                AMQPMessage(
-                    exchange: topology.exchange(for: message.queue),
-                    routingKey: message.returnTo ?? topology.name(message.queue),
-                    headers: message.rawHeaders ?? message.envelope.headers, contentType: "application/json",
-                    messageID: message.messageID, expiration: message.wait, body: message.body)
-            })
+        let sent = messages.map { message in
+            AMQPMessage(
+                exchange: topology.exchange(for: message.queue),
+                routingKey: message.returnTo ?? topology.name(message.queue),
+                headers: message.rawHeaders ?? message.envelope.headers, contentType: "application/json",
+                messageID: message.messageID.map(Self.short), expiration: message.wait, body: message.body)
+        }
+        do throws(AMQPError) { try await publisher.publish(sent) } catch {
+            switch error.code {
+            case .messageTooLarge, .invalidMessage: throw Unsendable("\(error)")
+            default: throw error
+            }
+        }
         onConfirm(messages.count, .now - start)
+    }
+
+    /// An id as AMQP carries it: one that is no UTF-8 is longer when it has been read than it was.
+    private static func short(_ id: String) -> String {
+        guard id.utf8.count > 255 else { return id }
+        // Cut at a scalar's border: what is left of one becomes a character of three bytes.
+        return String(decoding: id.utf8.prefix(252), as: UTF8.self)
     }
 
     /// Asked seldom, so on a connection of its own for the moment: a passive look never disturbs a publisher.

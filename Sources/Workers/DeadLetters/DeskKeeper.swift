@@ -110,23 +110,38 @@ package struct DeskKeeper: Service {
     }
 
     private func publish(_ replays: [Replay]) async throws {
-        var messages: [OutgoingMessage] = []
+        var messages: [(id: Int64, message: OutgoingMessage)] = []
         var refused: [(id: Int64, reason: String)] = []
         for replay in replays {
             do throws(NotSendable) {
-                messages.append(
-                    try ReplayMessage.message(replay, prefix: prefix, organisations: organisations))
+                let message = try ReplayMessage.message(replay, prefix: prefix, organisations: organisations)
+                messages.append((replay.mark.letter, message))
             } catch {
                 refused.append((replay.mark.letter, error.description))
             }
         }
+        refused += try await publish(messages)
         try await store.putBack(refused)
-        try await outbox.publish(messages)
         pass(.handlerSent)
         let unsent = Set(refused.map(\.id))
         try await store.recordPublished(replays.map(\.mark.letter).filter { !unsent.contains($0) })
-        metrics.count("tillbridge_dead_letter_replays_total", ["outcome": "sent"], by: messages.count)
+        metrics.count("tillbridge_dead_letter_replays_total", ["outcome": "sent"], by: replays.count - refused.count)
         for (id, reason) in refused { logger.warning("letter \(id) cannot be sent again: \(reason)") }
+    }
+
+    /// One that no frame carries holds up no other.
+    ///
+    /// - Returns: those, with why.
+    private func publish(
+        _ messages: [(id: Int64, message: OutgoingMessage)]
+    ) async throws -> [(id: Int64, reason: String)] {
+        do { try await outbox.publish(messages.map(\.message)) } catch let error as Unsendable {
+            guard messages.count > 1 else { return messages.map { ($0.id, error.description) } }
+            var refused: [(id: Int64, reason: String)] = []
+            for message in messages { refused += try await publish([message]) }
+            return refused
+        }
+        return []
     }
 
     private func tell(_ probing: Probing) {

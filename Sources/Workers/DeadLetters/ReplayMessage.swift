@@ -43,7 +43,7 @@ enum ReplayMessage {
             let added: Set<String> = ["tb-origin", "tb-class", "tb-cause", "tb-remedy", "tb-letter", "tb-replay"]
             var headers = HeaderText.headers(replay.headers).filter {
                 !added.contains($0.key) && !$0.key.hasPrefix("x-")
-                    && !OriginalHeaders.properties.contains($0.key)
+                    && !OriginalHeaders.properties.contains($0.key) && !OriginalHeaders.isMark($0.key, $0.value)
             }
             headers.merge(replay.mark.headers) { $1 }
             message.rawHeaders = headers

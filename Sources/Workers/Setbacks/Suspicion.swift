@@ -123,7 +123,8 @@ extension IncomingMessage {
     /// What tells this message from others when it comes again: its sender's name for it, or, of a short message, what
     /// it says. The mapper's messages to the writers carry no name: they are nothing but a document's id.
     package var identity: String? {
-        if let messageID { return messageID }
-        return body.count <= Self.shortMax ? String(decoding: body, as: UTF8.self) : nil
+        let text = messageID ?? (body.count <= Self.shortMax ? String(decoding: body, as: UTF8.self) : nil)
+        // No text of the database's holds a NUL.
+        return text?.replacing("\0", with: "\u{FFFD}")
     }
 }

@@ -66,4 +66,34 @@ struct OriginalHeadersTests {
         let counted = try #require(Int(left.prefix { $0 != " " }))
         #expect(counted > 0 && whole.count > 800 && whole.count + marks.count + counted == 1_150)
     }
+
+    @Test("a name that grew by being read is counted, and so is a table with one: no letter is held up by it")
+    func longName() {
+        let long = String(repeating: "\u{FFFD}", count: 100)
+        let table = AMQPField.table([long: .int(1)])
+        let kept = OriginalHeaders.bounded(["x": .string("v"), long: .int(1), "y": table], beside: [:])
+        #expect(kept["x"] == .string("v") && kept[long] == nil)
+        #expect(kept["y"]?.stringValue?.hasPrefix("left out") == true)
+        #expect(kept["tb-left-out"]?.stringValue?.hasPrefix("1 more headers") == true)
+        #expect(kept.filter { OriginalHeaders.isMark($0.key, $0.value) }.count == 2)
+    }
+
+    @Test("an id that grew by being read is cut, and the message arrives")
+    func longID() async throws {
+        try await RabbitFixture.withTopology { topology, _ in
+            try await RabbitFixture.withBroker(topology) { broker in
+                let id = "a" + String(repeating: "\u{FFFD}", count: 100)
+                let envelope = Envelope(firstSeen: Instant(secondsSince1970: 7))
+                try await broker.publish([OutgoingMessage(queue: .map, envelope: envelope, body: [], messageID: id)])
+                let inbox = await broker.inbox(.map, prefetch: 1)
+                let message = try #require(try await inbox.nextBatch(max: 1, linger: .zero).first)
+                let read = try #require(message.messageID)
+                #expect(read.utf8.count <= 255 && read.utf8.count > 240 && id.hasPrefix(read.dropLast()))
+                await inbox.acknowledge([message])
+                var large = OutgoingMessage(queue: .map, envelope: envelope, body: [])
+                large.rawHeaders = ["x": .string(String(repeating: "l", count: 200_000))]
+                await #expect(throws: Unsendable.self) { try await broker.publish([large]) }
+            }
+        }
+    }
 }

@@ -23,6 +23,9 @@ import Threads
             /// What publishing a batch takes.
             var takes = Duration.zero
             var settlement = Settlement()
+            /// The letter that no frame carries.
+            var unsendable: Int64?
+            var putBack: [Int64] = []
         }
 
         let state: Locked<State>
@@ -64,6 +67,10 @@ import Threads
         }
 
         func publish(_ messages: [OutgoingMessage]) async throws {
+            let unsendable = state.withLock { $0.unsendable }
+            if messages.contains(where: { $0.envelope.mark?.letter == unsendable && unsendable != nil }) {
+                throw Unsendable("too large")
+            }
             state.withLock { state in
                 state.published.append((state.now, messages.count))
                 // The third takes far longer than any other.
@@ -73,7 +80,9 @@ import Threads
         }
 
         func recordPublished(_ letters: [Int64]) async throws { state.withLock { $0.noted += letters.count } }
-        func putBack(_ letters: [(id: Int64, reason: String)]) async throws {}
+        func putBack(_ letters: [(id: Int64, reason: String)]) async throws {
+            state.withLock { $0.putBack += letters.map(\.id) }
+        }
         func settleReplays() async throws -> Settlement {
             state.withLock { state in
                 defer { state.settlement = Settlement() }
@@ -123,6 +132,17 @@ import Threads
         // What the batches do not divide evenly is lost: fewer letters a second than there are batches in one.
         let seconds = Double(count) / Double(perSecond - perSecond / 250)
         #expect(last.at.since(published[0].at) <= .milliseconds(Int64((seconds + 1) * 1000)))
+    }
+
+    @Test("a letter that no frame carries is put back, and holds up no other of its batch")
+    func unsendable() async throws {
+        let desk = MemoryDesk(queued: 20)
+        desk.state.withLock { $0.unsendable = 7 }
+        try await run(desk, perSecond: 500)
+        desk.state.withLock { state in
+            #expect(state.putBack == [7])
+            #expect(state.published.reduce(0) { $0 + $1.count } == 19 && state.noted == 19)
+        }
     }
 
     @Test("figures are what the desk holds: by class, on their way, the oldest one's age, and what became of replays")
