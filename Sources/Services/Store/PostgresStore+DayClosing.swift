@@ -119,6 +119,9 @@ extension PostgresStore: DayClosingStore {
             if try day.text("state") != UnfinishedDay.State.closing.rawValue {
                 turn.number = Int(try day.int("turn"))
                 let known = try Self.documents(ofTurn: turn.number, place, session)
+                // What an adjustment changed is known until the next is made: should the ledger refuse it, it is made
+                // anew. So there is no next one before it has an outcome.
+                if turn.number > 0, known.contains(where: \.isOnItsWay) { return nil }
                 // One more document over those that the ledger refused would wait for them for ever.
                 if known.isAllRefused { turn.refused = known } else { turn.number += 1 }
             }

@@ -22,6 +22,15 @@ struct DayDocument {
     let isClosed: Bool
 
     var isRefused: Bool { state == .refused && isClosed }
+    /// The ledger may still refuse it.
+    var isOnItsWay: Bool {
+        switch state {
+        case .ready, .claimed, .sent, .uncertain: true
+        case .written: !isClosed
+        case .refused: !isClosed
+        case .withdrawn, .voided: false
+        }
+    }
 }
 
 extension [DayDocument] {

@@ -235,6 +235,31 @@ private enum Before {
         #expect(steps("15.01")[0].reason.contains("15.01") && steps("15.01")[0].reason.contains("15.00"))
     }
 
+    @Test("an edited refund is held against its sale like a new one: nothing is taken back or paid out before that")
+    func edited() throws {
+        guard case .documents(let documents) = refund("5.00", paid: "5.00") else {
+            Issue.record("no refund")
+            return
+        }
+        let original = Before.standing()
+        let sale = SummarisedSale(number: original.number, sold: Money(cents: 2000), givenBack: .zero)
+        for state in [StandingDocument.Standing.waiting, .written] {
+            let standing = [StandingDocument(state, try #require(documents.first))]
+            for decision in [PostingDecision(), locked] {
+                func steps(_ total: String) -> [[String]] {
+                    let version = refund(total, paid: total)
+                    return [
+                        decision.steps(for: version, standing: standing, original: original),
+                        decision.steps(for: version, standing: standing, summarised: sale),
+                    ].map { $0.map(\.description) }
+                }
+                #expect(steps("20.01") == [["park"], ["park"]])
+                #expect(steps("20.00").allSatisfy { $0.last?.hasPrefix("park") == false })
+                #expect(steps("4.00").allSatisfy { $0.last?.hasPrefix("park") == false })
+            }
+        }
+    }
+
     @Test("of a sale inside of a summary no more is given back than is left of it")
     func beyondSummarised() {
         let sale = SummarisedSale(

@@ -280,6 +280,31 @@ struct DayMappingTests {
         }
     }
 
+    @Test("what an adjustment holds is not lost when it is refused after more of the day changed meanwhile")
+    func refusedAdjustment() async throws {
+        try await with("refused_adjustment") { booking in
+            _ = try await booking.store.takeIn([order("1", 1000, by: 1)], at: noon)
+            _ = try await booking.close(Mapper(1))
+            try await booking.answer("D", "written", payments: "written")
+            _ = try await booking.store.takeIn([order("2", 700, by: 1, seen: 1)], at: noon)
+            _ = try await booking.close(Mapper(1))
+            // On its way still: another comes late, and goes again.
+            _ = try await booking.store.takeIn([order("3", 500, by: 1, seen: 2)], at: noon)
+            #expect(try await booking.close(Mapper(1)) == nil)
+            try await booking.answer("D-a1", "refused")
+            _ = try await booking.close(Mapper(1))
+            #expect(try await booking.documents().last == "D-a1 ready: sales-1 12.00; bank-1 12.00 ready")
+            try await booking.answer("D-a1", "refused")
+            var gone = order("3", 500, by: 1, seen: 3)
+            gone.entries = []
+            _ = try await booking.store.takeIn([gone], at: noon)
+            _ = try await booking.close(Mapper(1))
+            #expect(try await booking.documents() == [
+                "D written: sales-1 10.00; bank-1 10.00 written", "D-a1 ready: sales-1 7.00; bank-1 7.00 ready",
+            ])
+        }
+    }
+
     @Test("a summary's refused payment goes to the account that the mapping names now, and is taken back from there")
     func refusedPayment() async throws {
         try await with("refused_payment") { booking in

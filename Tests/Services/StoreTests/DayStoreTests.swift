@@ -172,7 +172,6 @@ struct DayStoreTests {
             #expect(try await day(pool).bool("changed"))
             _ = try await store.takeIn([order("1", 1000, seen: 2)], at: noon)
             #expect(try await !day(pool).bool("changed"))
-
             _ = try await store.takeIn([order("3", 700, seen: 3), order("2", nil, seen: 3)], at: noon)
             let waiting = try await store.unfinishedDays(of: venue, through: friday)
             #expect(waiting.map(\.changedAt) == [noon] && waiting.map(\.state) == [.closed])
@@ -182,6 +181,12 @@ struct DayStoreTests {
             #expect(try await store.unfinishedDays(of: venue, through: friday).isEmpty)
             // An order that comes back as it was before it went.
             _ = try await store.takeIn([order("2", 500, seen: 4)], at: noon)
+            // While an adjustment may still be refused there is no next one; the day stays marked.
+            #expect(try await close(store) == nil)
+            #expect(try await day(pool).bool("changed"))
+            for end in ["'sent'", "'written', xero_id = id, closed_at = now()"] {
+                _ = try await pool.withSession { try $0.execute("UPDATE document SET state = \(end)") }
+            }
             #expect(try await close(store)?.turn == 2)
         }
     }

@@ -57,11 +57,7 @@ package struct PostingDecision: Sendable {
             if own.isEmpty { return [PostingStep(.nothing, "The order was deleted before it was booked.")] }
             return own.flatMap { takeAway($0, because: "The order was deleted in Kounta") }
         case .documents(let wanted):
-            if let summarised, original == nil, standing.allSatisfy({ $0.standing == .gone }),
-                let step = obstacle(wanted, summarised)
-            {
-                return [step]
-            }
+            if let summarised, original == nil, let step = obstacle(wanted, live, summarised) { return [step] }
             return steps(for: wanted, standing: standing, original: original)
         }
     }
@@ -74,7 +70,11 @@ package struct PostingDecision: Sendable {
             let known = standing.filter { $0.document.slot == document.slot }
             let current = known.last { $0.standing != .gone }
             let revision = known.map { $0.revision + 1 }.max() ?? 0
-            if current == nil, let obstacle = obstacle(to: document, original) { return [obstacle] }
+            if let current {
+                if document.isLargerRefund(than: current), let beyond = beyond(document, original) { return [beyond] }
+            } else if let obstacle = obstacle(to: document, original) {
+                return [obstacle]
+            }
             let target = retargeted(document, original)
             guard let current else {
                 steps.append(create(target, revision: revision, because: revision == 0
@@ -111,6 +111,12 @@ package struct PostingDecision: Sendable {
         if needsOriginal && original.standing != .written {
             return PostingStep(.hold, "The refund settles \(original.number), which is still on its way.")
         }
+        return beyond(refund, original)
+    }
+
+    /// A refund that gives back more than is left of its sale.
+    private func beyond(_ refund: LedgerDocument, _ original: StandingDocument?) -> PostingStep? {
+        guard let original, original.standing != .gone else { return nil }
         let left = original.document.total - original.givenBack
         guard refund.total > left else { return nil }
         let park = Park.beyondSale(
@@ -119,8 +125,12 @@ package struct PostingDecision: Sendable {
     }
 
     /// No more can be given back of a sale in a summary than was sold there.
-    private func obstacle(_ wanted: [LedgerDocument], _ sale: SummarisedSale) -> PostingStep? {
-        guard let refund = wanted.first(where: { $0.kind == .creditNote && $0.slot == .sale }) else { return nil }
+    private func obstacle(
+        _ wanted: [LedgerDocument], _ live: [StandingDocument], _ sale: SummarisedSale
+    ) -> PostingStep? {
+        guard let refund = wanted.first(where: { $0.kind == .creditNote && $0.slot == .sale }),
+            live.last(where: { $0.document.slot == .sale }).map({ refund.isLargerRefund(than: $0) }) ?? true
+        else { return nil }
         let left = sale.sold - sale.givenBack
         guard refund.total > left else { return nil }
         let park = Park.beyondSale(refund.number, refund.total, of: sale.number, over: sale.sold, left: left)
@@ -235,6 +245,12 @@ extension Park {
 }
 
 extension LedgerDocument {
+    /// A refund's edit that gives back more than before, and must be held against its sale like a new one.
+    func isLargerRefund(than current: StandingDocument) -> Bool {
+        guard kind == .creditNote, slot == .sale else { return false }
+        return current.document.kind != .creditNote || total > current.document.total
+    }
+
     /// A sale that began on a customer's account stays the customer's own invoice when it is paid later.
     func staying(onAccountOf current: LedgerDocument) -> LedgerDocument {
         guard current.isOnAccount, !isOnAccount, kind == .invoice, current.kind == .invoice else { return self }
