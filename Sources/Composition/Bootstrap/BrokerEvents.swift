@@ -26,11 +26,9 @@ enum BrokerEvents {
         case .consumerCancelled(let queue): logger.warning("the broker ended the subscription to \(queue)")
         case .subscribeFailed(let queue, let error, let retry):
             health.set(queue, waitingFor: "the queue \(queue): \(error)")
-            logger.warning(
-                """
-                cannot read queue \(queue): \(error); next try in \(retry). If it lasts, the queue has no leader: \
-                restart the broker's node, or delete the queue if it is empty (it is declared anew)
-                """)
+            let hint = error.code == .timedOut
+                ? ". If it lasts, the queue has no leader: delete it if it is empty, and it is declared anew" : ""
+            logger.warning("cannot read queue \(queue): \(error); next try in \(retry)\(hint)")
         case .subscribed(let queue): health.set(queue, waitingFor: nil)
         }
     }

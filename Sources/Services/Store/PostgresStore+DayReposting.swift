@@ -26,8 +26,7 @@ struct DayDocument {
     var isOnItsWay: Bool {
         switch state {
         case .ready, .claimed, .sent, .uncertain: true
-        case .written: !isClosed
-        case .refused: !isClosed
+        case .written, .refused: !isClosed
         case .withdrawn, .voided: false
         }
     }
